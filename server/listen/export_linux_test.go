@@ -1,0 +1,4 @@
+package listen
+
+// Listening is the reader of /proc/net/tcp.
+var Listening = listening
