@@ -1,0 +1,151 @@
+package vm
+
+import (
+	"errors"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// maxDepth bounds nested protected calls, each of which nests the Go stack too.
+const maxDepth = 200
+
+// Call calls fn with args at the bottom of a run, on the run's own thread, and returns
+// its first result, LNil when it returns none. An error comes back as what
+// Options.OnError made of it. Inside a function that Lua has called, use Try.
+func Call(L *lua.LState, fn lua.LValue, args ...lua.LValue) (lua.LValue, error) {
+	L.Push(fn)
+	for _, a := range args {
+		L.Push(a)
+	}
+	if err := L.PCall(len(args), 1, Of(L).onError); err != nil {
+		return lua.LNil, asError(err)
+	}
+	v := L.Get(-1)
+	L.Pop(1)
+	return v, nil
+}
+
+// Try calls fn with args from within a function that Lua has called, and returns all
+// results or the error, as made by onError (nil: the value as it is).
+//
+// The call runs on a thread of its own. gopher-lua, when it catches an error, closes
+// the upvalues of every frame of the thread: with pcall on the caller's thread, the
+// caller's locals and the closures that share them would silently part ways.
+func Try(L *lua.LState, onError *lua.LFunction, fn lua.LValue, args ...lua.LValue) ([]lua.LValue, error) {
+	i := Of(L)
+	r := i.current.Load()
+	if r.depth >= maxDepth {
+		return nil, &lua.ApiError{Type: lua.ApiErrorRun, Object: lua.LString("stack overflow: protected calls are nested more than 200 deep")}
+	}
+	r.depth++
+	T := i.take()
+	current := i.main.G.CurrentThread
+	defer func() {
+		i.main.G.CurrentThread = current
+		i.put(T)
+		r.depth--
+	}()
+	T.Push(fn)
+	for _, a := range args {
+		T.Push(a)
+	}
+	if onError == nil {
+		onError = i.asIs
+	}
+	if err := T.PCall(len(args), lua.MultRet, onError); err != nil {
+		return nil, err
+	}
+	results := make([]lua.LValue, T.GetTop())
+	for n := range results {
+		results[n] = T.Get(n + 1)
+	}
+	return results, nil
+}
+
+// OnError returns the function that Options.OnError became, for Try.
+func OnError(L *lua.LState) *lua.LFunction { return Of(L).onError }
+
+// pcall is Lua's, with waits allowed inside.
+func pcall(L *lua.LState) int {
+	L.CheckAny(1)
+	results, err := Try(L, nil, L.Get(1), arguments(L, 2)...)
+	return answer(L, results, err)
+}
+
+// xpcall is Lua's, with the arguments of 5.2 allowed after the handler.
+func xpcall(L *lua.LState) int {
+	L.CheckAny(1)
+	handler := L.CheckFunction(2)
+	results, err := Try(L, closing(L, handler), L.Get(1), arguments(L, 3)...)
+	return answer(L, results, err)
+}
+
+func arguments(L *lua.LState, from int) []lua.LValue {
+	if L.GetTop() < from {
+		return nil
+	}
+	args := make([]lua.LValue, 0, L.GetTop()-from+1)
+	for n := from; n <= L.GetTop(); n++ {
+		args = append(args, L.Get(n))
+	}
+	return args
+}
+
+func answer(L *lua.LState, results []lua.LValue, err error) int {
+	if err != nil {
+		L.Push(lua.LFalse)
+		L.Push(ErrorValue(err))
+		return 2
+	}
+	L.Push(lua.LTrue)
+	for _, v := range results {
+		L.Push(v)
+	}
+	return len(results) + 1
+}
+
+// closing returns handler followed by the closing of upvalues, which gopher-lua
+// leaves out when an error handler is given: closures made by the failed call would
+// keep pointing into a stack that others will use.
+func closing(L *lua.LState, handler *lua.LFunction) *lua.LFunction {
+	return L.NewFunction(func(L *lua.LState) int {
+		v := L.Get(1)
+		if handler != nil {
+			L.Push(handler)
+			L.Push(v)
+			L.Call(1, 1)
+			v = L.Get(-1)
+		}
+		L.Push(L.NewFunction(closeUpvalues))
+		_ = L.PCall(0, 0, nil)
+		L.Push(v)
+		return 1
+	})
+}
+
+// closeUpvalues raises, which is the one public act that closes upvalues. The error
+// brings a stack trace of its own, because PCall would spend the square of the stack's
+// depth on making one.
+func closeUpvalues(L *lua.LState) int {
+	L.Panic = func(*lua.LState) { panic(&lua.ApiError{Object: lua.LNil, StackTrace: "-"}) }
+	L.RaiseError("")
+	return 0
+}
+
+// ErrorValue returns the Lua value of an error that Call or Try returned.
+func ErrorValue(err error) lua.LValue {
+	if api, ok := errors.AsType[*lua.ApiError](err); ok {
+		return api.Object
+	}
+	return lua.LString(err.Error())
+}
+
+// asError unwraps the Go error that OnError stored in its value.
+func asError(err error) error {
+	if ud, ok := ErrorValue(err).(*lua.LUserData); ok {
+		if e, ok := ud.Value.(error); ok {
+			return e
+		}
+	}
+	return err
+}

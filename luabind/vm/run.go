@@ -1,0 +1,124 @@
+package vm
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// A Run is one piece of work in an isolate: a request, a job, a tick, a REPL line.
+// Fill Context, Deadline and Owner before Enter; the rest belongs to the package.
+// A run is used by one goroutine; Interrupt and Cause may be called from any.
+type Run struct {
+	// Context ends the run's waits, and the run, when it is done. Default: background.
+	Context context.Context
+	// Stall is how long Lua may compute without a wait. 0 means the isolate's
+	// limit, a negative value no limit.
+	Stall time.Duration
+	// Owner is whatever the run works for, as the request; Owner(L) finds it.
+	Owner any
+
+	iso      atomic.Pointer[Isolate]
+	thread   *lua.LState
+	depth    int          // nested protected calls
+	deadline atomic.Int64 // Unix nanoseconds, 0 for none
+	cause    atomic.Pointer[error]
+	waits    context.Context                         // the owner's goroutine only
+	cancel   atomic.Pointer[context.CancelCauseFunc] // ends waits
+}
+
+// SetDeadline sets when the run must have ended; the zero time means never. It may be
+// called while the run goes on, as when a handler turns into a stream.
+func (r *Run) SetDeadline(t time.Time) {
+	if t.IsZero() {
+		r.deadline.Store(0)
+	} else {
+		r.deadline.Store(t.UnixNano())
+	}
+	r.release()
+}
+
+// Interrupt makes the run end: its Lua code raises cause at the next instruction and
+// its waits return. The first cause stays.
+func (r *Run) Interrupt(cause error) {
+	if !r.cause.CompareAndSwap(nil, &cause) {
+		return
+	}
+	if i := r.iso.Load(); i != nil {
+		i.watch.flag.Store(true)
+	}
+	if cancel := r.cancel.Load(); cancel != nil {
+		(*cancel)(cause)
+	}
+}
+
+// Cause returns why the run was interrupted, or nil.
+func (r *Run) Cause() error {
+	if c := r.cause.Load(); c != nil {
+		return *c
+	}
+	return nil
+}
+
+// Thread returns the run's own Lua thread; valid between Enter and Leave.
+func (r *Run) Thread() *lua.LState { return r.thread }
+
+// Isolate returns the isolate the run is in, nil before Enter.
+func (r *Run) Isolate() *Isolate { return r.iso.Load() }
+
+// overdue returns why the run must end now, after it computed for busy without a wait.
+func (r *Run) overdue(now time.Time, busy time.Duration) error {
+	if d := r.deadline.Load(); d != 0 && now.UnixNano() >= d {
+		return ErrDeadline
+	}
+	if r.Context != nil && r.Context.Err() != nil {
+		return context.Cause(r.Context)
+	}
+	limit := r.Stall
+	if limit == 0 {
+		limit = r.iso.Load().options.Stall
+	}
+	if limit > 0 && busy >= limit {
+		return &StallError{Limit: limit}
+	}
+	return nil
+}
+
+// base returns the context the run was given.
+func (r *Run) base() context.Context {
+	if r.Context == nil {
+		return context.Background()
+	}
+	return r.Context
+}
+
+// wait returns the context for the run's waits: it ends with the run's context, at
+// its deadline and when the run is interrupted. Made on the first wait, because most
+// requests never wait.
+func (r *Run) wait() context.Context {
+	if r.waits != nil {
+		return r.waits
+	}
+	ctx, cancel := context.WithCancelCause(r.base())
+	if d := r.deadline.Load(); d != 0 {
+		timed, stop := context.WithDeadlineCause(ctx, time.Unix(0, d), ErrDeadline)
+		end := cancel
+		ctx, cancel = timed, func(cause error) { end(cause); stop() }
+	}
+	r.waits = ctx
+	r.cancel.Store(&cancel)
+	if cause := r.Cause(); cause != nil {
+		cancel(cause)
+	}
+	return ctx
+}
+
+// release frees what wait made.
+func (r *Run) release() {
+	if cancel := r.cancel.Swap(nil); cancel != nil {
+		(*cancel)(context.Canceled)
+		r.waits = nil
+	}
+}

@@ -1,0 +1,95 @@
+package vm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// tick is how often the watchdog looks: the precision of deadlines and stall limits
+// inside Lua code. Waits end at their deadline exactly.
+const tick = 20 * time.Millisecond
+
+// ErrDeadline is the cause of a run that used up its time.
+var ErrDeadline = errors.New("the deadline of this request passed")
+
+// ErrStopped is the cause of a run that was ended from outside, as by Ctrl-C or a
+// server that stops.
+var ErrStopped = errors.New("interrupted")
+
+// A StallError is the cause of a run that computed for too long without waiting.
+type StallError struct{ Limit time.Duration }
+
+// Error says what to do about it.
+func (e *StallError) Error() string {
+	return fmt.Sprintf("this code ran for %v without waiting, and no other request could run meanwhile: "+
+		"split the work, or raise the limit with app:config { stall = \"…\" }", e.Limit)
+}
+
+var closed = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+// A watch is the context that every Lua thread of an isolate carries. The interpreter
+// asks Done before each instruction, so that is one atomic load: a tight loop costs 3 %
+// more than with no context, against 47 % with a context.WithTimeout (BenchmarkLoop).
+type watch struct {
+	iso  *Isolate
+	flag atomic.Bool // some run may have to end: look closer
+}
+
+// Done returns a closed channel once the run that holds the isolate must end.
+func (w *watch) Done() <-chan struct{} {
+	if !w.flag.Load() {
+		return nil
+	}
+	if r := w.iso.current.Load(); r == nil || r.cause.Load() == nil {
+		return nil
+	}
+	return closed
+}
+
+// Err returns why the current run must end; the interpreter raises its text.
+func (w *watch) Err() error {
+	if r := w.iso.current.Load(); r != nil {
+		return r.Cause()
+	}
+	return nil
+}
+
+// Deadline is never set: deadlines belong to runs.
+func (w *watch) Deadline() (time.Time, bool) { return time.Time{}, false }
+
+// Value holds nothing.
+func (w *watch) Value(any) any { return nil }
+
+var _ context.Context = (*watch)(nil)
+
+// guard looks at the running code every tick until the isolate is closed.
+func (i *Isolate) guard() {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	var seen uint64
+	var since time.Time
+	for {
+		select {
+		case <-i.done:
+			return
+		case now := <-ticker.C:
+			r := i.current.Load()
+			if r == nil {
+				continue
+			}
+			if n := i.slices.Load(); n != seen || since.IsZero() {
+				seen, since = n, now
+			}
+			if cause := r.overdue(now, now.Sub(since)); cause != nil {
+				r.Interrupt(cause)
+			}
+		}
+	}
+}
