@@ -40,6 +40,8 @@ type Options struct {
 	OnError lua.LGFunction
 	// Output is where print writes. Default: nowhere.
 	Output io.Writer
+	// Data is whatever the owner of the isolate wants to find again by Data(L).
+	Data any
 	// Number tells the isolates of one app apart, from 0.
 	Number int
 }
@@ -96,6 +98,9 @@ func New(o Options) *Isolate {
 
 // Of returns the isolate of a Lua thread.
 func Of(L *lua.LState) *Isolate { return L.Context().(*watch).iso }
+
+// Data returns the Options.Data of L's isolate.
+func Data(L *lua.LState) any { return Of(L).options.Data }
 
 // Current returns the run that executes on L. Valid while that run holds the lock.
 func Current(L *lua.LState) *Run { return Of(L).current.Load() }

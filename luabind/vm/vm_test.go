@@ -276,7 +276,7 @@ func TestAWaiterGivesUpWithItsContext(t *testing.T) {
 }
 
 func TestDeepRecursionIsAClearError(t *testing.T) {
-	i := newIsolate(t, vm.Options{})
+	i := newIsolate(t, vm.Options{Stall: -1})
 	for name, source := range map[string]string{
 		"calls":  `return function(n) local function f(k) return 1 + f(k + 1) end return f(1) end`,
 		"pcalls": `return function(n) local function f() local ok, e = pcall(f) if not ok then error(e, 0) end return 1 end return f() end`,

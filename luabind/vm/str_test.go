@@ -1,0 +1,65 @@
+package vm_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"rws/luabind/vm"
+)
+
+// Every chunk asserts for itself.
+func TestStringFunctions(t *testing.T) {
+	i := newIsolate(t, vm.Options{})
+	for name, source := range map[string]string{
+		"find":            `local a, b, c = ("hello world"):find("(o) w") assert(a == 5 and b == 7 and c == "o")`,
+		"find plain":      `assert(("a.b"):find(".", 1, true) == 2)  assert(("a.b"):find("x") == nil)`,
+		"find from":       `assert(("aXbX"):find("X", 3) == 4)  assert(("aXbX"):find("X", -1) == 4)`,
+		"match":           `local y, m = ("2026-11"):match("^(%d+)-(%d+)$") assert(y == "2026" and m == "11") assert(("x"):match("%d") == nil)`,
+		"match position":  `local p = ("abc"):match("()c") assert(p == 3)`,
+		"gmatch":          `local n = 0 for k, v in ("a=1, b=2"):gmatch("(%w+)=(%w+)") do n = n + v end assert(n == 3)`,
+		"gsub string":     `local s, n = ("hello"):gsub("l", "[%0]") assert(s == "he[l][l]o" and n == 2)`,
+		"gsub limit":      `assert(("aaa"):gsub("a", "b", 2) == "bba")`,
+		"gsub table":      `assert(("$name $x"):gsub("%$(%w+)", { name = "ann" }) == "ann $x")`,
+		"gsub function":   `assert(("abc"):gsub("%w", function(c) if c == "b" then return "B" end end) == "aBc")`,
+		"gsub in gsub":    `assert(("ab"):gsub("%w", function(c) return (c:gsub(".", "<%0>")) end) == "<a><b>")`,
+		"rep":             `assert(("ab"):rep(3) == "ababab" and ("ab"):rep(0) == "" and ("ab"):rep(-1) == "")`,
+		"concat":          `assert(table.concat({1, "b", 3}, "-", 1, 2) == "1-b")`,
+		"hidden in pcall": `local ok, e = pcall(string.find, "a", "[") assert(not ok and e:find("malformed pattern", 1, true), e)`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, i, func(L *lua.LState) error {
+				chunk, err := L.LoadString(source)
+				if err != nil {
+					return err
+				}
+				_, err = vm.Call(L, chunk)
+				return err
+			})
+		})
+	}
+}
+
+func TestBoundedFunctions(t *testing.T) {
+	i := newIsolate(t, vm.Options{Stall: -1})
+	for name, c := range map[string]struct{ source, want string }{
+		"the 15-byte pattern": {`return function() return ("a"):rep(40):find("(.-)(.-)(.-)(.-)(.-)(.-)(.-)(.-)b") and 1 or 0 end`, ""},
+		"rep":                 {`return function() return #("x"):rep(1e12) end`, "string.rep"},
+		"concat":              {`return function() local s = ("x"):rep(1e6) local t = {} for k = 1, 100 do t[k] = s end return #table.concat(t) end`, "table.concat"},
+		"gsub":                {`return function() return #(("x"):rep(1e4):gsub("x", ("y"):rep(1e5))) end`, "string.gsub"},
+		"sparse":              {`return function() local t = {} t[60000000] = 1 error("kept " .. #t, 0) end`, "kept 0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := compile(t, i, c.source)
+			r := &vm.Run{}
+			r.SetDeadline(time.Now().Add(2 * time.Second))
+			start := time.Now()
+			_, err := number(t, f, r, 1)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Fatalf("got %v after %v", err, time.Since(start))
+			}
+		})
+	}
+}
