@@ -1,0 +1,108 @@
+package certs
+
+import (
+	"crypto/tls"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// table is an immutable set of certificates with its index by name.
+type table struct {
+	certs  []*tls.Certificate // the first is the default
+	byName map[string][]*tls.Certificate
+}
+
+func newTable(certs []*tls.Certificate) *table {
+	t := &table{certs: certs, byName: map[string][]*tls.Certificate{}}
+	for _, c := range certs {
+		for _, name := range names(c) {
+			t.byName[name] = append(t.byName[name], c)
+		}
+	}
+	return t
+}
+
+// names returns the DNS names of a certificate in lower case, "*.example.com" for a wildcard.
+// The common name counts only when there are no others (RFC 9525 §2 retired it).
+func names(c *tls.Certificate) []string {
+	if c.Leaf == nil {
+		return nil
+	}
+	names := c.Leaf.DNSNames
+	if len(names) == 0 && len(c.Leaf.IPAddresses) == 0 {
+		names = []string{c.Leaf.Subject.CommonName}
+	}
+	lower := make([]string, len(names))
+	for i, name := range names {
+		lower[i] = strings.ToLower(name)
+	}
+	return lower
+}
+
+func (t *table) pick(hello *tls.ClientHelloInfo) *tls.Certificate {
+	name := strings.ToLower(strings.TrimSuffix(hello.ServerName, "."))
+	if found := supported(t.byName[name], hello); found != nil {
+		return found
+	}
+	// A wildcard stands for exactly one label (RFC 9525 §6.3).
+	if _, parent, ok := strings.Cut(name, "."); ok {
+		if found := supported(t.byName["*."+parent], hello); found != nil {
+			return found
+		}
+	}
+	return t.certs[0]
+}
+
+// supported returns the first certificate that the client can verify; if there is none, the
+// first, so that the client gets to say what it misses.
+func supported(certs []*tls.Certificate, hello *tls.ClientHelloInfo) *tls.Certificate {
+	if len(certs) == 0 {
+		return nil
+	}
+	if len(certs) == 1 { // nothing to choose; saves the check
+		return certs[0]
+	}
+	for _, c := range certs {
+		if hello.SupportsCertificate(c) == nil {
+			return c
+		}
+	}
+	return certs[0]
+}
+
+// soon is how long before its end a certificate is warned about.
+const soon = 14 * 24 * time.Hour
+
+// Warnings returns what is wrong with the certificates in use although they loaded: expired,
+// not valid yet, or expiring within 14 days, each with its file and date.
+func (s *Store) Warnings() []string {
+	var warnings []string
+	for i, c := range s.current.Load().certs {
+		if c.Leaf == nil {
+			continue
+		}
+		name := strings.Join(names(c), ", ")
+		if i < len(s.pairs) {
+			name = fmt.Sprintf("%q", s.pairs[i].CertFile)
+		}
+		if w := validity(c, time.Now()); w != "" {
+			warnings = append(warnings, fmt.Sprintf("certificate %s %s", name, w))
+		}
+	}
+	return warnings
+}
+
+// validity says what is wrong with the dates of a certificate, if anything.
+func validity(c *tls.Certificate, now time.Time) string {
+	from, until := c.Leaf.NotBefore.UTC(), c.Leaf.NotAfter.UTC()
+	switch {
+	case now.After(until):
+		return "expired on " + until.Format(time.DateOnly) + "; clients will refuse it, renew it"
+	case now.Before(from):
+		return "is not valid before " + from.Format(time.RFC3339) + "; is the clock of this machine right?"
+	case until.Sub(now) < soon:
+		return "expires on " + until.Format(time.DateOnly) + "; renew it"
+	}
+	return ""
+}
