@@ -1,0 +1,71 @@
+// Package server runs an [App]: it routes requests to handlers over TCP, unix sockets, TLS and
+// HTTP/2, replaces the app without losing a request, and stops gracefully.
+//
+// An App is a plain value that a front end fills: routes and settings. [Compile] makes an
+// [http.Handler] of it that needs no socket; a [Server] opens the sockets and keeps them while
+// apps come and go.
+//
+//	s := server.New(server.Options{})
+//	err := s.Start(ctx, &server.App{Routes: []server.Route{
+//		{Method: "GET", Pattern: "/hello/:name", Handler: hello},
+//	}})
+//	…
+//	err = s.Shutdown(ctx)
+package server
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"rws/server/router"
+)
+
+// App is what is served. It must not change after it was given to [Compile] or a [Server].
+type App struct {
+	Routes   []Route
+	Settings Settings
+
+	// Miss answers what no route does. nil answers with [problem.Write].
+	Miss func(w http.ResponseWriter, r *http.Request, m Miss)
+
+	// Fail answers for a handler that panicked, or that set Fault on its exchange, before
+	// anything was written. nil answers with [problem.Write] and [Status], without the text of
+	// the error, which is in the log.
+	Fail func(w http.ResponseWriter, r *http.Request, err error)
+
+	// Close frees what the handlers use. It is called once, when no request is left: the app
+	// has been replaced, or the server stops. It is also called for an app that [Server.Start]
+	// or [Server.Swap] refused. May be nil.
+	Close func(ctx context.Context) error
+}
+
+// Route is one way in.
+type Route struct {
+	Method  string // "" for any
+	Host    string // "" for any, "api.example.com" or "*.example.com"
+	Pattern string // as package router describes
+	Handler http.Handler
+
+	Timeout time.Duration // ends the context of the request; 0 means never
+	MaxBody int64         // bytes of request body; 0 means the setting, negative no limit
+
+	// What listings show.
+	Name       string   // for building URLs, unique or ""
+	Source     string   // the place of the declaration, as "app.lua:12"; also in error texts
+	Middleware []string // names, outermost first
+	Kind       string   // what answers: "lua", "static", "proxy", …
+	Summary    string   // one line
+}
+
+// Miss says why no route answers.
+type Miss struct {
+	Status int      // 404, 405, or 400 for a path that is refused
+	Allow  []string // of a 405; the header is set already. Valid until Miss returns
+	Reason error    // of a 400: what is wrong with the path
+}
+
+// Explain tells which route answers a request and why the others do not.
+func (h *Handler) Explain(host, method, path string) router.Explanation {
+	return h.table.Explain(host, method, path)
+}

@@ -1,0 +1,129 @@
+// Package exchange holds one request on its way through the engine.
+//
+// An [Exchange] is made once for each request and is the context that the request carries, so
+// every layer finds it with [From] and shares what it has learned: the id, the route, the
+// parameters, the error for the log.
+//
+// Handlers, middleware and the tables of a front end use it; the server makes it. Tests and
+// in-process requests make their own with [New].
+package exchange
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"rws/server/router"
+)
+
+// Exchange is one request and what became of it. The fields belong to the goroutine that
+// answers the request; the methods are safe for concurrent use, so the Exchange can be the
+// context of other goroutines.
+//
+// As a context it ends with the request, at the deadline of [Exchange.Limit], or when the
+// [Life] it is part of is cut short.
+type Exchange struct {
+	context.Context // of the request as it came in
+
+	Start     time.Time     // when the header had been read
+	Route     string        // the pattern that matched, "" before routing and when none did
+	RouteName string        // the name of that route, often ""
+	Params    router.Params // of the match
+
+	// Fault is what failed, for the log (Err is the method of the context). A handler that sets it and writes nothing is answered
+	// for by the app's Fail.
+	Fault error
+
+	// Client is the address of the client when something knows better than the connection,
+	// such as middleware that trusts a proxy. The zero value means the peer of the connection.
+	Client netip.Addr
+
+	// Data is for the front end that owns the handlers: what it keeps for a request.
+	Data any
+
+	remote string // RemoteAddr
+	sent   string // the id the client sent, "" when there was none we keep
+	serial uint64 // the number of this request, for the id we make
+	life   *Life
+
+	mu       sync.Mutex
+	deadline time.Time       // zero for none
+	ended    bool            // End was called
+	live     context.Context // made when somebody asks for Done; see state
+	release  func()
+}
+
+// Life is what the requests of one app have in common: how they learn that their time is up.
+// The zero value never ends.
+type Life struct {
+	// Leaving is closed when the app is being replaced or the server stops. Requests may
+	// finish; streams and sockets that would go on forever end now of their own accord.
+	Leaving <-chan struct{}
+	// Force is done when the patience is over; the requests are done with it. nil never is.
+	Force context.Context
+}
+
+// New makes the Exchange of r, outside of any [Life]. r should then carry it:
+//
+//	r = r.WithContext(exchange.New(r))
+func New(r *http.Request) *Exchange {
+	e := &Exchange{}
+	e.Begin(r, nil)
+	return e
+}
+
+// Begin makes e, a zero Exchange that may be part of a bigger value, the one of r. A nil life
+// never ends.
+func (e *Exchange) Begin(r *http.Request, life *Life) {
+	e.Context = r.Context()
+	e.Start = time.Now()
+	e.remote = r.RemoteAddr
+	e.sent = sentID(r.Header)
+	e.serial = serial.Add(1)
+	e.life = life
+}
+
+// End releases what the context holds and ends it, if the request has not done so already. The
+// one who called Begin calls it when the request is answered.
+func (e *Exchange) End() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.ended = true
+	if e.release != nil {
+		e.release()
+	}
+}
+
+// From finds the Exchange that ctx is, or descends from; nil when there is none.
+func From(ctx context.Context) *Exchange {
+	if e, ok := ctx.(*Exchange); ok {
+		return e
+	}
+	e, _ := ctx.Value(key{}).(*Exchange)
+	return e
+}
+
+type key struct{}
+
+// ClientIP is the address of the client: Client if that is set, else the peer of the
+// connection. It is the zero Addr for unix sockets and in-process requests without RemoteAddr.
+func (e *Exchange) ClientIP() netip.Addr {
+	if e.Client.IsValid() {
+		return e.Client
+	}
+	peer, err := netip.ParseAddrPort(e.remote)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return peer.Addr().Unmap()
+}
+
+// Leaving is the channel of the same name in the [Life]; nil, which blocks forever, without one.
+func (e *Exchange) Leaving() <-chan struct{} {
+	if e.life == nil {
+		return nil
+	}
+	return e.life.Leaving
+}

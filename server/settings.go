@@ -1,0 +1,69 @@
+package server
+
+import (
+	"time"
+
+	"rws/server/certs"
+)
+
+// Settings of an [App]. The zero value is a good default; where 0 means a default, a negative
+// value means none.
+//
+// Those marked "restart" belong to the sockets: [Server.Swap] refuses an app that changes them.
+type Settings struct {
+	// Listen are addresses as package listen describes them: ":3000", "unix:/run/x.sock".
+	// Default ":3000". Restart.
+	Listen []string
+	// TLS is spoken on all TCP addresses when it has a certificate. Unix sockets stay plain:
+	// what connects to them is on the same machine. Restart; but [Server.Swap] reads the files
+	// again.
+	TLS TLS
+	// H2C also accepts HTTP/2 without TLS, from clients that know beforehand. Restart.
+	H2C bool
+
+	// MaxConns are open connections for each address; default 10,000. More wait in the backlog
+	// of the kernel. Restart.
+	MaxConns int
+	// MaxConnsPerIP are open connections of one client for each address; 0 means no limit.
+	// Restart.
+	MaxConnsPerIP int
+	// MaxHeaderBytes is the size of the request line and header, give or take the 4 KiB that
+	// net/http reads ahead; default 16 KiB. More is answered 431. Restart.
+	MaxHeaderBytes int
+	// MaxHeaders is the number of header fields; default 100. More is answered 431.
+	MaxHeaders int
+	// MaxBody is the size of a request body in bytes; default 10 MiB. More is answered 413.
+	MaxBody int64
+
+	// ReadHeader is the time for a TLS handshake, and for a request header from its first
+	// byte; default 10 s. Restart.
+	ReadHeader time.Duration
+	// BodyIdle is how long reading a request body may wait for the client; default 30 s. The
+	// waits of a request together may take this long plus one second for each 240 bytes, so
+	// that dripping bytes does not help.
+	BodyIdle time.Duration
+	// WriteIdle is how long a write may wait for the client to take some bytes; default 30 s.
+	// Restart.
+	WriteIdle time.Duration
+	// KeepAlive is how long a connection may wait for its next request; default 75 s. Restart.
+	KeepAlive time.Duration
+	// StopGrace is how long requests may go on when the app is replaced or the server stops;
+	// default 30 s. Then their contexts end.
+	StopGrace time.Duration
+
+	// MemoryLimit is the memory of the process above which new requests are answered 503 with
+	// Retry-After, until it is below 95 % of that. Default, where the system tells: 80 % of what
+	// the cgroup or else the machine has.
+	MemoryLimit int64
+
+	// NoAccessLog writes no line for each request.
+	NoAccessLog bool
+}
+
+// TLS says where certificates come from. The zero value means no TLS.
+type TLS struct {
+	Cert string // file with the certificate and its chain, PEM
+	Key  string // file with the private key, PEM
+	// Store has certificates that are loaded already, in place of the files.
+	Store *certs.Store
+}
