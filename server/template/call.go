@@ -86,12 +86,12 @@ func callGo(fn Func, args []*exec.Value, named map[string]*exec.Value) (*exec.Va
 	list := make([]any, len(args))
 	var err error
 	for i, a := range args {
-		if list[i], err = goValue(a, 0); err != nil {
+		if list[i], err = goValue(a); err != nil {
 			return nil, err
 		}
 	}
 	if len(named) > 0 {
-		options, err := goMap(pairsOf(named), 0)
+		options, err := goValue(&namespace{named})
 		if err != nil {
 			return nil, err
 		}

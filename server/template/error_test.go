@@ -86,6 +86,7 @@ func TestErrorsNameFileAndLine(t *testing.T) {
 		{"long range", "{% for x in range(1000000) %}{% endfor %}", "page.html", 1, "more than 100000 numbers"},
 		{"long text", "{{ 'abc' * 1000000000 }}", "page.html", 1, "longer than"},
 		{"growing text", "{% set n = namespace(s='0123456789') %}{% for x in range(100) %}{% set n.s = n.s ~ n.s %}{% endfor %}", "page.html", 1, "longer than"},
+		{"doubling list", "{% set n = namespace(l=[1]) %}{% for x in range(90) %}{% set n.l = [n.l, n.l] %}{% endfor %}\n{{ n.l }}", "page.html", 2, "holds more than"},
 		{"growing list", "{% set n = namespace(s=[1]) %}{% for x in range(100) %}{% set n.s = n.s + n.s %}{% endfor %}", "page.html", 1, "more than"},
 		{"wide padding", "{{ 'a'|center(1000000000) }}", "page.html", 1, "too large"},
 		{"wide method", "{{ 'a'.ljust(1000000000) }}", "page.html", 1, "too large"},

@@ -184,7 +184,7 @@ var htmlJSON = strings.NewReplacer("'", `\u0027`)
 // filterJSON is tojson(indent): JSON that can stand in a script element or in
 // an attribute in single quotes.
 func filterJSON(_ *exec.Evaluator, in *exec.Value, params *exec.VarArgs) *exec.Value {
-	v, err := goValue(in, 0)
+	v, err := goValue(in)
 	if err != nil {
 		return fault(err)
 	}

@@ -36,8 +36,12 @@ func TestMarkdown(t *testing.T) {
 	if got, _ := template.Markdown("<script>x</script>", template.MarkdownOptions{Unsafe: true}); got != "<script>x</script>" {
 		t.Errorf("unsafe: got %q", got)
 	}
-	if _, err := template.Markdown(strings.Repeat("x", 5<<20), template.MarkdownOptions{}); err == nil {
-		t.Error("a text of 5 MiB is rendered")
+	long := strings.Repeat("x", 65<<10)
+	if _, err := template.Markdown(long, template.MarkdownOptions{}); err == nil || !strings.Contains(err.Error(), "MaxBytes") {
+		t.Errorf("a long text: got %v", err)
+	}
+	if _, err := template.Markdown(long, template.MarkdownOptions{MaxBytes: 1 << 20}); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -209,7 +209,7 @@ func TestRendersShareDataAndTemplates(t *testing.T) {
 	e := template.New(files(map[string]string{
 		"base.html": "<{% block b %}{% endblock %}>",
 		"row.html":  "{{ u.name }}",
-		"page.html": "{% extends 'base.html' %}{% block b %}{% for u in users|sort(attribute='name') %}{% include 'row.html' %}{% endfor %}{{ list|reverse }}{{ user|tojson }}{% endblock %}",
+		"page.html": "{% extends 'base.html' %}{% block b %}{% for u in users|sort(attribute='name') %}{% include 'row.html' %}{% endfor %}{{ list|reverse }}{{ user|tojson }}{{ name|markdown }}{% endblock %}",
 	}), template.Options{Reload: true})
 	data := sample()
 	want, err := e.Render(context.Background(), "page.html", data)
@@ -238,15 +238,18 @@ func TestNames(t *testing.T) {
 }
 
 func TestContextStopsARender(t *testing.T) {
-	ctx, cancel := context.WithCancelCause(context.Background())
 	cause := errors.New("the client has gone")
-	e := template.New(files(map[string]string{
-		"page.html": "{% for a in range(100000) %}{% for b in range(100000) %}{% for c in range(100000) %}{% endfor %}{% endfor %}{{ stop() }}{% endfor %}",
-	}), template.Options{})
-	stop := template.Func(func(...any) (any, error) { cancel(cause); return nil, nil })
-	cancel(cause)
-	_, err := e.Render(ctx, "page.html", map[string]any{"stop": stop})
-	if !errors.Is(err, cause) {
-		t.Errorf("got %v", err)
+	for _, text := range []string{
+		"{{ stop() }}{% for a in range(100000) %}{% for b in range(100000) %}{% for c in range(100000) %}{% endfor %}{% endfor %}{% endfor %}",
+		"{{ stop() }}{% for a in range(100000) %}{% for b in range(100000) %}{% set x = b %}{% endfor %}{% endfor %}",
+		"{{ stop() }}{% macro m() %}{% for a in range(100000) %}{{ a }}{% endfor %}{% endmacro %}{% for a in range(100000) %}{{ m()|length }}{% endfor %}",
+	} {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		e := template.New(files(map[string]string{"page.html": text}), template.Options{})
+		stop := template.Func(func(...any) (any, error) { cancel(cause); return nil, nil })
+		out, err := e.Render(ctx, "page.html", map[string]any{"stop": stop})
+		if !errors.Is(err, cause) || out != nil {
+			t.Errorf("%s: got %q, %v", text, out, err)
+		}
 	}
 }

@@ -212,7 +212,7 @@ func floatText(x float64) string {
 }
 
 func jsonText(v *exec.Value) (string, error) {
-	x, err := goValue(v.Interface(), 0)
+	x, err := goValue(v)
 	if err != nil {
 		return "", err
 	}
@@ -223,11 +223,23 @@ func jsonText(v *exec.Value) (string, error) {
 	return strings.TrimSuffix(b.String(), "\n"), err
 }
 
+// maxValues bounds how many values one printed, encoded or passed value holds:
+// a list of itself twice over, made in a loop, doubles each time.
+const maxValues = 1_000_000
+
 // goValue turns values of the engine into plain Go ones, for JSON and for Go
 // functions. Data that holds itself ends in an error.
-func goValue(v any, depth int) (any, error) {
+func goValue(v any) (any, error) {
+	left := maxValues
+	return unwrap(v, 0, &left)
+}
+
+func unwrap(v any, depth int, left *int) (any, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("a value nests more than %d deep", maxDepth)
+	}
+	if *left--; *left < 0 {
+		return nil, fmt.Errorf("a value holds more than %d others", maxValues)
 	}
 	switch x := v.(type) {
 	case nil, string, Safe, bool, int64, float64:
@@ -236,14 +248,14 @@ func goValue(v any, depth int) (any, error) {
 		if s, ok := x.Interface().(string); ok && x.Safe {
 			return Safe(s), nil
 		}
-		return goValue(x.Interface(), depth)
+		return unwrap(x.Interface(), depth, left)
 	case *namespace:
-		return goMap(pairsOf(x.fields), depth)
+		return unwrapMap(pairsOf(x.fields), depth, left)
 	}
 	wrap := exec.AsValue(v)
 	switch {
 	case wrap.IsDict():
-		return goMap(pairs(wrap), depth)
+		return unwrapMap(pairs(wrap), depth, left)
 	case wrap.IsList():
 		list, err := items(wrap)
 		if err != nil {
@@ -251,7 +263,7 @@ func goValue(v any, depth int) (any, error) {
 		}
 		out := make([]any, len(list))
 		for i, e := range list {
-			if out[i], err = goValue(e, depth+1); err != nil {
+			if out[i], err = unwrap(e, depth+1, left); err != nil {
 				return nil, err
 			}
 		}
@@ -265,26 +277,26 @@ func goValue(v any, depth int) (any, error) {
 	return v, nil
 }
 
-func pairsOf(fields map[string]*exec.Value) [][2]*exec.Value {
-	var list [][2]*exec.Value
-	for _, name := range sortedKeys(fields) {
-		list = append(list, [2]*exec.Value{exec.AsValue(name), fields[name]})
-	}
-	return list
-}
-
-func goMap(list [][2]*exec.Value, depth int) (any, error) {
+func unwrapMap(list [][2]*exec.Value, depth int, left *int) (any, error) {
 	out := make(map[string]any, len(list))
 	for _, p := range list {
 		key, err := plainText(p[0])
 		if err != nil {
 			return nil, err
 		}
-		if out[key], err = goValue(p[1], depth+1); err != nil {
+		if out[key], err = unwrap(p[1], depth+1, left); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
+}
+
+func pairsOf(fields map[string]*exec.Value) [][2]*exec.Value {
+	var list [][2]*exec.Value
+	for _, name := range sortedKeys(fields) {
+		list = append(list, [2]*exec.Value{exec.AsValue(name), fields[name]})
+	}
+	return list
 }
 
 // kind names the type of a value in an error message.
