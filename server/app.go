@@ -17,11 +17,10 @@ import (
 	"context"
 	"net/http"
 	"time"
-
-	"rws/server/router"
 )
 
-// App is what is served. It must not change after it was given to [Compile] or a [Server].
+// App is what is served. It must not change after it was given to [Compile] or a [Server], and is
+// given to one of them once.
 type App struct {
 	Routes   []Route
 	Settings Settings
@@ -63,9 +62,4 @@ type Miss struct {
 	Status int      // 404, 405, or 400 for a path that is refused
 	Allow  []string // of a 405; the header is set already. Valid until Miss returns
 	Reason error    // of a 400: what is wrong with the path
-}
-
-// Explain tells which route answers a request and why the others do not.
-func (h *Handler) Explain(host, method, path string) router.Explanation {
-	return h.table.Explain(host, method, path)
 }

@@ -1,10 +1,17 @@
 package server
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
 
+	"rws/server/certs"
 	"rws/server/logs"
 )
 
@@ -13,52 +20,173 @@ type Options struct {
 	Logger *slog.Logger       // default slog.Default()
 	Access *logs.AccessLogger // one line for each request; nil for none. The caller closes it
 	// Memory is the memory of the process in bytes, which Settings.MemoryLimit bounds; default
-	// what the Go runtime has mapped.
+	// what the Go runtime has mapped. With the default the server also has the garbage collector
+	// work harder near the limit, unless GOMEMLIMIT is set.
 	Memory func() int64
 }
 
 // Server serves one app at a time. Made by [New].
 type Server struct {
 	options Options
+	around  around
+	current atomic.Pointer[Handler]
+
+	mu        sync.Mutex // held by Start and Swap, and by Shutdown while it begins
+	started   bool
+	stopping  atomic.Bool
+	http      *http.Server
+	listeners []net.Listener
+	store     *certs.Store // nil without TLS
+	undo      func()       // puts the garbage collector back
+
+	drainMu  sync.Mutex
+	draining map[*Handler]struct{}
+	past     int64 // answers of apps that are closed
+
+	hasty context.Context // done when Shutdown must not wait any more
+	hurry context.CancelFunc
+	work  sync.WaitGroup // the goroutines of the server
+	begin sync.Once      // of the stop
+	quit  chan struct{}  // closed when the stop begins
+	done  chan struct{}  // closed when it is over
+	fatal error          // what stopped the server; set before done
+	left  error          // of the stop; set before done
 }
 
 // New is a server that does nothing until Start.
-func New(o Options) *Server { return &Server{options: o} }
+func New(o Options) *Server {
+	o.Logger = cmp.Or(o.Logger, slog.Default())
+	s := &Server{options: o, undo: func() {}, draining: map[*Handler]struct{}{}, quit: make(chan struct{}), done: make(chan struct{})}
+	s.around = around{log: o.Logger, access: o.Access, shed: &shed{}}
+	s.hasty, s.hurry = context.WithCancel(context.Background())
+	return s
+}
+
+// ServeHTTP answers with the present app.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	for {
+		h := s.current.Load()
+		if h != nil && h.serve(w, r) {
+			return
+		}
+		if h == nil || h == s.current.Load() { // not replaced, but closed
+			closed(w, r)
+			return
+		}
+	}
+}
 
 // Start compiles the app, opens its addresses, all or none, and serves in the background. ctx
-// bounds the start only. A server starts once.
-func (s *Server) Start(ctx context.Context, app *App) error { return nil }
+// bounds the start only. A server starts once; after an error it may be tried again.
+func (s *Server) Start(ctx context.Context, app *App) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.started || s.stopping.Load() {
+		return s.refuse(app, errors.New("starting the server: it has been started already"))
+	}
+	h, err := compile(app, s.around)
+	if err != nil {
+		return s.refuse(app, err)
+	}
+	if err := s.open(ctx, h.settings); err != nil {
+		return s.refuse(app, err)
+	}
+	s.current.Store(h)
+	s.started = true
+	s.serve(h.settings)
+	return nil
+}
+
+// refuse closes an app that will not be served.
+func (s *Server) refuse(app *App, err error) error {
+	if app.Close == nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closing)
+	defer cancel()
+	if fault := app.Close(ctx); fault != nil {
+		return errors.Join(err, fmt.Errorf("closing the app: %w", fault))
+	}
+	return err
+}
 
 // Addrs are the addresses that are open, in the order of Settings.Listen.
-func (s *Server) Addrs() []net.Addr { return nil }
+func (s *Server) Addrs() []net.Addr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	addrs := make([]net.Addr, len(s.listeners))
+	for i, l := range s.listeners {
+		addrs[i] = l.Addr()
+	}
+	return addrs
+}
 
 // Handler is the handler of the present app, for requests without a socket; nil before Start.
-func (s *Server) Handler() *Handler { return nil }
+func (s *Server) Handler() *Handler { return s.current.Load() }
 
 // Swap puts app in the place of the present one: requests that come from now on go to it. The
 // old one finishes its requests in the background, at most Settings.StopGrace, and is closed. On
-// an error the present app stays: a fault in a route, or a [RestartError].
-func (s *Server) Swap(app *App) error { return nil }
-
-// Shutdown stops accepting, lets requests finish until StopGrace or ctx is over, then ends their
-// contexts, and closes the app. The error says what had to be broken off.
-func (s *Server) Shutdown(ctx context.Context) error { return nil }
-
-// Wait returns when the server has stopped, with the error that stopped it, if it was not
-// Shutdown.
-func (s *Server) Wait() error { return nil }
-
-// Stats are the counters now.
-func (s *Server) Stats() Stats { return Stats{} }
-
-// RestartError says that an app has settings that only a restart applies.
-type RestartError struct {
-	Settings []string // their names, as in "Listen"
+// an error the present app stays: a fault in a route, certificates that do not load, or a
+// [*RestartError].
+func (s *Server) Swap(app *App) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.current.Load()
+	if !s.started || s.stopping.Load() {
+		return s.refuse(app, errors.New("replacing the app: the server is not running"))
+	}
+	h, err := compile(app, s.around)
+	if err != nil {
+		return s.refuse(app, err)
+	}
+	if err := old.settings.restart(h.settings); err != nil {
+		return s.refuse(app, err)
+	}
+	if s.store != nil {
+		if err := s.store.Reload(); err != nil {
+			return s.refuse(app, fmt.Errorf("reloading certificates: %w", err))
+		}
+	}
+	s.drainMu.Lock()
+	s.draining[old] = struct{}{}
+	s.drainMu.Unlock()
+	s.current.Store(h)
+	s.collect(h.settings.MemoryLimit)
+	s.work.Go(func() { s.discard(old) })
+	return nil
 }
 
-// Error names the settings.
-func (e *RestartError) Error() string { return "" }
+// discard drains and closes an app that was replaced. A stop shortens its grace.
+func (s *Server) discard(h *Handler) {
+	ctx, cancel := graceful(s.hasty, h.settings.StopGrace)
+	defer cancel()
+	if err := brokenOff(h.drain(ctx, ErrReplaced)); err != nil {
+		s.options.Logger.Warn("the old app did not finish in time", "err", err)
+	}
+	if err := h.closeApp(); err != nil {
+		s.options.Logger.Error("closing the old app", "err", err)
+	}
+	s.drainMu.Lock()
+	defer s.drainMu.Unlock()
+	delete(s.draining, h)
+	s.past += h.Stats().Total
+}
 
-// Status is the HTTP status for an error of a handler: 413 for a body over the limit, 408 for one
-// that the client did not send in time, 503 for a deadline, else 500.
-func Status(err error) int { return 500 }
+// Stats are the counters now.
+func (s *Server) Stats() Stats {
+	var all Stats
+	if h := s.current.Load(); h != nil {
+		all = h.Stats()
+	}
+	s.drainMu.Lock()
+	defer s.drainMu.Unlock()
+	for h := range s.draining {
+		old := h.Stats()
+		all.InFlight += old.InFlight
+		all.Total += old.Total
+	}
+	all.Draining = len(s.draining)
+	all.Total += s.past
+	all.Shed = s.around.shed.count.Load()
+	return all
+}

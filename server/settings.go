@@ -1,6 +1,10 @@
 package server
 
 import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"rws/server/certs"
@@ -66,4 +70,69 @@ type TLS struct {
 	Key  string // file with the private key, PEM
 	// Store has certificates that are loaded already, in place of the files.
 	Store *certs.Store
+}
+
+// complete fills in the defaults and reports what makes no sense.
+func (s Settings) complete() (Settings, error) {
+	if len(s.Listen) == 0 {
+		s.Listen = []string{":3000"}
+	}
+	if s.MemoryLimit == 0 {
+		s.MemoryLimit = machineMemory() / 5 * 4
+	}
+	s.MaxHeaderBytes = cmp.Or(s.MaxHeaderBytes, 16<<10)
+	s.MaxHeaders = cmp.Or(s.MaxHeaders, 100)
+	s.MaxBody = cmp.Or(s.MaxBody, 10<<20)
+	s.ReadHeader = cmp.Or(s.ReadHeader, 10*time.Second)
+	s.BodyIdle = cmp.Or(s.BodyIdle, 30*time.Second)
+	s.WriteIdle = cmp.Or(s.WriteIdle, 30*time.Second)
+	s.KeepAlive = cmp.Or(s.KeepAlive, 75*time.Second)
+	s.StopGrace = cmp.Or(s.StopGrace, 30*time.Second)
+	return s, s.TLS.check()
+}
+
+func (t TLS) check() error {
+	if t.Store == nil && (t.Cert == "") != (t.Key == "") {
+		return fmt.Errorf("tls: certificate %q and key %q: both files are needed (they may be the same)", t.Cert, t.Key)
+	}
+	return nil
+}
+
+func (t TLS) on() bool { return t.Store != nil || t.Cert != "" }
+
+// RestartError says that an app has settings that only a restart applies.
+type RestartError struct {
+	Settings []string // their names, as in "Listen"
+}
+
+// Error names the settings.
+func (e *RestartError) Error() string {
+	return "the sockets are open already: restart to apply the new " + strings.Join(e.Settings, ", ")
+}
+
+// restart compares what the sockets were opened with. Both settings are complete.
+func (s Settings) restart(next Settings) error {
+	var names []string
+	for _, setting := range []struct {
+		name string
+		same bool
+	}{
+		{"Listen", slices.Equal(s.Listen, next.Listen)},
+		{"TLS", s.TLS == next.TLS},
+		{"H2C", s.H2C == next.H2C},
+		{"MaxConns", s.MaxConns == next.MaxConns},
+		{"MaxConnsPerIP", s.MaxConnsPerIP == next.MaxConnsPerIP},
+		{"MaxHeaderBytes", s.MaxHeaderBytes == next.MaxHeaderBytes},
+		{"ReadHeader", s.ReadHeader == next.ReadHeader},
+		{"WriteIdle", s.WriteIdle == next.WriteIdle},
+		{"KeepAlive", s.KeepAlive == next.KeepAlive},
+	} {
+		if !setting.same {
+			names = append(names, setting.name)
+		}
+	}
+	if names == nil {
+		return nil
+	}
+	return &RestartError{Settings: names}
 }

@@ -47,13 +47,14 @@ func (e *Exchange) Err() error {
 	if err := e.Context.Err(); err != nil {
 		return err
 	}
-	switch {
-	case e.ended, e.life != nil && e.life.Force != nil && e.life.Force.Err() != nil:
-		return context.Canceled
-	case !e.deadline.IsZero() && !time.Now().Before(e.deadline):
-		return context.DeadlineExceeded
+	if e.ended || e.forced() || !e.deadline.IsZero() && !time.Now().Before(e.deadline) {
+		return e.state().Err() // which knows the cause too
 	}
 	return nil
+}
+
+func (e *Exchange) forced() bool {
+	return e.life != nil && e.life.Force != nil && e.life.Force.Err() != nil
 }
 
 // Value implements [context.Context].
@@ -80,7 +81,9 @@ func (e *Exchange) state() context.Context {
 		ctx, releaseTimer = context.WithDeadline(ctx, e.deadline)
 	}
 	unhook := func() bool { return true }
-	if e.life != nil && e.life.Force != nil {
+	if e.forced() {
+		cancel(context.Cause(e.life.Force))
+	} else if e.life != nil && e.life.Force != nil {
 		force := e.life.Force
 		unhook = context.AfterFunc(force, func() { cancel(context.Cause(force)) })
 	}

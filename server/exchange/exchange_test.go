@@ -112,6 +112,7 @@ func TestItEndsByForce(t *testing.T) {
 	assert.Equal(t, cause, context.Cause(asked))
 	assert.Equal(t, cause, context.Cause(child))
 	assert.Equal(t, context.Canceled, unasked.Err(), "also when nobody waited")
+	assert.Equal(t, cause, context.Cause(unasked))
 	<-unasked.Done()
 }
 

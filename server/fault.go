@@ -1,0 +1,70 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+)
+
+// ErrSlowBody is what reading a request body gives when the client does not send it in time, see
+// Settings.BodyIdle.
+var ErrSlowBody = errors.New("the client does not send the request body in time")
+
+// PanicError is a panic of a handler.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+// Error has the value and not the stack.
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
+// Status is the HTTP status for an error of a handler: 413 for a body over the limit, 408 for one
+// that the client did not send in time, 504 for a deadline, 503 for a request that was broken off
+// because the app leaves, else 500.
+func Status(err error) int {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return http.StatusRequestEntityTooLarge
+	}
+	switch {
+	case errors.Is(err, ErrSlowBody):
+		return http.StatusRequestTimeout
+	case errors.Is(err, context.DeadlineExceeded):
+		return http.StatusGatewayTimeout
+	case errors.Is(err, ErrReplaced), errors.Is(err, ErrStopped):
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}
+
+// detail is what a client may know of an error.
+func detail(err error) string {
+	if e, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return fmt.Sprintf("The request body is larger than %d bytes.", e.Limit)
+	}
+	switch Status(err) {
+	case http.StatusRequestTimeout:
+		return "The request body did not arrive in time."
+	case http.StatusGatewayTimeout:
+		return "The answer took too long."
+	}
+	return ""
+}
+
+// logFault writes what failed: as an error if it is ours, as information if it is the client's.
+func (t *transaction) logFault(status int) {
+	level := slog.LevelError
+	if status < 500 && status != 0 || t.Err() != nil && errors.Is(t.Fault, context.Canceled) {
+		level = slog.LevelInfo
+	}
+	attrs := []slog.Attr{
+		slog.String("id", t.ID()), slog.String("method", t.request.Method), slog.String("path", t.request.URL.Path),
+		slog.String("route", t.Route), slog.Int("status", status), slog.String("err", t.Fault.Error()),
+	}
+	if p, ok := errors.AsType[*PanicError](t.Fault); ok {
+		attrs = append(attrs, slog.String("stack", string(p.Stack)))
+	}
+	t.handler.around.log.LogAttrs(&t.Exchange, level, "request failed", attrs...)
+}

@@ -1,0 +1,253 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"rws/server/exchange"
+	"rws/server/logs"
+	"rws/server/problem"
+	"rws/server/router"
+)
+
+// transaction is all that a request needs, in one allocation. It is not pooled: handlers may
+// keep the context and the writer.
+type transaction struct {
+	exchange.Exchange
+	handler *Handler
+	route   *route // nil for a miss
+	request *http.Request
+	writer  writer
+	body    body
+}
+
+// matches are pooled: the Match is bigger than what is kept of it.
+var matches = sync.Pool{New: func() any { return new(router.Match[*route]) }}
+
+// ServeHTTP answers one request. After Close it answers 503. It panics with
+// [http.ErrAbortHandler] when an answer has to be broken off, as net/http expects.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !h.serve(w, r) {
+		closed(w, r)
+	}
+}
+
+func closed(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Connection", "close")
+	problem.Write(w, r, problem.Details{Status: http.StatusServiceUnavailable, Detail: "The server is stopping.",
+		Extra: http.Header{"Retry-After": {"5"}}})
+}
+
+// serve reports false, and has done nothing, when the handler takes no more requests.
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request) (served bool) {
+	if !h.enter() {
+		return false
+	}
+	served = true // now, for a panic skips the rest
+	t := &transaction{handler: h}
+	t.Begin(r, &h.life)
+	t.request = r.WithContext(&t.Exchange)
+	t.writer.begin(w, r, h.settings.WriteIdle)
+	defer t.finish()
+	t.answer()
+	t.settle()
+	return served
+}
+
+func (t *transaction) answer() {
+	h, r := t.handler, t.request
+	if hasBody(r) {
+		t.body.begin(r, &t.writer, h.settings.BodyIdle)
+		r.Body = &t.body
+	}
+	if fault := t.refuse(); fault != nil {
+		problem.Write(&t.writer, r, *fault)
+		return
+	}
+	if r.Method == http.MethodOptions && r.URL.Path == "*" { // RFC 9110 §9.3.7: about the server, not a resource
+		t.writer.WriteHeader(http.StatusNoContent)
+		return
+	}
+	m := matches.Get().(*router.Match[*route])
+	kind := h.table.Match(r.Host, r.Method, r.URL.EscapedPath(), m)
+	if kind != router.Found {
+		t.miss(kind, m)
+		matches.Put(m)
+		return
+	}
+	t.route, t.Params = m.Value, m.Params
+	if m.Params.Len() <= 8 { // beyond that the copy shares memory with the match
+		matches.Put(m)
+	}
+	t.Route, t.RouteName = t.route.Pattern, t.route.Name
+	t.run()
+}
+
+// refuse is the engine's own answer to what no app should see; nil for the rest.
+func (t *transaction) refuse() *problem.Details {
+	h, r := t.handler, t.request
+	switch {
+	case h.around.shed.active():
+		return &problem.Details{Status: http.StatusServiceUnavailable, ID: t.ID(), Detail: "The server is short of memory.",
+			Extra: http.Header{"Retry-After": {"2"}}}
+	case h.settings.MaxHeaders >= 0 && fields(r.Header) > h.settings.MaxHeaders:
+		t.writer.Header().Set("Connection", "close")
+		return &problem.Details{Status: http.StatusRequestHeaderFieldsTooLarge, ID: t.ID(),
+			Detail: fmt.Sprintf("The request has more than %d header fields.", h.settings.MaxHeaders)}
+	case r.Method == http.MethodConnect:
+		return &problem.Details{Status: http.StatusNotImplemented, ID: t.ID(), Detail: "This server is no tunnel."}
+	}
+	return nil
+}
+
+func fields(h http.Header) (n int) {
+	for _, values := range h {
+		n += len(values)
+	}
+	return n
+}
+
+// run calls the handler of the route.
+func (t *transaction) run() {
+	if t.route.Timeout > 0 {
+		t.Limit(t.route.Timeout)
+	}
+	if limit := t.route.maxBody; limit >= 0 && t.request.ContentLength > limit {
+		t.Fault = &http.MaxBytesError{Limit: limit}
+	} else {
+		t.body.limit(limit)
+		t.route.Handler.ServeHTTP(&t.writer, t.request)
+	}
+}
+
+// settle answers when the handler has failed, or run out of time, and written nothing.
+func (t *transaction) settle() {
+	if t.writer.Started() {
+		return
+	}
+	if t.Fault == nil && t.Err() != nil {
+		if cause := context.Cause(t); Status(cause) != http.StatusInternalServerError {
+			t.Fault = cause
+		}
+	}
+	if t.Fault != nil && t.fail() {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// fail answers for t.Fault. It reports true if all that can be done is to break off the answer.
+func (t *transaction) fail() (abort bool) {
+	if t.handler.app.Fail != nil {
+		abort = t.tryFail()
+	}
+	problem.Write(&t.writer, t.request, problem.Details{Status: Status(t.Fault), Detail: detail(t.Fault), ID: t.ID()})
+	return abort
+}
+
+// tryFail calls the app's Fail, which may be at fault itself.
+func (t *transaction) tryFail() (abort bool) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		abort = t.writer.Started()
+		if p != http.ErrAbortHandler {
+			t.handler.around.log.Error("answering for a failure panicked", "id", t.ID(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		}
+	}()
+	t.handler.app.Fail(&t.writer, t.request, t.Fault)
+	return false
+}
+
+func (t *transaction) miss(kind router.Kind, m *router.Match[*route]) {
+	w, r := &t.writer, t.request
+	miss := Miss{Status: http.StatusNotFound}
+	switch kind {
+	case router.Redirect:
+		if r.URL.RawQuery != "" {
+			m.Location += "?" + r.URL.RawQuery
+		}
+		w.Header().Set("Location", m.Location)
+		w.WriteHeader(http.StatusPermanentRedirect)
+		return
+	case router.Options:
+		w.Header().Set("Allow", strings.Join(m.Allow, ", "))
+		w.WriteHeader(http.StatusNoContent)
+		return
+	case router.MethodNotAllowed:
+		w.Header().Set("Allow", strings.Join(m.Allow, ", "))
+		miss = Miss{Status: http.StatusMethodNotAllowed, Allow: m.Allow}
+	case router.BadPath:
+		miss = Miss{Status: http.StatusBadRequest, Reason: router.CheckPath(r.URL.EscapedPath())}
+	}
+	if t.handler.app.Miss != nil {
+		t.handler.app.Miss(w, r, miss)
+	}
+	if t.Fault != nil || w.Started() {
+		return
+	}
+	d := problem.Details{Status: miss.Status, ID: t.ID()}
+	if miss.Reason != nil {
+		d.Detail = miss.Reason.Error()
+	}
+	problem.Write(w, r, d)
+}
+
+// finish runs deferred: it turns a panic into an answer, closes the books and counts out.
+func (t *transaction) finish() {
+	abort := false
+	if p := recover(); p != nil {
+		abort = t.recovered(p)
+	}
+	t.body.finish()
+	t.writer.finish()
+	t.report(abort)
+	t.End()
+	t.handler.exit()
+	if abort {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// recovered answers for a handler that panicked. It reports true if all that can be done is to
+// break off the answer.
+func (t *transaction) recovered(p any) (abort bool) {
+	if p == http.ErrAbortHandler {
+		return true
+	}
+	t.Fault = &PanicError{Value: p, Stack: debug.Stack()}
+	if t.writer.Started() {
+		return true
+	}
+	return t.fail()
+}
+
+// report counts and logs the request.
+func (t *transaction) report(abort bool) {
+	took, status := time.Since(t.Start), t.writer.status
+	if status == 0 && !abort {
+		status = http.StatusOK // net/http sends that when a handler writes nothing
+	}
+	if t.route == nil {
+		t.handler.missed.Add(1)
+	} else {
+		t.route.count(took, status >= 500 || abort)
+	}
+	if t.Fault != nil {
+		t.logFault(status)
+	}
+	if t.handler.around.access == nil {
+		return
+	}
+	r := t.request
+	t.handler.around.access.Log(logs.Access{
+		Time: t.Start, ID: t.ID(), Method: r.Method, Path: r.URL.Path, Route: t.Route, Status: status,
+		Bytes: t.writer.bytes, Duration: took, IP: t.ClientIP(), UserAgent: r.UserAgent(), Proto: r.Proto,
+	})
+}

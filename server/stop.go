@@ -1,0 +1,77 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Shutdown stops accepting, lets requests finish until StopGrace or ctx is over, then ends their
+// contexts, and closes the app. HTTP/2 clients are told (GOAWAY), streams and sockets too, by
+// [exchange.Exchange.Leaving]. The error says what had to be broken off.
+//
+// A second call with a ctx that ends sooner shortens the wait of the first; both return the same.
+func (s *Server) Shutdown(ctx context.Context) error {
+	defer context.AfterFunc(ctx, s.hurry)()
+	s.stop(nil)
+	<-s.done
+	return s.left
+}
+
+// Wait returns when the server has stopped, with the error that stopped it, if it was not
+// Shutdown.
+func (s *Server) Wait() error {
+	<-s.done
+	return s.fatal
+}
+
+// stop begins the stop, once, and does not wait for it.
+func (s *Server) stop(fatal error) {
+	s.begin.Do(func() {
+		s.stopping.Store(true)
+		s.fatal = fatal
+		close(s.quit)
+		go func() {
+			defer close(s.done)
+			defer s.hurry()
+			s.mu.Lock() // a start or swap under way ends first
+			started := s.started
+			s.mu.Unlock()
+			if started {
+				s.left = s.finish()
+			}
+		}()
+	})
+}
+
+// graceful is ctx with a time limit; negative is none.
+func graceful(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	if grace < 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, grace)
+}
+
+// finish is the stop of a server that runs: first what comes over connections, including what is
+// on its way already, then what net/http does not see (hijacked connections, requests in process).
+func (s *Server) finish() error {
+	h := s.current.Load()
+	grace, cancel := graceful(s.hasty, h.settings.StopGrace)
+	defer cancel()
+	h.leave()
+	late := s.http.Shutdown(grace)
+	ended := h.drain(grace, ErrStopped)
+	if late != nil {
+		_ = s.http.Close() // the connections that did not come to rest
+	}
+	unhook := context.AfterFunc(grace, s.hurry) // apps that were replaced get the same time
+	s.work.Wait()
+	unhook()
+	fault := h.closeApp()
+	if fault != nil {
+		fault = fmt.Errorf("closing the app: %w", fault)
+	}
+	s.undo()
+	return errors.Join(brokenOff(ended), fault)
+}
