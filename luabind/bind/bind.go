@@ -193,7 +193,25 @@ func Errorf(code, format string, args ...any) error {
 	return &fault.Error{Code: code, Message: err.Error(), Cause: errors.Unwrap(err)}
 }
 
-// ArgError raises that argument n is wrong.
+// ArgError raises that argument n is wrong, or that a colon passed the module as an
+// argument of its own.
 func ArgError(L *lua.LState, name string, n int, format string, args ...any) {
+	if calledWithColon(L, name) {
+		module, function := name[:strings.LastIndexByte(name, '.')], name[strings.LastIndexByte(name, '.')+1:]
+		fault.Raise(L, &fault.Error{Code: "argument", Message: fmt.Sprintf("use `%s` with a dot: `%s:%s(…)` passes the module as the first argument",
+			name, module, function)})
+	}
 	fault.Raise(L, &fault.Error{Code: "argument", Message: fmt.Sprintf("%s: argument %d: ", name, n) + fmt.Sprintf(format, args...)})
+}
+
+// calledWithColon reports whether the first argument of the function called name is the
+// table that the function is in.
+func calledWithColon(L *lua.LState, name string) bool {
+	t, ok := L.Get(1).(*lua.LTable)
+	dot := strings.LastIndexByte(name, '.')
+	if !ok || dot < 0 || strings.Contains(name, ":") {
+		return false
+	}
+	_, ok = t.RawGetString(name[dot+1:]).(*lua.LFunction)
+	return ok
 }

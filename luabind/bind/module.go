@@ -36,6 +36,9 @@ type Type struct {
 	// Index looks up keys that are neither methods nor Fields. Default: a key that
 	// nobody knows raises with the nearest name. Optional.
 	Index func(L *lua.LState, self any, key string) (lua.LValue, bool)
+	// Meta are further metamethods by name, as "__add". They get their operands in the
+	// order the script wrote them, so that either may be the object. Optional.
+	Meta map[string]lua.LGFunction
 }
 
 // Open makes the module's table and its types in L's isolate.
@@ -102,6 +105,9 @@ func (t Type) Open(L *lua.LState) {
 		L.Push(lua.LString(text))
 		return 1
 	}))
+	for event, f := range t.Meta {
+		mt.RawSetString(event, L.NewFunction(f))
+	}
 	mt.RawSetString("__metatable", lua.LString(t.Name))
 }
 
