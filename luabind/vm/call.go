@@ -18,7 +18,7 @@ func Call(L *lua.LState, fn lua.LValue, args ...lua.LValue) (lua.LValue, error) 
 		L.Push(a)
 	}
 	if err := L.PCall(len(args), 1, Of(L).onError); err != nil {
-		return lua.LNil, asError(err)
+		return lua.LNil, AsError(err)
 	}
 	v := L.Get(-1)
 	L.Pop(1)
@@ -140,8 +140,8 @@ func ErrorValue(err error) lua.LValue {
 	return lua.LString(err.Error())
 }
 
-// asError unwraps the Go error that OnError stored in its value.
-func asError(err error) error {
+// AsError unwraps the Go error that OnError stored in its value.
+func AsError(err error) error {
 	if ud, ok := ErrorValue(err).(*lua.LUserData); ok {
 		if e, ok := ud.Value.(error); ok {
 			return e

@@ -80,6 +80,7 @@ func (i *Isolate) openBase(L *lua.LState) {
 	L.SetGlobal("print", L.NewFunction(i.print))
 	L.SetGlobal("pcall", L.NewFunction(pcall))
 	L.SetGlobal("xpcall", L.NewFunction(xpcall))
+	L.SetGlobal("pairs", L.NewFunction(pairs(L.GetGlobal("pairs").(*lua.LFunction))))
 	L.SetGlobal("collectgarbage", L.NewFunction(collectGarbage))
 }
 
@@ -98,6 +99,27 @@ func (i *Isolate) print(L *lua.LState) int {
 	b.WriteByte('\n')
 	_, _ = fmt.Fprint(i.options.Output, b.String())
 	return 0
+}
+
+// pairs is Lua's, which for an object with the metamethod __pairs goes over the table that
+// returns.
+func pairs(plain *lua.LFunction) lua.LGFunction {
+	next := plain.Upvalues[0].Value()
+	return func(L *lua.LState) int {
+		var t lua.LValue
+		if view := L.GetMetaField(L.Get(1), "__pairs"); view != lua.LNil {
+			L.Push(view)
+			L.Push(L.Get(1))
+			L.Call(1, 1)
+			t = L.Get(-1)
+		} else {
+			t = L.CheckTable(1)
+		}
+		L.Push(next)
+		L.Push(t)
+		L.Push(lua.LNil)
+		return 3
+	}
 }
 
 // collectGarbage answers "count" in KB; collecting is Go's business, and a request

@@ -3,13 +3,17 @@ package vm
 import (
 	"context"
 	"sync"
+	"time"
 )
 
-// A fairLock is a mutex that serves its waiters in the order they came, and whose
-// waiters can give up. The zero value is unlocked.
-//
-// sync.Mutex lets a running goroutine overtake the queue, which under load lets one
-// busy request starve the rest for a millisecond at a time.
+// patience is how long a waiter may be overtaken. Handing the lock to a goroutine that
+// first has to be scheduled leaves it idle meanwhile; letting the one that is running go
+// first gave 1.5 times the requests a second with 64 connections on two cores. A waiter
+// that has stood in line for longer gets the lock next, in the order of arrival.
+const patience = 200 * time.Microsecond
+
+// A fairLock is a mutex that serves its waiters in the order they came, once they have
+// waited for patience, and whose waiters can give up. The zero value is unlocked.
 type fairLock struct {
 	mu    sync.Mutex
 	held  bool
@@ -18,63 +22,99 @@ type fairLock struct {
 	queue int
 }
 
-// A waiter is one place in the queue; turn is closed-over once by handing it a token.
+// A waiter is one place in the queue. Its fields are guarded by the lock's mu.
 type waiter struct {
-	turn       chan struct{}
+	ctx        context.Context
+	since      time.Time
+	wake       chan struct{} // one token at most; see woken
+	woken      bool
+	granted    bool
+	err        error
 	prev, next *waiter
 }
 
-var waiters = sync.Pool{New: func() any { return &waiter{turn: make(chan struct{}, 1)} }}
+var waiters = sync.Pool{New: func() any { return &waiter{wake: make(chan struct{}, 1)} }}
 
-// lock waits for the lock. It returns ctx's error, without the lock, when ctx ends
-// first; a nil ctx waits for ever.
+// lock waits for the lock. It returns ctx's cause, without the lock, when expire finds
+// that ctx has ended first.
 func (l *fairLock) lock(ctx context.Context) error {
 	l.mu.Lock()
-	if !l.held {
+	if !l.held && (l.head == nil || !l.head.impatient()) {
 		l.held = true
 		l.mu.Unlock()
 		return nil
 	}
 	w := waiters.Get().(*waiter)
+	w.ctx, w.since = ctx, time.Now()
+	w.woken, w.granted, w.err = false, false, nil
 	l.push(w)
 	l.mu.Unlock()
-
-	var gone <-chan struct{}
-	if ctx != nil {
-		gone = ctx.Done()
-	}
-	select {
-	case <-w.turn:
-		waiters.Put(w)
-		return nil
-	case <-gone:
-	}
-
-	l.mu.Lock()
-	select {
-	case <-w.turn: // handed over in the meantime: pass it on
-		l.mu.Unlock()
-		l.unlock()
-	default:
-		l.drop(w)
-		l.mu.Unlock()
-	}
-	waiters.Put(w)
-	return context.Cause(ctx)
+	return l.wait(w)
 }
 
-// unlock hands the lock to the first waiter, if there is one.
+func (l *fairLock) wait(w *waiter) error {
+	for {
+		<-w.wake
+		l.mu.Lock()
+		if !w.granted && w.err == nil && l.held {
+			w.woken = false // overtaken: back to sleep, at the same place
+			l.mu.Unlock()
+			continue
+		}
+		if !w.granted && w.err == nil {
+			l.held = true
+			l.drop(w)
+		}
+		err := w.err
+		w.ctx = nil
+		l.mu.Unlock()
+		waiters.Put(w)
+		return err
+	}
+}
+
+// unlock gives the lock to the first waiter if that has lost its patience; else it wakes
+// that one and leaves the lock to whoever is first.
 func (l *fairLock) unlock() {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	w := l.head
 	if w == nil {
 		l.held = false
-		l.mu.Unlock()
 		return
 	}
-	l.drop(w)
-	w.turn <- struct{}{}
-	l.mu.Unlock()
+	if w.impatient() {
+		l.drop(w)
+		w.granted = true
+	} else {
+		l.held = false
+	}
+	w.rouse()
+}
+
+// expire ends the waits whose context has ended. The watchdog calls it, so that waiting
+// needs no channel of the context, which is costly to make for each request.
+func (l *fairLock) expire() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for w := l.head; w != nil; {
+		next := w.next
+		if w.ctx != nil && w.ctx.Err() != nil {
+			l.drop(w)
+			w.err = context.Cause(w.ctx)
+			w.rouse()
+			l.pass()
+		}
+		w = next
+	}
+}
+
+// pass wakes the first waiter when the lock is free: the one that was woken before it has
+// given up.
+func (l *fairLock) pass() {
+	if !l.held && l.head != nil {
+		l.head.rouse()
+	}
 }
 
 // waiting returns how many goroutines stand in the queue.
@@ -82,6 +122,15 @@ func (l *fairLock) waiting() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.queue
+}
+
+func (w *waiter) impatient() bool { return time.Since(w.since) > patience }
+
+func (w *waiter) rouse() {
+	if !w.woken {
+		w.woken = true
+		w.wake <- struct{}{}
+	}
 }
 
 func (l *fairLock) push(w *waiter) {

@@ -407,3 +407,22 @@ func BenchmarkLoop(b *testing.B) {
 		run(b, i, func(L *lua.LState) error { loop(b, L); return nil })
 	})
 }
+
+func BenchmarkContended(b *testing.B) {
+	i := newIsolate(b, vm.Options{})
+	f := compile(b, i, `return function(n) local t = {} for k = 1, 10 do t[k] = n end return n end`)
+	b.ReportAllocs()
+	b.SetParallelism(32)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			r := &vm.Run{}
+			if err := i.Enter(r); err != nil {
+				b.Fatal(err)
+			}
+			if _, err := vm.Call(r.Thread(), f.Func(), lua.LNil); err != nil {
+				b.Fatal(err)
+			}
+			i.Leave(r)
+		}
+	})
+}

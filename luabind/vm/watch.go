@@ -80,6 +80,7 @@ func (i *Isolate) guard() {
 		case <-i.done:
 			return
 		case now := <-ticker.C:
+			i.lock.expire()
 			r := i.current.Load()
 			if r == nil {
 				continue
