@@ -25,12 +25,14 @@ type App struct {
 	Routes   []Route
 	Settings Settings
 
-	// Miss answers what no route does. nil answers with [problem.Write].
+	// Miss answers what no route does. nil, or a Miss that writes nothing, answers with
+	// [problem.Write], and so does the engine for what it refuses by itself: too many header
+	// fields (431), CONNECT (501), and any request while memory is short (503).
 	Miss func(w http.ResponseWriter, r *http.Request, m Miss)
 
 	// Fail answers for a handler that panicked, or that set Fault on its exchange, before
-	// anything was written. nil answers with [problem.Write] and [Status], without the text of
-	// the error, which is in the log.
+	// anything was written. nil, or a Fail that writes nothing, answers with [problem.Write] and
+	// [Status], without the text of the error, which is in the log.
 	Fail func(w http.ResponseWriter, r *http.Request, err error)
 
 	// Close frees what the handlers use. It is called once, when no request is left: the app

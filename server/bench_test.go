@@ -1,8 +1,12 @@
 package server_test
 
 import (
+	"bytes"
+	"errors"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"testing"
 
@@ -67,5 +71,46 @@ func benchmark(b *testing.B, h http.Handler) {
 	b.ReportAllocs()
 	for b.Loop() {
 		h.ServeHTTP(w, r)
+	}
+}
+
+// BenchmarkSocket is a whole round trip on one connection, with the client: what net/http costs
+// by itself, and with the engine around the same handler.
+func BenchmarkSocket(b *testing.B) {
+	b.Run("net/http", func(b *testing.B) {
+		bare := httptest.NewServer(hello)
+		defer bare.Close()
+		roundTrips(b, bare.Listener.Addr().String())
+	})
+	b.Run("engine", func(b *testing.B) {
+		s := server.New(server.Options{})
+		app := &server.App{
+			Routes:   []server.Route{{Method: "GET", Pattern: "/hello/:name", Handler: hello}},
+			Settings: server.Settings{Listen: []string{"127.0.0.1:0"}},
+		}
+		if err := s.Start(b.Context(), app); err != nil {
+			b.Fatal(err)
+		}
+		roundTrips(b, s.Addrs()[0].String())
+		if err := s.Shutdown(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	})
+}
+
+func roundTrips(b *testing.B, addr string) {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer conn.Close()
+	request, answer := []byte("GET /hello/ann HTTP/1.1\r\nHost: localhost\r\n\r\n"), make([]byte, 4096)
+	b.ReportAllocs()
+	for b.Loop() {
+		_, err := conn.Write(request)
+		n, err2 := conn.Read(answer)
+		if err := errors.Join(err, err2); err != nil || !bytes.HasSuffix(answer[:n], greeting) {
+			b.Fatal(err, string(answer[:n]))
+		}
 	}
 }

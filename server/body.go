@@ -86,9 +86,8 @@ func (b *body) after(start time.Time, n int, err error) error {
 	b.got += int64(n)
 	b.waited += time.Since(start)
 	switch {
-	case err == io.EOF && !b.over:
+	case err == io.EOF: // the deadline stays: from here on net/http sets its own
 		b.over = true
-		b.set(time.Time{}) // or net/http takes the deadline for a client that went away
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		b.fail()
 		return ErrSlowBody

@@ -33,7 +33,8 @@ type Exchange struct {
 	Params    router.Params // of the match
 
 	// Fault is what failed, for the log (Err is the method of the context). A handler that sets it and writes nothing is answered
-	// for by the app's Fail.
+	// for by the app's Fail; once something is written it is only logged, and a handler that wants
+	// the client to notice panics with [http.ErrAbortHandler].
 	Fault error
 
 	// Client is the address of the client when something knows better than the connection,

@@ -201,3 +201,18 @@ func BenchmarkUse(b *testing.B) {
 		}
 	})
 }
+
+func FuzzID(f *testing.F) {
+	for _, seed := range []string{"", "abc", "a b", "\x00", "ä", "../x"} {
+		f.Add(seed)
+	}
+	sane := regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+	f.Fuzz(func(t *testing.T, sent string) {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("X-Request-Id", sent)
+		id := exchange.New(r).ID()
+		if !sane.MatchString(id) || sane.MatchString(sent) && id != sent {
+			t.Errorf("%q gave %q", sent, id)
+		}
+	})
+}

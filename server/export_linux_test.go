@@ -1,0 +1,4 @@
+package server
+
+// LeastLimit lets tests read the limits of made-up cgroups.
+var LeastLimit = leastLimit
