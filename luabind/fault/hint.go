@@ -1,0 +1,344 @@
+package fault
+
+import (
+	"fmt"
+	"regexp"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"rws/server/suggest"
+)
+
+// hint says what to do about a culprit; "" when we don't know. frames are those that
+// ran, the one with the culprit first among the Lua ones.
+func hint(frames []frame, c *culprit) string {
+	f, at := firstLua(frames)
+	if at < 0 {
+		return ""
+	}
+	if text := selfHint(frames, at, c); text != "" {
+		return text
+	}
+	if c.symbol != nil {
+		if text := foreignNil(c); text != "" {
+			return text
+		}
+		if c.value == lua.LNil {
+			if text := missing(f, c); text != "" {
+				return text
+			}
+			if text := origin(f, c.symbol); text != "" {
+				return text
+			}
+		}
+	}
+	if text := general(f, c); text != "" {
+		return text
+	}
+	return notPassed(frames, at, c)
+}
+
+// notPassed explains a parameter that the caller gave no value for.
+func notPassed(frames []frame, at int, c *culprit) string {
+	f := frames[at]
+	if c.symbol == nil || c.symbol.kind != local || c.value != lua.LNil || at+1 >= len(frames) || frames[at+1].isGo() || tailCalls(f) > 0 {
+		return ""
+	}
+	if slot := c.symbol.slot; slot >= parameters(f.fn.Proto) || lastWrite(f.fn.Proto, f.pc, slot) >= 0 {
+		return ""
+	}
+	return fmt.Sprintf("`%s` is a parameter, and the call at line %d of %s passes nil for it", c.symbol.name, frames[at+1].line, frames[at+1].file())
+}
+
+func firstLua(frames []frame) (frame, int) {
+	for i, f := range frames {
+		if !f.isGo() {
+			return f, i
+		}
+	}
+	return frame{}, -1
+}
+
+// selfHint finds a method that was called with a dot: its self is not the object.
+func selfHint(frames []frame, at int, c *culprit) string {
+	if c.use == passed && c.arg == 1 && c.callee.kind == field {
+		return dotHint(frames[at], c)
+	}
+	f := frames[at]
+	if c.symbol == nil || f.fn.Proto.NumParameters == 0 || len(f.fn.Proto.DbgLocals) == 0 || f.fn.Proto.DbgLocals[0].Name != "self" {
+		return ""
+	}
+	if root := c.symbol.root(); root.kind != local || root.name != "self" || root.slot != 0 {
+		return ""
+	}
+	if at+1 >= len(frames) || tailCalls(f) > 0 {
+		return ""
+	}
+	called := frames[at+1].callee()
+	if called == nil || called.kind != field || called.index != nil {
+		return ""
+	}
+	return fmt.Sprintf("call it as `%s:%s(…)` (colon) at line %d: with a dot, self is the first argument",
+		called.parent.text(), called.name, frames[at+1].line)
+}
+
+// dotHint is for a Go function whose first argument should be the object it belongs to.
+func dotHint(f frame, c *culprit) string {
+	object, ok := f.lookup(c.callee.parent)
+	if !ok || c.callee.parent.kind == constant {
+		return ""
+	}
+	switch object := object.(type) {
+	case *lua.LTable: // a library, as string or table, unless it has methods
+		if object.Metatable == lua.LNil {
+			return ""
+		}
+	case *lua.LUserData, lua.LString:
+	default:
+		return ""
+	}
+	if c.value == object {
+		return ""
+	}
+	return ColonHint(c.callee.parent.text(), c.callee.name)
+}
+
+// foreignNil knows the names that other languages have for nil.
+func foreignNil(c *culprit) string {
+	if root := c.symbol.root(); root.kind == global && c.value == lua.LNil {
+		switch root.name {
+		case "null", "undefined", "None", "NULL":
+			return fmt.Sprintf("`%s` is an undeclared variable: Lua has nil, and rws.null stands for null in JSON", root.name)
+		case "this":
+			return "Lua has no `this`: define the function with a colon and use self"
+		}
+	}
+	return ""
+}
+
+// missing explains a name that does not exist: a global, or a field of something that
+// does. Only values that are plain tables can be looked into.
+func missing(f frame, c *culprit) string {
+	s := c.symbol
+	if s.kind == field && s.index == nil && c.use != called {
+		if n, ok := s.key.(lua.LNumber); ok && n == 0 {
+			return fmt.Sprintf("lists begin at 1: the first element is %s[1]", s.parent.text())
+		}
+	}
+	switch s.kind {
+	case global:
+		names := append(f.variables(), keysOf(f.fn.Env)...)
+		if line := declaredAt(f, s.name); line > f.line {
+			return fmt.Sprintf("`%s` is declared further down, at line %d: move it above its first use", s.name, line)
+		} else if line > 0 {
+			return fmt.Sprintf("`%s` is declared at line %d, inside a block or function that has ended", s.name, line)
+		}
+		if near := suggest.Closest(s.name, names); near != "" {
+			return fmt.Sprintf("did you mean `%s`?", near)
+		}
+		if c.use == called {
+			return fmt.Sprintf("there is no function `%s`: declare it above this line, or require the file that has it", s.name)
+		}
+		return fmt.Sprintf("there is no variable `%s`", s.name)
+	case field, method:
+		if s.index != nil {
+			return ""
+		}
+		object, ok := f.object(s)
+		if !ok {
+			return ""
+		}
+		if near := suggest.Closest(s.name, members(object)); near != "" {
+			return fmt.Sprintf("did you mean `%s`?", joined(s, object, near))
+		}
+	}
+	return ""
+}
+
+// variables returns the names of the locals and upvalues that f sees.
+func (f frame) variables() []string {
+	var names []string
+	for r := range int(f.fn.Proto.NumUsedRegisters) {
+		name := localName(f.fn.Proto, f.pc, r)
+		if name == "" {
+			break
+		}
+		names = append(names, name)
+	}
+	return append(names, f.fn.Proto.DbgUpvalues...)
+}
+
+// declaredAt returns the first line of f's file that declares a local of this name, 0
+// when there is none.
+func declaredAt(f frame, name string) int {
+	text, ok := stateOf(f.L).sources[f.file()]
+	if !ok {
+		return 0
+	}
+	declaration := regexp.MustCompile(`(?m)^[^\n]*?\blocal\s+(?:function\s+)?(?:\w+\s*,\s*)*` + regexp.QuoteMeta(name) + `\b`)
+	at := declaration.FindStringIndex(text)
+	if at == nil {
+		return 0
+	}
+	return newSource(text).lineOf(at[0])
+}
+
+// object returns the value that s is a member of. For a method the failing call still
+// has it as its first argument.
+func (f frame) object(s *symbol) (lua.LValue, bool) {
+	if in, ok := f.instruction(); s.kind == method && ok && (in.op() == lua.OP_CALL || in.op() == lua.OP_TAILCALL) {
+		return f.local(in.a() + 1), true
+	}
+	return f.lookup(s.parent)
+}
+
+// joined writes a member with the separator its object wants.
+func joined(s *symbol, object lua.LValue, name string) string {
+	separator := "."
+	if _, isTable := object.(*lua.LTable); s.kind == method || !isTable {
+		separator = ":"
+	}
+	return s.parent.text() + separator + name
+}
+
+// members returns the names of an object's fields and methods.
+func members(v lua.LValue) []string {
+	var names []string
+	for range maxPath {
+		var mt lua.LValue = lua.LNil
+		switch o := v.(type) {
+		case *lua.LTable:
+			names = append(names, keysOf(o)...)
+			mt = o.Metatable
+		case *lua.LUserData:
+			mt = o.Metatable
+		}
+		t, ok := mt.(*lua.LTable)
+		if !ok {
+			break
+		}
+		v = t.RawGetString("__index")
+	}
+	return names
+}
+
+// maxNames bounds how many keys of a table are compared with a misspelt one.
+const maxNames = 500
+
+func keysOf(t *lua.LTable) []string {
+	if t == nil {
+		return nil
+	}
+	var names []string
+	for key, _ := t.Next(lua.LNil); key != lua.LNil && len(names) < maxNames; key, _ = t.Next(key) {
+		if s, ok := key.(lua.LString); ok && isName(string(s)) {
+			names = append(names, string(s))
+		}
+	}
+	return names
+}
+
+// general is the hint for the operation, whatever the value was.
+func general(f frame, c *culprit) string {
+	name := "…"
+	if c.symbol != nil && c.symbol.kind != constant {
+		name = checkable(c.symbol.text())
+	}
+	typ := c.value.Type()
+	switch c.use {
+	case concatenated:
+		if typ == lua.LTNil {
+			return fmt.Sprintf("write %s or \"\" where it may be nil, or tostring(%s)", name, name)
+		}
+		return fmt.Sprintf("write tostring(%s)", name)
+	case added:
+		return addedHint(f, c, name)
+	case compared:
+		return comparedHint(c, name)
+	case measured:
+		if typ == lua.LTNil {
+			return fmt.Sprintf("check it first, or write #(%s or {})", name)
+		}
+	case called:
+		switch typ {
+		case lua.LTNil:
+			if c.symbol != nil && c.symbol.kind == result {
+				return "a line that begins with `(` goes on with the line above: put a semicolon between them"
+			}
+		case lua.LTTable, lua.LTString, lua.LTNumber:
+			return fmt.Sprintf("a %s is not a function: is a comma or an operator missing before the parenthesis?", typ)
+		}
+	case iterated:
+		if typ == lua.LTTable {
+			return fmt.Sprintf("write for i, v in ipairs(%s) do for a list, for k, v in pairs(%s) do for any table", name, name)
+		}
+	case keyed:
+		if typ == lua.LTNil {
+			return "check the key before you use it"
+		}
+	case indexed:
+		if _, isText := c.key.(lua.LString); typ == lua.LTFunction && isText {
+			return "a function has no fields: call it first"
+		}
+	case bounded:
+		switch typ {
+		case lua.LTString:
+			return fmt.Sprintf("write tonumber(%s)", name)
+		case lua.LTNil:
+			return fmt.Sprintf("give it a value first, or write %s or 0", name)
+		}
+	}
+	return ""
+}
+
+func addedHint(f frame, c *culprit, name string) string {
+	switch c.value.Type() {
+	case lua.LTNil:
+		return fmt.Sprintf("give it a value first, or write (%s or 0)", name)
+	case lua.LTString:
+		if from := inputOf(f, c.symbol); from != nil {
+			kind := "int"
+			if from.parent.name == "params" {
+				return fmt.Sprintf("values of %s are text: declare the route as /:%s{int}, or write tonumber(%s)", from.parent.text(), from.name, name)
+			}
+			return fmt.Sprintf("values of %s are text: declare %s = { %s = %q } in the route, or write tonumber(%s)",
+				from.parent.text(), from.parent.name, from.name, kind, name)
+		}
+		return fmt.Sprintf("write tonumber(%s), and `..` to join texts", name)
+	}
+	return ""
+}
+
+// inputOf returns the field of c.params, c.query or c.form that s holds, or nil.
+func inputOf(f frame, s *symbol) *symbol {
+	if s == nil {
+		return nil
+	}
+	if s.kind == local {
+		set := lastWrite(f.fn.Proto, f.pc, s.slot)
+		if set < 0 {
+			return nil
+		}
+		if s = written(f.fn.Proto, set, s.slot, maxPath); s == nil {
+			return nil
+		}
+	}
+	if s.kind == field && s.index == nil && s.parent.kind == field {
+		switch s.parent.name {
+		case "params", "query", "form":
+			return s
+		}
+	}
+	return nil
+}
+
+func comparedHint(c *culprit, name string) string {
+	types := [2]lua.LValueType{c.value.Type(), c.other.Type()}
+	switch types {
+	case [2]lua.LValueType{lua.LTString, lua.LTNumber}:
+		return fmt.Sprintf("write tonumber(%s)", name)
+	case [2]lua.LValueType{lua.LTNil, lua.LTNumber}:
+		return fmt.Sprintf("check it first, or write (%s or 0)", name)
+	}
+	return ""
+}
