@@ -300,3 +300,7 @@ func giveAny(p any) any {
 
 // A Pusher is a result that is made when the lock is held again, as a userdata.
 type Pusher func(L *lua.LState) int
+
+// Arg converts argument n of the function called name, or raises. It looks the converter
+// up at each call; functions on a hot path are bound by type instead.
+func Arg[T any](L *lua.LState, name string, n int) T { return take[T](name).at(L, name, n) }

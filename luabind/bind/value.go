@@ -2,6 +2,7 @@ package bind
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -101,14 +102,14 @@ func FromGo(L *lua.LState, v any) lua.LValue {
 		return MarkArray(L, t)
 	case map[string]any:
 		t := L.CreateTable(0, len(v))
-		for k, x := range v {
-			t.RawSetString(k, FromGo(L, x))
+		for _, k := range slices.Sorted(maps.Keys(v)) { // the order in which it prints
+			t.RawSetString(k, FromGo(L, v[k]))
 		}
 		return t
 	case map[string]string:
 		t := L.CreateTable(0, len(v))
-		for k, x := range v {
-			t.RawSetString(k, lua.LString(x))
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			t.RawSetString(k, lua.LString(v[k]))
 		}
 		return t
 	}

@@ -1,0 +1,416 @@
+package luabind
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"rws/luabind/bind"
+	"rws/luabind/fault"
+	"rws/server/router"
+	"rws/server/static"
+	"rws/server/suggest"
+)
+
+const (
+	appType   = "rws.App"
+	routeType = "rws.Route"
+)
+
+// An App is what routes are declared on: the app itself, a group, a host, or an app
+// made by rws.app() that another one mounts.
+type App struct {
+	state    *state
+	parent   *App
+	prefix   string
+	host     string
+	chain    []link // its own middleware, outermost first
+	detached bool   // made by rws.app(): routes wait for a mount
+	routes   []*route
+	data     *lua.LTable // app.state
+}
+
+// A link is one element of a chain: a Lua function or a middleware of the engine.
+type link struct {
+	fn     *lua.LFunction
+	native *Middleware
+	source string
+}
+
+// A Middleware is one that runs in Go: rws.request_id() and its like.
+type Middleware struct {
+	Name string
+	Wrap func(http.Handler) http.Handler
+}
+
+// A route is one declaration.
+type route struct {
+	method, host, pattern, name, source, kind string
+	chain                                     []link
+	handler                                   *lua.LFunction
+	native                                    http.Handler
+	spec                                      *spec
+	index                                     int
+}
+
+// same reports whether two isolates declared the same.
+func (r *route) same(other *route) bool {
+	return r.method == other.method && r.host == other.host && r.pattern == other.pattern &&
+		r.name == other.name && r.source == other.source && len(r.chain) == len(other.chain)
+}
+
+func didYouMean(word string, names []string) string { return suggest.DidYouMean(word, names) }
+
+var verbs = map[string]string{
+	"get": http.MethodGet, "post": http.MethodPost, "put": http.MethodPut, "patch": http.MethodPatch,
+	"delete": http.MethodDelete, "head": http.MethodHead, "options": http.MethodOptions, "all": "",
+}
+
+// appMethods returns the methods of App.
+func appMethods() []bind.Func {
+	methods := []bind.Func{
+		bind.RawMethod("route(method, pattern, ...)", appRoute),
+		bind.RawMethod("use(...)", appUse),
+		bind.RawMethod("group(prefix, ...)", appGroup),
+		bind.RawMethod("host(name, declare?)", appHost),
+		bind.RawMethod("mount(prefix, other)", appMount),
+		bind.RawMethod("resource(prefix, ...)", appResource),
+		bind.RawMethod("static(prefix, folder, options?)", appStatic),
+		bind.RawMethod("on(event, fn)", appOn),
+		bind.RawMethod("on_error(status, fn?)", appOnError),
+		bind.RawMethod("config(settings)", appConfig),
+		bind.RawMethod("url(name, params?)", appURL),
+		bind.RawMethod("test(name, fn)", appTest),
+	}
+	for _, verb := range slices.Sorted(maps.Keys(verbs)) {
+		method := verbs[verb]
+		methods = append(methods, bind.RawMethod(verb+"(pattern, ...)", func(L *lua.LState, a *App) int {
+			return a.declare(L, "app:"+verb, method, 2)
+		}))
+	}
+	return methods
+}
+
+// mustLoad raises unless the script is loading.
+func (a *App) mustLoad(L *lua.LState, what string) {
+	if !a.state.loading {
+		fault.Raisef(L, "late", "%s: an app is declared while its script loads; this code runs later", what)
+	}
+}
+
+func appRoute(L *lua.LState, a *App) int {
+	method := strings.ToUpper(L.CheckString(2))
+	return a.declare(L, "app:route", method, 3)
+}
+
+// declare reads (pattern, middleware or spec …, handler) from argument n on.
+func (a *App) declare(L *lua.LState, name, method string, n int) int {
+	a.mustLoad(L, name)
+	pattern, ok := L.Get(n).(lua.LString)
+	if !ok {
+		bind.ArgError(L, name, n-1, "a pattern such as \"/notes/:id\" expected, got %s", L.Get(n).Type())
+	}
+	last := L.GetTop()
+	handler, ok := L.Get(last).(*lua.LFunction)
+	if !ok || last == n {
+		bind.ArgError(L, name, max(last-1, n), "the last argument is the handler, a function, got %s", L.Get(max(last, n+1)).Type())
+	}
+	r := &route{method: method, pattern: string(pattern), handler: handler, kind: "lua"}
+	for i := n + 1; i < last; i++ {
+		a.option(L, name, r, i)
+	}
+	a.add(L, name, r)
+	L.Push(bind.New(L, routeType, r))
+	return 1
+}
+
+// option reads one argument between pattern and handler.
+func (a *App) option(L *lua.LState, name string, r *route, n int) {
+	if l, ok := asLink(L, n); ok {
+		r.chain = append(r.chain, l)
+		return
+	}
+	t, ok := L.Get(n).(*lua.LTable)
+	if !ok {
+		bind.ArgError(L, name, n-1, "middleware (a function) or a spec (a table) expected, got %s", L.Get(n).Type())
+	}
+	if r.spec != nil {
+		bind.ArgError(L, name, n-1, "this is the second spec table; put all of the spec into one")
+	}
+	s, err := parseSpec(L, t)
+	if err != nil {
+		fault.Raise(L, &fault.Error{Code: "spec", Message: name + " " + r.pattern + ": " + err.Error()})
+	}
+	r.spec = s
+}
+
+// asLink returns argument n as middleware.
+func asLink(L *lua.LState, n int) (link, bool) {
+	switch v := L.Get(n).(type) {
+	case *lua.LFunction:
+		return link{fn: v, source: functionAt(v)}, true
+	case *lua.LUserData:
+		if m, ok := v.Value.(*Middleware); ok {
+			return link{native: m, source: fault.Where(L)}, true
+		}
+	}
+	return link{}, false
+}
+
+// functionAt returns where a Lua function was written, "app.lua:12".
+func functionAt(f *lua.LFunction) string {
+	if f.IsG {
+		return "Go"
+	}
+	return fmt.Sprintf("%s:%d", f.Proto.SourceName, f.Proto.LineDefined)
+}
+
+// add completes r with what a says of all its routes and records it.
+func (a *App) add(L *lua.LState, name string, r *route) {
+	r.pattern = join(a.prefix, r.pattern)
+	r.host = a.host
+	r.chain = append(a.links(), r.chain...)
+	r.source = fault.Where(L)
+	if _, err := router.Parse(r.pattern); err != nil {
+		fault.Raise(L, &fault.Error{Code: "pattern", Message: name + ": " + err.Error()})
+	}
+	if top := a.top(); top.detached {
+		top.routes = append(top.routes, r)
+		return
+	}
+	a.state.routes = append(a.state.routes, r)
+}
+
+// links returns the middleware of a and of what it is part of, outermost first.
+func (a *App) links() []link {
+	if a.parent == nil {
+		return slices.Clone(a.chain)
+	}
+	return append(a.parent.links(), a.chain...)
+}
+
+func (a *App) top() *App {
+	for a.parent != nil {
+		a = a.parent
+	}
+	return a
+}
+
+// join puts a prefix before a pattern; "/" below a prefix is the prefix itself.
+func join(prefix, pattern string) string {
+	switch {
+	case prefix == "":
+		return pattern
+	case pattern == "/" || pattern == "":
+		return prefix
+	}
+	return prefix + pattern
+}
+
+// checkPrefix returns argument n as a prefix without a slash at the end.
+func checkPrefix(L *lua.LState, name string, n int) string {
+	prefix, ok := L.Get(n).(lua.LString)
+	if !ok || !strings.HasPrefix(string(prefix), "/") {
+		bind.ArgError(L, name, n-1, "a prefix such as \"/api\" expected, got %s", L.Get(n).String())
+	}
+	return strings.TrimRight(string(prefix), "/")
+}
+
+func appUse(L *lua.LState, a *App) int {
+	a.mustLoad(L, "app:use")
+	for n := 2; n <= L.GetTop(); n++ {
+		l, ok := asLink(L, n)
+		if !ok {
+			bind.ArgError(L, "app:use", n-1, "middleware expected: function(c, next) or one of rws, got %s", L.Get(n).Type())
+		}
+		a.chain = append(a.chain, l)
+	}
+	L.Push(L.Get(1))
+	return 1
+}
+
+func appGroup(L *lua.LState, a *App) int {
+	a.mustLoad(L, "app:group")
+	g := &App{state: a.state, parent: a, prefix: join(a.prefix, checkPrefix(L, "app:group", 2)), host: a.host}
+	for n := 3; n <= L.GetTop(); n++ {
+		l, ok := asLink(L, n)
+		if !ok {
+			bind.ArgError(L, "app:group", n-1, "middleware expected, got %s", L.Get(n).Type())
+		}
+		g.chain = append(g.chain, l)
+	}
+	L.Push(bind.New(L, appType, g))
+	return 1
+}
+
+func appHost(L *lua.LState, a *App) int {
+	a.mustLoad(L, "app:host")
+	h := &App{state: a.state, parent: a, prefix: a.prefix, host: L.CheckString(2)}
+	object := bind.New(L, appType, h)
+	if L.GetTop() > 2 {
+		L.Push(L.CheckFunction(3))
+		L.Push(object)
+		L.Call(1, 0)
+	}
+	L.Push(object)
+	return 1
+}
+
+func appMount(L *lua.LState, a *App) int {
+	a.mustLoad(L, "app:mount")
+	prefix := checkPrefix(L, "app:mount", 2)
+	other, ok := userdata[App](L.Get(3))
+	if !ok || !other.detached {
+		bind.ArgError(L, "app:mount", 2, "another app expected, as made by rws.app() and returned by the required file")
+	}
+	for _, r := range other.routes {
+		copied := *r
+		copied.pattern = join(prefix, r.pattern)
+		source := r.source
+		a.add(L, "app:mount", &copied)
+		copied.source = source
+	}
+	return 0
+}
+
+// actions of app:resource, in the order they are declared.
+var actions = []struct{ name, method, suffix string }{
+	{"index", http.MethodGet, ""}, {"new", http.MethodGet, "/new"}, {"create", http.MethodPost, ""},
+	{"show", http.MethodGet, "/:id"}, {"edit", http.MethodGet, "/:id/edit"},
+	{"update", http.MethodPut, "/:id"}, {"update", http.MethodPatch, "/:id"}, {"destroy", http.MethodDelete, "/:id"},
+}
+
+func appResource(L *lua.LState, a *App) int {
+	a.mustLoad(L, "app:resource")
+	prefix := checkPrefix(L, "app:resource", 2)
+	last := L.GetTop()
+	handlers, ok := L.Get(last).(*lua.LTable)
+	if !ok || last < 3 {
+		bind.ArgError(L, "app:resource", last-1, "the last argument is a table of handlers: { index = fn, show = fn, … }")
+	}
+	var chain []link
+	for n := 3; n < last; n++ {
+		l, ok := asLink(L, n)
+		if !ok {
+			bind.ArgError(L, "app:resource", n-1, "middleware expected, got %s", L.Get(n).Type())
+		}
+		chain = append(chain, l)
+	}
+	names := make([]string, len(actions))
+	for i, action := range actions {
+		names[i] = action.name
+	}
+	for _, key := range bind.Keys(handlers) {
+		if !slices.Contains(names, key) {
+			fault.Raisef(L, "option", "app:resource %s: unknown action %q%s; there are %s", prefix, key, didYouMean(key, names), strings.Join(slices.Compact(names), ", "))
+		}
+	}
+	for _, action := range actions {
+		v := handlers.RawGetString(action.name)
+		if v == lua.LNil {
+			continue
+		}
+		fn, ok := v.(*lua.LFunction)
+		if !ok {
+			fault.Raisef(L, "option", "app:resource %s: %s is a %s, a function was expected", prefix, action.name, v.Type())
+		}
+		a.add(L, "app:resource", &route{method: action.method, pattern: prefix + action.suffix, handler: fn, kind: "lua", chain: slices.Clone(chain)})
+	}
+	return 0
+}
+
+// staticOptions are the options of app:static.
+type staticOptions struct {
+	Index         []string    `json:"index"`
+	SPA           bool        `json:"spa"`
+	List          bool        `json:"list"`
+	Precompressed bool        `json:"precompressed"`
+	Cache         *lua.LValue `json:"cache"`
+	Immutable     bool        `json:"immutable"`
+	DotFiles      bool        `json:"dot_files"`
+}
+
+func appStatic(L *lua.LState, a *App) int {
+	a.mustLoad(L, "app:static")
+	prefix := checkPrefix(L, "app:static", 2)
+	folder := L.CheckString(3)
+	o := bind.Options[staticOptions](L, "app:static", 4)
+	so := static.Options{Index: o.Index, SPA: o.SPA, List: o.List, Precompressed: o.Precompressed, Immutable: o.Immutable, DotFiles: o.DotFiles}
+	if o.Cache != nil {
+		d, err := bind.ParseDuration((*o.Cache).String())
+		if err != nil {
+			fault.Raisef(L, "option", "app:static: option \"cache\": %s", err)
+		}
+		so.Cache = d
+	}
+	so.Name = wildcard
+	h, err := static.New(a.state.program.path(folder), so)
+	if err != nil {
+		bind.Raise(L, "app:static", err)
+	}
+	a.add(L, "app:static", &route{method: http.MethodGet, pattern: prefix + "/*", native: h, kind: "static"})
+	return 0
+}
+
+// wildcard returns the part of the path that a route's "*" caught.
+func wildcard(r *http.Request) string {
+	name, _ := paramsOf(r).Get("*")
+	return "/" + strings.TrimPrefix(path.Clean("/"+name), "/") + trailingSlash(name)
+}
+
+func trailingSlash(name string) string {
+	if strings.HasSuffix(name, "/") && path.Clean("/"+name) != "/" {
+		return "/"
+	}
+	return ""
+}
+
+var events = []string{"start", "stop", "reload"}
+
+func appOn(L *lua.LState, a *App) int {
+	a.mustLoad(L, "app:on")
+	event, fn := L.CheckString(2), L.CheckFunction(3)
+	if !slices.Contains(events, event) {
+		bind.ArgError(L, "app:on", 1, "%q is no event%s; there are %s", event, didYouMean(event, events), strings.Join(events, ", "))
+	}
+	a.state.hooks[event] = append(a.state.hooks[event], fn)
+	return 0
+}
+
+func appOnError(L *lua.LState, a *App) int {
+	a.mustLoad(L, "app:on_error")
+	if fn, ok := L.Get(2).(*lua.LFunction); ok {
+		a.state.errors[0] = fn
+		return 0
+	}
+	status := L.CheckInt(2)
+	if status < 400 || status > 599 {
+		bind.ArgError(L, "app:on_error", 1, "a status from 400 to 599 expected, got %d", status)
+	}
+	a.state.errors[status] = L.CheckFunction(3)
+	return 0
+}
+
+func appConfig(L *lua.LState, a *App) int {
+	a.mustLoad(L, "app:config")
+	t := L.CheckTable(2)
+	if err := a.state.program.Config.fromTable(t, ""); err != nil {
+		fault.Raise(L, &fault.Error{Code: "option", Message: "app:config: " + err.Error()})
+	}
+	return 0
+}
+
+// userdata returns the *T in a Lua value.
+func userdata[T any](v lua.LValue) (*T, bool) {
+	ud, ok := v.(*lua.LUserData)
+	if !ok {
+		return nil, false
+	}
+	p, ok := ud.Value.(*T)
+	return p, ok
+}

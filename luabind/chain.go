@@ -1,0 +1,328 @@
+package luabind
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"rws/luabind/bind"
+	"rws/luabind/fault"
+	"rws/luabind/vm"
+	"rws/server/exchange"
+)
+
+// A segment is a run of Lua functions in a route's chain, served as one http.Handler: it
+// enters the isolate once. Behind its last function is either the route's Lua handler or,
+// when inner is set, a handler of the engine.
+type segment struct {
+	program *Program
+	route   int
+	from    int // of route.chain, first and behind the last
+	to      int
+	inner   http.Handler
+}
+
+// chainHandler returns the http.Handler of route k: its middleware around its handler.
+func (p *Program) chainHandler(k int) http.Handler {
+	r := p.states[0].routes[k]
+	h := r.native
+	to := len(r.chain)
+	for {
+		from := to
+		for from > 0 && r.chain[from-1].fn != nil {
+			from--
+		}
+		if from < to || h == nil {
+			h = &segment{program: p, route: k, from: from, to: to, inner: h}
+		}
+		if from == 0 {
+			return h
+		}
+		h = r.chain[from-1].native.Wrap(h)
+		to = from - 1
+	}
+}
+
+// ServeHTTP runs the segment and sends what came of it.
+func (s *segment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ex := exchange.From(r.Context())
+	if outer, ok := ex.Data.(*Ctx); ok {
+		s.within(outer, w, r)
+		return
+	}
+	state := s.program.pick()
+	c := &Ctx{state: state, route: state.routes[s.route], w: w, r: r, ex: ex}
+	ex.Data = c
+	c.run.Context = ex
+	c.run.Owner = c
+	c.run.SetDeadline(c.route.deadline(s.program))
+	defer c.end()
+	if !s.enter(c, &c.run, w, r) {
+		return
+	}
+	c.send(&c.res, w)
+}
+
+// within runs a segment that lies behind middleware of the engine, which itself lies
+// behind another segment of the same request.
+func (s *segment) within(c *Ctx, w http.ResponseWriter, r *http.Request) {
+	run := &vm.Run{Context: c.ex, Owner: c}
+	run.SetDeadline(c.route.deadline(s.program))
+	outerW, outerR := c.w, c.r
+	if !s.enter(c, run, w, r) {
+		return
+	}
+	res := c.res
+	c.res, c.w, c.r = response{}, outerW, outerR
+	c.send(&res, w)
+}
+
+// enter runs the segment's functions in the isolate. It reports false when the request
+// has been answered, or has nobody left to answer.
+func (s *segment) enter(c *Ctx, run *vm.Run, w http.ResponseWriter, r *http.Request) bool {
+	if err := c.state.isolate.Enter(run); err != nil {
+		s.refused(w, r, err)
+		return false
+	}
+	if err := s.call(c, run, w, r); err != nil {
+		c.answerError(err)
+	}
+	return true
+}
+
+// call runs the segment; the run has entered.
+func (s *segment) call(c *Ctx, run *vm.Run, w http.ResponseWriter, r *http.Request) error {
+	defer c.state.isolate.Leave(run)
+	c.w, c.r = w, r
+	L := run.Thread()
+	_, err := vm.Call(L, c.state.entry(L), c.value(), c.state.segmentValue(s))
+	return err
+}
+
+// refused answers a request that could not enter: the app is being replaced or stopped,
+// or the client has left.
+func (s *segment) refused(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, vm.ErrClosed) {
+		w.Header().Set("Retry-After", "1")
+		s.program.Problem(w, r, &fault.Error{Code: "closed", Status: http.StatusServiceUnavailable, Message: err.Error()})
+		return
+	}
+	exchange.From(r.Context()).Fault = err
+}
+
+// runChain calls function number at of the segment; behind the last it validates the
+// input and calls the handler. The result is in c.res.
+func (s *segment) runChain(L *lua.LState, c *Ctx, at int) {
+	if at < s.to {
+		s.runMiddleware(L, c, at)
+		return
+	}
+	if s.inner != nil {
+		c.relayTo(L, s.inner)
+		return
+	}
+	r := c.route
+	if r.spec != nil {
+		c.validate(L, r.spec)
+	}
+	L.Push(r.handler)
+	L.Push(c.value())
+	L.Call(1, 1)
+	v := L.Get(-1)
+	L.Pop(1)
+	c.finish(L, v, r.handler)
+}
+
+// runMiddleware calls function(c, next). A middleware that called next and returns
+// nothing keeps what came back.
+func (s *segment) runMiddleware(L *lua.LState, c *Ctx, at int) {
+	fn := c.route.chain[at].fn
+	called := false
+	next := L.NewFunction(func(L *lua.LState) int {
+		if called {
+			fault.Raise(L, &fault.Error{Code: "next", Message: "next() was called a second time; a request has one answer"})
+		}
+		called = true
+		s.runChain(L, c, at+1)
+		return c.push(L)
+	})
+	L.Push(fn)
+	L.Push(c.value())
+	L.Push(next)
+	L.Call(2, 1)
+	v := L.Get(-1)
+	L.Pop(1)
+	if v == lua.LNil && !called && c.res.kind == bodyNone {
+		fault.Raise(L, &fault.Error{Code: "next", At: functionAt(fn), Message: "this middleware returned nothing and did not call next()",
+			Hint: "end it with `return next()` to go on, or return an answer"})
+	}
+	if v == lua.LNil {
+		return
+	}
+	c.finish(L, v, fn)
+}
+
+// finish turns what a handler returned into the response: a string is text, a table JSON,
+// a number an empty answer with that status, nil 204.
+func (c *Ctx) finish(L *lua.LState, v lua.LValue, by *lua.LFunction) {
+	switch v := v.(type) {
+	case *lua.LUserData:
+		if v == &c.answer {
+			return
+		}
+	case lua.LString:
+		c.finishText(string(v), by)
+		return
+	case *lua.LTable:
+		if err := c.setJSON(L, v, 0); err != nil {
+			fault.Raise(L, &fault.Error{Code: "json", At: functionAt(by), Message: "encoding the returned table: " + err.Error()})
+		}
+		c.defaultStatus()
+		return
+	case lua.LNumber:
+		if v >= 200 && v <= 599 && v == lua.LNumber(int(v)) {
+			c.res.reset(bodyEmpty)
+			c.res.status = int(v)
+			return
+		}
+		fault.Raise(L, &fault.Error{Code: "result", At: functionAt(by), Message: fmt.Sprintf("the handler returned the number %s, which is no status", v)})
+	case *lua.LNilType:
+		if c.res.kind == bodyNone {
+			c.res.kind = bodyEmpty
+			c.defaultStatus()
+		}
+		return
+	}
+	fault.Raise(L, &fault.Error{Code: "result", At: functionAt(by), Message: fmt.Sprintf("the handler returned a %s", v.Type()),
+		Hint: "return a string (text), a table (JSON), a number (status), nil (204) or an answer such as c:html(…)"})
+}
+
+func (c *Ctx) finishText(s string, by *lua.LFunction) {
+	if strings.HasPrefix(s, "<") && c.res.contentType() == nil && !c.state.program.Config.Production() {
+		c.state.program.logger.Warn("a returned string is sent as text/plain: did you mean c:html(…)?", "at", functionAt(by))
+	}
+	b := c.res.bytes()
+	*b = append(*b, s...)
+	if c.res.contentType() == nil {
+		c.res.setType(typeText)
+	}
+	c.defaultStatus()
+}
+
+// defaultStatus applies the "returns" of the route's spec.
+func (c *Ctx) defaultStatus() {
+	if c.res.status == 0 && c.route != nil && c.route.spec != nil {
+		c.res.status = c.route.spec.returns
+	}
+}
+
+// entry is the function by which Go enters the isolate for a request: it exists so that
+// everything a request does in Lua lies below one protected call.
+func (s *state) entry(L *lua.LState) *lua.LFunction {
+	if s.enter == nil {
+		s.enter = L.NewFunction(func(L *lua.LState) int {
+			c := L.Get(1).(*lua.LUserData).Value.(*Ctx)
+			seg := L.Get(2).(*lua.LUserData).Value.(*segment)
+			seg.runChain(L, c, seg.from)
+			return 0
+		})
+	}
+	return s.enter
+}
+
+// segmentValue returns seg as a Lua value, for entry.
+func (s *state) segmentValue(seg *segment) *lua.LUserData {
+	if s.segments == nil {
+		s.segments = make(map[*segment]*lua.LUserData)
+	}
+	ud := s.segments[seg]
+	if ud == nil {
+		ud = &lua.LUserData{Value: seg}
+		s.segments[seg] = ud
+	}
+	return ud
+}
+
+// sendStream sends the head and runs the function of c:stream, which has no deadline: it
+// ends when it returns, when the client leaves or when the server stops.
+func (c *Ctx) sendStream(res *response, w http.ResponseWriter) {
+	w.WriteHeader(res.effectiveStatus())
+	if c.r.Method == http.MethodHead {
+		return
+	}
+	run := &vm.Run{Owner: c}
+	ctx, cancel := context.WithCancelCause(c.ex)
+	defer cancel(nil)
+	run.Context = ctx
+	stop := context.AfterFunc(leaving(c.ex), func() { cancel(vm.ErrStopped) })
+	defer stop()
+	out := &Out{w: w, control: http.NewResponseController(w)}
+	err := c.state.isolate.Do(run, func(L *lua.LState) error {
+		_, err := vm.Call(L, res.stream, bind.New(L, outType, out))
+		return err
+	})
+	if err != nil && ctx.Err() == nil && out.err == nil {
+		// The head is gone, so the only way to tell the client is to break off.
+		c.state.program.logError(c.r, err)
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// leaving returns a context that ends when the app is being replaced or stopped.
+func leaving(ex *exchange.Exchange) context.Context { return leavingContext{ex} }
+
+// leavingContext is a context of a channel.
+type leavingContext struct{ ex *exchange.Exchange }
+
+func (l leavingContext) Deadline() (time.Time, bool) { return time.Time{}, false }
+func (l leavingContext) Done() <-chan struct{}       { return l.ex.Leaving() }
+func (l leavingContext) Value(any) any               { return nil }
+func (l leavingContext) Err() error {
+	select {
+	case <-l.ex.Leaving():
+		return context.Canceled
+	default:
+		return nil
+	}
+}
+
+const outType = "rws.Out"
+
+// An Out is what c:stream writes to.
+type Out struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+	err     error
+}
+
+// outOfType describes out.
+func outOfType() bind.Type {
+	return bind.Type{Name: outType, As: "out", Methods: []bind.Func{
+		bind.RawWaitMethod("write(...)", outWrite),
+	}}
+}
+
+// outWrite sends its arguments at once.
+func outWrite(L *lua.LState, o *Out) int {
+	var b strings.Builder
+	for n := 2; n <= L.GetTop(); n++ {
+		b.WriteString(L.CheckString(n))
+	}
+	err := vm.Wait(L, func(context.Context) error {
+		if _, err := o.w.Write([]byte(b.String())); err != nil {
+			return err
+		}
+		return o.control.Flush()
+	})
+	if err != nil {
+		o.err = err
+		fault.Raise(L, &fault.Error{Code: "closed", Message: "out:write: the client is gone: " + err.Error(), Cause: err})
+	}
+	L.Push(L.Get(1))
+	return 1
+}

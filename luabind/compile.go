@@ -1,0 +1,183 @@
+package luabind
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"rws/luabind/bind"
+	"rws/luabind/fault"
+	"rws/server"
+	"rws/server/router"
+)
+
+// types returns the kinds of userdata that scripts meet.
+func types() []bind.Type {
+	return []bind.Type{
+		{Name: appType, As: "app", Methods: appMethods(), Fields: map[string]func(*lua.LState, any) lua.LValue{
+			"shared": func(L *lua.LState, self any) lua.LValue { return self.(*App).state.sharedValue(L) },
+			"state":  func(L *lua.LState, self any) lua.LValue { return self.(*App).stateValue(L) },
+		}, Set: setAppField},
+		{Name: routeType, As: "route", Methods: []bind.Func{bind.RawMethod("name(name)", routeName)}},
+		contextOfType(), paramsOfType(), responseOfType(), headersOfType(), cookiesOfType(), fileOfType(), outOfType(),
+		sharedOfType(), testOfType(), answerOfType(),
+		{Name: middlewareType, As: "middleware", String: func(self any) string { return self.(*Middleware).Name }},
+	}
+}
+
+const middlewareType = "rws.Middleware"
+
+// routeName names a route for app:url.
+func routeName(L *lua.LState, r *route) int {
+	name := L.CheckString(2)
+	s := stateOf(L)
+	for _, other := range s.routes {
+		if other.name == name && other != r {
+			fault.Raisef(L, "route", "route:name: %q names the route of %s already", name, other.source)
+		}
+	}
+	r.name = name
+	L.Push(L.Get(1))
+	return 1
+}
+
+// appURL builds the path of a named route; what the pattern does not take becomes the
+// query.
+func appURL(L *lua.LState, a *App) int {
+	name := L.CheckString(2)
+	params := bind.Arg[bind.Opt[map[string]string]](L, "app:url", 3).Value
+	var names []string
+	for _, r := range a.state.routes {
+		if r.name == name {
+			L.Push(lua.LString(buildURL(L, r, params)))
+			return 1
+		}
+		if r.name != "" {
+			names = append(names, r.name)
+		}
+	}
+	bind.ArgError(L, "app:url", 1, "no route is named %q%s", name, didYouMean(name, names))
+	return 0
+}
+
+func buildURL(L *lua.LState, r *route, params map[string]string) string {
+	p, err := router.Parse(r.pattern)
+	if err != nil {
+		bind.Raise(L, "app:url", err)
+	}
+	path, rest := make(map[string]string), make(map[string]string)
+	for name, v := range params {
+		rest[name] = v
+	}
+	for _, info := range p.Params() {
+		if v, ok := params[info.Name]; ok {
+			path[info.Name] = v
+			delete(rest, info.Name)
+		}
+	}
+	built, err := p.Build(path)
+	if err != nil {
+		bind.Raise(L, "app:url", err)
+	}
+	if len(rest) > 0 {
+		built += "?" + query(rest)
+	}
+	return built
+}
+
+// compile turns the declarations of the isolates into a server.App.
+func (p *Program) compile() error {
+	s := p.states[0]
+	app := &server.App{Settings: p.settings(), Close: p.Close}
+	for k, r := range s.routes {
+		var names []string
+		for _, l := range r.chain {
+			names = append(names, l.name())
+		}
+		route := server.Route{
+			Method: r.method, Host: r.host, Pattern: r.pattern, Name: r.name, Source: r.source,
+			Handler: p.chainHandler(k), Middleware: names, Kind: r.kind,
+		}
+		if r.spec != nil {
+			route.Summary, route.MaxBody = r.spec.summary, r.spec.maxBody
+		}
+		app.Routes = append(app.Routes, route)
+	}
+	if !p.Config.Production() {
+		p.dev = newDevelopment(p)
+		app.Routes = append(app.Routes, p.dev.routes()...)
+	}
+	p.fallback = p.compileFallback()
+	app.Miss = p.compileMiss()
+	app.Fail = func(w http.ResponseWriter, r *http.Request, err error) { p.Problem(w, r, asFault(err)) }
+	if _, err := server.Compile(app); err != nil {
+		return &fault.Error{Code: "routes", Message: err.Error(), Cause: err}
+	}
+	p.App = app
+	return nil
+}
+
+// compileFallback puts the middleware of the whole app around what answers a miss.
+func (p *Program) compileFallback() http.Handler {
+	last := len(p.states[0].routes)
+	for _, s := range p.states {
+		s.routes = append(s.routes, &route{kind: "fallback", chain: s.root.links(), native: http.HandlerFunc(p.fallbackHandler)})
+	}
+	h := p.chainHandler(last)
+	return h
+}
+
+// declared returns the routes without the fallback.
+func (s *state) declared() []*route {
+	if n := len(s.routes); n > 0 && s.routes[n-1].kind == "fallback" {
+		return s.routes[:n-1]
+	}
+	return s.routes
+}
+
+// name is how listings call a middleware.
+func (l link) name() string {
+	if l.native != nil {
+		return l.native.Name
+	}
+	return "function " + l.source
+}
+
+// settings returns what the configuration says to the engine.
+func (p *Program) settings() server.Settings {
+	c := p.Config
+	return server.Settings{
+		Listen: c.Addresses(), TLS: server.TLS{Cert: p.optionalPath(c.TLSCert), Key: p.optionalPath(c.TLSKey)}, H2C: c.H2C,
+		MaxConns: c.MaxConns, MaxHeaderBytes: int(c.MaxHeader), MaxBody: c.MaxBody, StopGrace: c.StopGrace,
+		MemoryLimit: c.MemoryLimit, NoAccessLog: !c.AccessLog,
+	}
+}
+
+func parseInt(s string) (int64, error) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("reading %q: %w", s, err)
+	}
+	return n, nil
+}
+
+// stateValue returns app.state: a table that a reload hands on.
+func (a *App) stateValue(L *lua.LState) lua.LValue {
+	top := a.state.root
+	if top.data == nil {
+		top.data = L.NewTable()
+	}
+	return top.data
+}
+
+// setAppField lets scripts replace app.state.
+func setAppField(_ *lua.LState, self any, key string, v lua.LValue) bool {
+	t, ok := v.(*lua.LTable)
+	if key != "state" || !ok {
+		return false
+	}
+	self.(*App).state.root.data = t
+	return true
+}

@@ -1,0 +1,354 @@
+package luabind
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"rws/luabind/bind"
+	"rws/luabind/vm"
+	"rws/server/suggest"
+)
+
+// Config is what an app runs with: a built-in default, then app:config {}, then an RWS_*
+// variable, then a command-line flag. Origin tells which it was.
+type Config struct {
+	Port        int
+	Host        string
+	Listen      []string
+	TLSCert     string
+	TLSKey      string
+	H2C         bool
+	Env         string
+	Isolates    int // 0 is "auto"
+	Timeout     time.Duration
+	Stall       time.Duration
+	MaxBody     int64
+	MaxHeader   int64
+	MaxConns    int
+	MemoryLimit int64 // 0 is "auto", negative is off
+	StopGrace   time.Duration
+	Templates   string
+	FSAllow     []string
+	Log         string
+	LogLevel    string
+	AccessLog   bool
+	Watch       bool
+
+	origin map[string]string
+}
+
+// Origins of a value.
+const (
+	fromDefault = "default"
+	fromScript  = "app:config"
+	fromFlag    = "flag"
+)
+
+// A Setting is one entry of Config: how it is called, read and shown.
+type Setting struct {
+	Name    string // in app:config; the flag has "-" for "_" and ".", the variable is RWS_NAME
+	Default string
+	Doc     string
+	read    func(c *Config, text string) error
+	show    func(c *Config) string
+}
+
+// Flag returns the command-line flag, without the dashes.
+func (s Setting) Flag() string { return strings.NewReplacer("_", "-", ".", "-").Replace(s.Name) }
+
+// Variable returns the environment variable.
+func (s Setting) Variable() string {
+	return "RWS_" + strings.ToUpper(strings.ReplaceAll(s.Name, ".", "_"))
+}
+
+// Show returns the value in c as it would be written.
+func (s Setting) Show(c *Config) string { return s.show(c) }
+
+// Settings returns all settings in the order of the manual.
+func Settings() []Setting {
+	return []Setting{
+		intSetting("port", "3000", "TCP port; 0 takes a free one", 0, 65535, func(c *Config) *int { return &c.Port }),
+		textSetting("host", "", "address to listen on; empty is all in production, this machine only in development", func(c *Config) *string { return &c.Host }),
+		listSetting("listen", "", `addresses instead of host and port: ":8080", "unix:/run/app.sock"`, func(c *Config) *[]string { return &c.Listen }),
+		textSetting("tls.cert", "", "certificate file (PEM); with tls.key it turns on HTTPS and HTTP/2", func(c *Config) *string { return &c.TLSCert }),
+		textSetting("tls.key", "", "private key file (PEM)", func(c *Config) *string { return &c.TLSKey }),
+		boolSetting("h2c", "false", "HTTP/2 without TLS as well", func(c *Config) *bool { return &c.H2C }),
+		choiceSetting("env", "development", `"development" shows errors and reloads on save, "production" does neither`, []string{"development", "production"}, func(c *Config) *string { return &c.Env }),
+		{"isolates", "1", `Lua isolates that run in parallel; "auto" is one per core`, readIsolates, showIsolates},
+		durationSetting("timeout", "30s", "how long a handler may take", func(c *Config) *time.Duration { return &c.Timeout }),
+		durationSetting("stall", "1s", "how long Lua may compute without waiting", func(c *Config) *time.Duration { return &c.Stall }),
+		sizeSetting("max_body", "10mb", "largest request body", func(c *Config) *int64 { return &c.MaxBody }),
+		sizeSetting("max_header", "16kb", "largest request header block", func(c *Config) *int64 { return &c.MaxHeader }),
+		intSetting("max_connections", "10000", "connections at a time; more wait in line", 1, 1_000_000, func(c *Config) *int { return &c.MaxConns }),
+		{"memory_limit", "auto", `above it new requests get 503; "auto" is 80 % of the machine or container, "off" is none`, readMemory, showMemory},
+		durationSetting("stop_grace", "30s", "how long requests may finish when the server stops", func(c *Config) *time.Duration { return &c.StopGrace }),
+		textSetting("templates", "templates", "folder of c:render, inside the app's", func(c *Config) *string { return &c.Templates }),
+		listSetting("fs.allow", "", "folders outside the app's that rws.fs may use", func(c *Config) *[]string { return &c.FSAllow }),
+		choiceSetting("log", "auto", `"pretty" for people, "json" for machines, "auto" by terminal, "off"`, []string{"auto", "pretty", "json", "off"}, func(c *Config) *string { return &c.Log }),
+		choiceSetting("log_level", "info", "least level that is logged", []string{"debug", "info", "warn", "error"}, func(c *Config) *string { return &c.LogLevel }),
+		boolSetting("access_log", "true", "a line per request", func(c *Config) *bool { return &c.AccessLog }),
+		boolSetting("watch", "true", "reload when a file of the app changes, in development", func(c *Config) *bool { return &c.Watch }),
+	}
+}
+
+// Production reports whether the app runs in production.
+func (c *Config) Production() bool { return c.Env == "production" }
+
+// Origin returns where a setting's value came from: "default", "app:config", the name of
+// a variable, or a flag.
+func (c *Config) Origin(name string) string { return c.origin[name] }
+
+// Addresses returns what to listen on.
+func (c *Config) Addresses() []string {
+	if len(c.Listen) > 0 {
+		return c.Listen
+	}
+	host := c.Host
+	if host == "" && !c.Production() {
+		host = "localhost"
+	}
+	if strings.Contains(host, ":") && !strings.HasPrefix(host, "[") {
+		host = "[" + host + "]"
+	}
+	return []string{host + ":" + strconv.Itoa(c.Port)}
+}
+
+// newConfig returns the configuration before the script has run: defaults, variables
+// and flags. The last two are kept and applied again over what the script says.
+func newConfig(environ map[string]string, flags map[string]string) (*Config, error) {
+	c := &Config{origin: make(map[string]string)}
+	for _, s := range Settings() {
+		if err := c.set(s, s.Default, fromDefault); err != nil {
+			return nil, err
+		}
+	}
+	return c, c.overlay(environ, flags)
+}
+
+// overlay applies variables and flags.
+func (c *Config) overlay(environ, flags map[string]string) error {
+	for _, s := range Settings() {
+		if text, ok := environ[s.Variable()]; ok {
+			if err := c.set(s, text, s.Variable()); err != nil {
+				return fmt.Errorf("reading the variable %s: %w", s.Variable(), err)
+			}
+		}
+		if text, ok := flags[s.Flag()]; ok {
+			if err := c.set(s, text, fromFlag); err != nil {
+				return fmt.Errorf("reading --%s: %w", s.Flag(), err)
+			}
+		}
+	}
+	return nil
+}
+
+func (c *Config) set(s Setting, text, origin string) error {
+	if err := s.read(c, text); err != nil {
+		return err
+	}
+	c.origin[s.Name] = origin
+	return nil
+}
+
+// fromTable applies app:config { … }; nested tables name settings with a dot.
+func (c *Config) fromTable(t *lua.LTable, prefix string) error {
+	settings := Settings()
+	for _, key := range bind.Keys(t) {
+		name, v := prefix+key, t.RawGetString(key)
+		if nested, ok := v.(*lua.LTable); ok && nested.Len() == 0 {
+			if err := c.fromTable(nested, name+"."); err != nil {
+				return err
+			}
+			continue
+		}
+		i := slices.IndexFunc(settings, func(s Setting) bool { return s.Name == name })
+		if i < 0 {
+			return unknownSetting(name, settings)
+		}
+		text, err := settingText(v)
+		if err == nil {
+			err = c.set(settings[i], text, fromScript)
+		}
+		if err != nil {
+			return fmt.Errorf("option %q: %w", name, err)
+		}
+	}
+	if t.Len() > 0 {
+		return fmt.Errorf("options have names, as { port = 3000 }")
+	}
+	return nil
+}
+
+func unknownSetting(name string, settings []Setting) error {
+	var names []string
+	for _, s := range settings {
+		names = append(names, s.Name)
+	}
+	if near := suggest.DidYouMean(name, names); near != "" {
+		return fmt.Errorf("unknown option %q%s", name, near)
+	}
+	return fmt.Errorf("unknown option %q; there are %s", name, strings.Join(names, ", "))
+}
+
+// settingText returns the text form of a Lua value, lists separated by commas.
+func settingText(v lua.LValue) (string, error) {
+	switch v := v.(type) {
+	case lua.LString, lua.LNumber, lua.LBool:
+		return v.String(), nil
+	case *lua.LTable:
+		parts := make([]string, 0, v.Len())
+		for n := 1; n <= v.Len(); n++ {
+			parts = append(parts, v.RawGetInt(n).String())
+		}
+		return strings.Join(parts, ","), nil
+	}
+	return "", fmt.Errorf("a %s can't be a setting", v.Type())
+}
+
+func intSetting(name, def, doc string, low, high int, at func(*Config) *int) Setting {
+	return Setting{name, def, doc, func(c *Config, text string) error {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < low || n > high {
+			return fmt.Errorf("%q is not a whole number from %d to %d", text, low, high)
+		}
+		*at(c) = n
+		return nil
+	}, func(c *Config) string { return strconv.Itoa(*at(c)) }}
+}
+
+func textSetting(name, def, doc string, at func(*Config) *string) Setting {
+	return Setting{name, def, doc, func(c *Config, text string) error { *at(c) = text; return nil },
+		func(c *Config) string { return *at(c) }}
+}
+
+func choiceSetting(name, def, doc string, choices []string, at func(*Config) *string) Setting {
+	return Setting{name, def, doc, func(c *Config, text string) error {
+		if !slices.Contains(choices, text) {
+			return fmt.Errorf("%q is none of %s%s", text, strings.Join(choices, ", "), suggest.DidYouMean(text, choices))
+		}
+		*at(c) = text
+		return nil
+	}, func(c *Config) string { return *at(c) }}
+}
+
+func listSetting(name, def, doc string, at func(*Config) *[]string) Setting {
+	return Setting{name, def, doc, func(c *Config, text string) error {
+		*at(c) = nil
+		for part := range strings.SplitSeq(text, ",") {
+			if part = strings.TrimSpace(part); part != "" {
+				*at(c) = append(*at(c), part)
+			}
+		}
+		return nil
+	}, func(c *Config) string { return strings.Join(*at(c), ", ") }}
+}
+
+func boolSetting(name, def, doc string, at func(*Config) *bool) Setting {
+	return Setting{name, def, doc, func(c *Config, text string) error {
+		switch strings.ToLower(text) {
+		case "true", "on", "yes", "1":
+			*at(c) = true
+		case "false", "off", "no", "0":
+			*at(c) = false
+		default:
+			return fmt.Errorf("%q is neither true nor false", text)
+		}
+		return nil
+	}, func(c *Config) string { return strconv.FormatBool(*at(c)) }}
+}
+
+func durationSetting(name, def, doc string, at func(*Config) *time.Duration) Setting {
+	return Setting{name, def, doc, func(c *Config, text string) error {
+		d, err := bind.ParseDuration(text)
+		if err != nil {
+			return err
+		}
+		if d <= 0 {
+			return fmt.Errorf("%q is not longer than nothing", text)
+		}
+		*at(c) = d
+		return nil
+	}, func(c *Config) string { return showDuration(*at(c)) }}
+}
+
+// showDuration writes d as ParseDuration reads it.
+func showDuration(d time.Duration) string {
+	for _, u := range []struct {
+		name string
+		unit time.Duration
+	}{{"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}} {
+		if d >= u.unit && d%u.unit == 0 {
+			return strconv.FormatInt(int64(d/u.unit), 10) + u.name
+		}
+	}
+	return strconv.FormatInt(d.Milliseconds(), 10) + "ms"
+}
+
+func sizeSetting(name, def, doc string, at func(*Config) *int64) Setting {
+	return Setting{name, def, doc, func(c *Config, text string) error {
+		n, err := bind.ParseSize(text)
+		if err != nil {
+			return err
+		}
+		if n <= 0 {
+			return fmt.Errorf("%q is not larger than nothing", text)
+		}
+		*at(c) = int64(n)
+		return nil
+	}, func(c *Config) string { return bind.Size(*at(c)).String() }}
+}
+
+func readIsolates(c *Config, text string) error {
+	if text == "auto" {
+		c.Isolates = 0
+		return nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > 256 {
+		return fmt.Errorf("%q is neither \"auto\" nor a whole number from 1 to 256", text)
+	}
+	c.Isolates = n
+	return nil
+}
+
+func showIsolates(c *Config) string {
+	if c.Isolates == 0 {
+		return "auto"
+	}
+	return strconv.Itoa(c.Isolates)
+}
+
+func readMemory(c *Config, text string) error {
+	switch text {
+	case "auto":
+		c.MemoryLimit = 0
+		return nil
+	case "off":
+		c.MemoryLimit = -1
+		return nil
+	}
+	n, err := bind.ParseSize(text)
+	c.MemoryLimit = int64(n)
+	if err == nil && n <= 0 {
+		err = fmt.Errorf("%q is not larger than nothing; \"off\" means no limit", text)
+	}
+	return err
+}
+
+func showMemory(c *Config) string {
+	switch {
+	case c.MemoryLimit == 0:
+		return "auto"
+	case c.MemoryLimit < 0:
+		return "off"
+	}
+	return bind.Size(c.MemoryLimit).String()
+}
+
+// isolateOptions returns what the configuration says to an isolate.
+func (c *Config) isolateOptions() vm.Options { return vm.Options{Stall: c.Stall} }

@@ -1,0 +1,355 @@
+package luabind
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"rws/luabind/bind"
+	"rws/luabind/codec"
+	"rws/luabind/fault"
+	"rws/luabind/vm"
+	"rws/server/exchange"
+	"rws/server/router"
+)
+
+const contextType = "rws.Context"
+
+// A Ctx is a request as a handler sees it: the c of function(c). Lua may keep it, so it
+// is never reused; once the request is over its methods raise.
+type Ctx struct {
+	run   vm.Run
+	state *state
+	route *route
+	w     http.ResponseWriter
+	r     *http.Request
+	ex    *exchange.Exchange
+	res   response
+	over  bool
+
+	object lua.LUserData // c
+	answer lua.LUserData // c.res
+	extra  *lua.LTable   // what scripts store: c.user
+	fields [lazyFields]lua.LValue
+
+	body     []byte
+	bodyRead bool
+	cleanup  []func()
+}
+
+// Fields that are made when they are first read.
+const (
+	fieldParams = iota
+	fieldQuery
+	fieldHeaders
+	fieldCookies
+	fieldForm
+	fieldFiles
+	fieldInput
+	lazyFields
+)
+
+// paramsOf returns the route parameters of r.
+func paramsOf(r *http.Request) *router.Params {
+	if ex := exchange.From(r.Context()); ex != nil {
+		return &ex.Params
+	}
+	return &router.Params{}
+}
+
+// contextOf returns the request of a value, or raises when it is over.
+func contextOf(L *lua.LState, self any) *Ctx {
+	c := self.(*Ctx)
+	if c.over {
+		fault.Raisef(L, "over", "this request is over: keep what you need of c in locals before the handler returns")
+	}
+	return c
+}
+
+// contextOfType describes c.
+func contextOfType() bind.Type {
+	lazy := func(n int, make func(L *lua.LState, c *Ctx) lua.LValue) func(*lua.LState, any) lua.LValue {
+		return func(L *lua.LState, self any) lua.LValue {
+			c := contextOf(L, self)
+			if c.fields[n] == nil {
+				c.fields[n] = make(L, c)
+			}
+			return c.fields[n]
+		}
+	}
+	text := func(get func(c *Ctx) string) func(*lua.LState, any) lua.LValue {
+		return func(L *lua.LState, self any) lua.LValue { return lua.LString(get(contextOf(L, self))) }
+	}
+	return bind.Type{
+		Name: contextType, As: "c",
+		Fields: map[string]func(*lua.LState, any) lua.LValue{
+			"method":  text(func(c *Ctx) string { return c.r.Method }),
+			"path":    text(func(c *Ctx) string { return c.r.URL.Path }),
+			"url":     text(func(c *Ctx) string { return c.r.URL.RequestURI() }),
+			"host":    text(func(c *Ctx) string { return c.r.Host }),
+			"scheme":  text(scheme),
+			"ip":      text(func(c *Ctx) string { return c.ex.ClientIP().String() }),
+			"id":      text(func(c *Ctx) string { return c.ex.ID() }),
+			"route":   text(func(c *Ctx) string { return c.ex.Route }),
+			"params":  lazy(fieldParams, makeParams),
+			"query":   lazy(fieldQuery, makeQuery),
+			"headers": lazy(fieldHeaders, makeHeaders),
+			"cookies": lazy(fieldCookies, makeCookies),
+			"form":    lazy(fieldForm, makeForm),
+			"files":   lazy(fieldFiles, makeFiles),
+			"input":   lazy(fieldInput, func(L *lua.LState, _ *Ctx) lua.LValue { return L.NewTable() }),
+			"body":    func(L *lua.LState, self any) lua.LValue { return lua.LString(contextOf(L, self).readBody(L)) },
+			"res":     func(L *lua.LState, self any) lua.LValue { return contextOf(L, self).result(L) },
+		},
+		Methods: []bind.Func{
+			bind.RawWaitMethod("read_json()", contextReadJSON),
+			bind.RawMethod("queries(name)", contextQueries),
+			bind.RawMethod("json(value, status?)", contextJSON),
+			bind.RawMethod("text(text, status?)", contextText),
+			bind.RawMethod("html(html, status?)", contextHTML),
+			bind.RawWaitMethod("render(name, data?, status?)", contextRender),
+			bind.RawMethod("redirect(url, status?)", contextRedirect),
+			bind.RawWaitMethod("file(path, options?)", contextFile),
+			bind.RawMethod("stream(fn, options?)", contextStream),
+			bind.RawMethod("status(status)", contextStatus),
+			bind.RawMethod("fail(status, message?, fields?)", contextFail),
+			bind.RawMethod("assert(value, status, message?)", contextAssert),
+		},
+		Index: func(L *lua.LState, self any, key string) (lua.LValue, bool) {
+			return contextOf(L, self).stored(L, key), true
+		},
+		Set: setContextField,
+		String: func(self any) string {
+			c := self.(*Ctx)
+			return c.r.Method + " " + c.r.URL.Path
+		},
+	}
+}
+
+// readOnly are the fields that describe the request; scripts may store any other.
+var readOnly = map[string]bool{
+	"method": true, "path": true, "url": true, "host": true, "scheme": true, "ip": true, "id": true, "route": true,
+	"params": true, "query": true, "headers": true, "cookies": true, "form": true, "files": true, "input": true, "body": true, "res": true,
+}
+
+func setContextField(L *lua.LState, self any, key string, v lua.LValue) bool {
+	if readOnly[key] {
+		return false
+	}
+	c := contextOf(L, self)
+	if c.extra == nil {
+		c.extra = L.NewTable()
+	}
+	c.extra.RawSetString(key, v)
+	return true
+}
+
+// stored returns what the script has put into c. A test or the REPL may have put in the
+// user.
+func (c *Ctx) stored(L *lua.LState, key string) lua.LValue {
+	if c.extra != nil {
+		if v := c.extra.RawGetString(key); v != lua.LNil {
+			return v
+		}
+	}
+	if key == "user" {
+		return bind.FromGo(L, c.r.Context().Value(asKey{}))
+	}
+	return lua.LNil
+}
+
+func scheme(c *Ctx) string {
+	if c.r.TLS != nil {
+		return "https"
+	}
+	return "http"
+}
+
+// value returns the userdata of c.
+func (c *Ctx) value() *lua.LUserData {
+	if c.object.Value == nil {
+		c.object.Value, c.object.Metatable = c, c.state.contexts
+	}
+	return &c.object
+}
+
+const paramsType = "rws.Params"
+
+// makeParams returns c.params: a view of the router's values, because a table would cost
+// as much as the rest of a small request.
+func makeParams(L *lua.LState, c *Ctx) lua.LValue { return bind.New(L, paramsType, c) }
+
+// paramsOfType describes c.params.
+func paramsOfType() bind.Type {
+	return bind.Type{
+		Name: paramsType, As: "c.params",
+		Index: func(L *lua.LState, self any, key string) (lua.LValue, bool) {
+			params := &contextOf(L, self).ex.Params
+			for i := range params.Len() { // ranging over All() would allocate
+				if p := params.At(i); p.Name == key {
+					return paramValue(p), true
+				}
+			}
+			return lua.LNil, true
+		},
+		Meta: map[string]lua.LGFunction{"__pairs": func(L *lua.LState) int {
+			L.Push(contextOf(L, L.CheckUserData(1).Value).paramsTable(L))
+			return 1
+		}},
+	}
+}
+
+// paramsTable returns the parameters as a table.
+func (c *Ctx) paramsTable(L *lua.LState) *lua.LTable {
+	t := L.CreateTable(0, c.ex.Params.Len())
+	for p := range c.ex.Params.All() {
+		t.RawSetString(p.Name, paramValue(p))
+	}
+	return t
+}
+
+// paramValue is text, unless the pattern says {int}.
+func paramValue(p router.Param) lua.LValue {
+	if p.Type == router.Int {
+		if n, err := parseInt(p.Value); err == nil {
+			return lua.LNumber(n)
+		}
+	}
+	return lua.LString(p.Value)
+}
+
+// makeQuery holds the first value of each name.
+func makeQuery(L *lua.LState, c *Ctx) lua.LValue {
+	if c.r.URL.RawQuery == "" {
+		return L.NewTable()
+	}
+	t := L.NewTable()
+	for name, values := range c.r.URL.Query() {
+		t.RawSetString(name, lua.LString(values[0]))
+	}
+	return t
+}
+
+func contextQueries(L *lua.LState, c *Ctx) int {
+	L.Push(bind.Strings(L, contextOf(L, c).r.URL.Query()[L.CheckString(2)]))
+	return 1
+}
+
+// makeHeaders holds the headers under their lower-case names; looking one up takes any
+// case and "_" for "-".
+func makeHeaders(L *lua.LState, c *Ctx) lua.LValue {
+	t := headerTable(L, c.r.Header)
+	t.RawSetString("host", lua.LString(c.r.Host))
+	return t
+}
+
+// readBody returns the whole body, reading it on the first call.
+func (c *Ctx) readBody(L *lua.LState) []byte {
+	if c.bodyRead {
+		return c.body
+	}
+	c.bodyRead = true
+	if c.r.Body == nil || c.r.Body == http.NoBody {
+		return nil
+	}
+	err := vm.Wait(L, func(context.Context) (err error) {
+		c.body, err = io.ReadAll(c.r.Body)
+		return err
+	})
+	if err != nil {
+		fault.Raise(L, bodyError(err))
+	}
+	return c.body
+}
+
+// bodyError is a client's fault: too large, too slow or broken off.
+func bodyError(err error) *fault.Error {
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return &fault.Error{Code: "too_large", Status: http.StatusRequestEntityTooLarge, Cause: err,
+			Message: fmt.Sprintf("the request body is larger than %s", bind.Size(tooLarge.Limit))}
+	}
+	if errors.Is(err, vm.ErrDeadline) {
+		return &fault.Error{Code: "timeout", Status: http.StatusGatewayTimeout, Message: err.Error(), Cause: err}
+	}
+	return &fault.Error{Code: "body", Status: http.StatusBadRequest, Message: "the request body could not be read: " + err.Error(), Cause: err}
+}
+
+func contextReadJSON(L *lua.LState, c *Ctx) int {
+	L.Push(contextOf(L, c).decodeJSON(L))
+	return 1
+}
+
+func (c *Ctx) decodeJSON(L *lua.LState) lua.LValue {
+	v, err := codec.Decode(L, c.readBody(L), codec.Limits{})
+	if err != nil {
+		fault.Raise(L, &fault.Error{Code: "json", Status: http.StatusBadRequest, Message: "the request body: " + err.Error(), Cause: err})
+	}
+	return v
+}
+
+// contextFail ends the request with a status.
+func contextFail(L *lua.LState, c *Ctx) int {
+	status := checkStatus(L, "c:fail", 2, 400, 599)
+	fault.Raise(L, failure(L, status, L.OptString(3, http.StatusText(status)), L.Get(4)))
+	return 0
+}
+
+func failure(L *lua.LState, status int, message string, fields lua.LValue) *fault.Error {
+	e := &fault.Error{Code: "fail", Status: status, Message: message}
+	if t, ok := fields.(*lua.LTable); ok {
+		for _, name := range bind.Keys(t) {
+			e.Fields = append(e.Fields, fault.Field{Path: name, Code: "invalid", Message: t.RawGetString(name).String()})
+		}
+	}
+	return e
+}
+
+// contextAssert returns its value when it is true, as assert does.
+func contextAssert(L *lua.LState, _ *Ctx) int {
+	if v := L.Get(2); lua.LVAsBool(v) {
+		L.Push(v)
+		return 1
+	}
+	status := checkStatus(L, "c:assert", 3, 400, 599)
+	fault.Raise(L, failure(L, status, L.OptString(4, http.StatusText(status)), lua.LNil))
+	return 0
+}
+
+// checkStatus returns argument n of a method as a status from low to high.
+func checkStatus(L *lua.LState, name string, n, low, high int) int {
+	v, ok := L.Get(n).(lua.LNumber)
+	if !ok || int(v) < low || int(v) > high || v != lua.LNumber(int(v)) {
+		bind.ArgError(L, name, n-1, "a status from %d to %d expected, got %s", low, high, L.Get(n).String())
+	}
+	return int(v)
+}
+
+// optStatus is checkStatus for a status that may be left out.
+func optStatus(L *lua.LState, name string, n int) int {
+	if L.Get(n) == lua.LNil {
+		return 0
+	}
+	return checkStatus(L, name, n, 200, 599)
+}
+
+// end frees what the request held; Lua may still have c.
+func (c *Ctx) end() {
+	c.over = true
+	for _, f := range c.cleanup {
+		f()
+	}
+}
+
+// deadline returns when the handler must be done, from now.
+func (r *route) deadline(p *Program) time.Time {
+	limit := p.Config.Timeout
+	if r != nil && r.spec != nil && r.spec.timeout > 0 {
+		limit = r.spec.timeout
+	}
+	return time.Now().Add(limit)
+}

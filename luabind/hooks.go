@@ -1,0 +1,78 @@
+package luabind
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"rws/luabind/bind"
+	"rws/luabind/fault"
+	"rws/luabind/vm"
+	"rws/server/exchange"
+)
+
+// hookTime is what a function of app:on may take.
+const hookTime = 30 * time.Second
+
+func exchangeOf(r *http.Request) *exchange.Exchange { return exchange.From(r.Context()) }
+
+// Start runs the functions of app:on("start"), once per process: in the first isolate.
+func (p *Program) Start(ctx context.Context) error { return p.states[0].runHooks(ctx, "start") }
+
+// Stop runs the functions of app:on("stop").
+func (p *Program) Stop(ctx context.Context) error { return p.states[0].runHooks(ctx, "stop") }
+
+func (s *state) runHooks(ctx context.Context, event string) error {
+	for _, fn := range s.hooks[event] {
+		err := s.isolate.Do(hookRun(ctx), func(L *lua.LState) error {
+			_, err := vm.Call(L, fn)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func hookRun(ctx context.Context) *vm.Run {
+	run := &vm.Run{Context: ctx}
+	run.SetDeadline(time.Now().Add(hookTime))
+	return run
+}
+
+// Reload hands state from the program that is being replaced to this one: the functions of
+// app:on("reload") get what app.state was in the old program, as a copy.
+func (p *Program) Reload(ctx context.Context, old *Program) error {
+	next := p.states[0]
+	if len(next.hooks["reload"]) == 0 {
+		return nil
+	}
+	var kept any
+	err := old.states[0].isolate.Do(hookRun(ctx), func(L *lua.LState) (err error) {
+		if t := old.states[0].root.data; t != nil {
+			kept, err = bind.ToGo(L, t)
+		}
+		return err
+	})
+	if err != nil {
+		return &fault.Error{Code: "reload", Message: "copying app.state: " + err.Error(), Cause: err}
+	}
+	for _, fn := range next.hooks["reload"] {
+		err := next.isolate.Do(hookRun(ctx), func(L *lua.LState) error {
+			before := L.NewTable()
+			before.RawSetString("state", bind.FromGo(L, kept))
+			v, err := vm.Call(L, fn, before)
+			if t, ok := v.(*lua.LTable); ok {
+				next.root.data = t
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

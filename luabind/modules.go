@@ -1,0 +1,98 @@
+package luabind
+
+import (
+	"net/http"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"rws/luabind/bind"
+	"rws/luabind/codec"
+)
+
+// Modules returns the library as scripts see it: the table rws and the tables in it. This
+// list is the whole of it; nothing registers itself.
+func Modules() []bind.Module {
+	return []bind.Module{
+		{Name: "rws", Funcs: topFuncs(), Values: topValues},
+		jsonModule(),
+	}
+}
+
+// topFuncs are the functions of rws itself.
+func topFuncs() []bind.Func {
+	funcs := []bind.Func{
+		bind.Raw("app()", newApp),
+		bind.Raw("array(list?)", array),
+		bind.Call0("request_id()", requestID),
+	}
+	return append(funcs, flowFuncs()...)
+}
+
+func topValues(L *lua.LState) map[string]lua.LValue {
+	return map[string]lua.LValue{"null": bind.Null(L)}
+}
+
+// newApp returns an app for another one to mount.
+func newApp(L *lua.LState) int {
+	L.Push(bind.New(L, appType, &App{state: stateOf(L), detached: true}))
+	return 1
+}
+
+// array marks a table as an array, so that it encodes as [] when it is empty.
+func array(L *lua.LState) int {
+	t, ok := L.Get(1).(*lua.LTable)
+	if !ok {
+		t = L.NewTable()
+	}
+	L.Push(bind.MarkArray(L, t))
+	return 1
+}
+
+// requestID is the middleware that sends the request's id to the client.
+func requestID() (bind.Pusher, error) {
+	return middleware("request_id", func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("X-Request-Id", exchangeOf(r).ID())
+			next.ServeHTTP(w, r)
+		})
+	}), nil
+}
+
+// middleware returns one of the engine as a Lua value.
+func middleware(name string, wrap func(http.Handler) http.Handler) bind.Pusher {
+	return func(L *lua.LState) int {
+		L.Push(bind.New(L, middlewareType, &Middleware{Name: name, Wrap: wrap}))
+		return 1
+	}
+}
+
+// jsonModule is rws.json.
+func jsonModule() bind.Module {
+	return bind.Module{Name: "rws.json", Funcs: []bind.Func{
+		bind.Raw("encode(value, options?)", jsonEncode),
+		bind.Raw("decode(text)", jsonDecode),
+	}}
+}
+
+type jsonOptions struct {
+	Indent bool `json:"indent"`
+}
+
+func jsonEncode(L *lua.LState) int {
+	o := bind.Options[jsonOptions](L, "rws.json.encode", 2)
+	b, err := codec.Append(nil, L, L.Get(1), codec.Options{Indent: o.Indent})
+	if err != nil {
+		bind.Raise(L, "rws.json.encode", err)
+	}
+	L.Push(lua.LString(b))
+	return 1
+}
+
+func jsonDecode(L *lua.LState) int {
+	v, err := codec.Decode(L, []byte(bind.Arg[string](L, "rws.json.decode", 1)), codec.Limits{})
+	if err != nil {
+		bind.Raise(L, "rws.json.decode", err)
+	}
+	L.Push(v)
+	return 1
+}

@@ -1,0 +1,215 @@
+package luabind
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net/http"
+	"strings"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"rws/luabind/fault"
+	"rws/luabind/vm"
+	"rws/server"
+	"rws/server/exchange"
+	"rws/server/problem"
+	"rws/server/template"
+)
+
+// asFault returns err as a *fault.Error.
+func asFault(err error) *fault.Error {
+	if e, ok := errors.AsType[*fault.Error](err); ok {
+		return e
+	}
+	return &fault.Error{Message: err.Error(), Cause: err}
+}
+
+// status returns the HTTP status of an error.
+func statusOf(e *fault.Error) int {
+	switch {
+	case e.Status != 0:
+		return e.Status
+	case strings.HasPrefix(e.Message, vm.ErrDeadline.Error()), e.Code == "timeout" && errors.Is(e.Cause, vm.ErrDeadline):
+		return http.StatusGatewayTimeout
+	}
+	return http.StatusInternalServerError
+}
+
+// answerError makes the answer of a failed chain.
+func (c *Ctx) answerError(err error) {
+	e := asFault(err)
+	status := statusOf(e)
+	if c.ex.Context.Err() != nil {
+		c.ex.Fault = context.Canceled // the client left: nobody reads the answer
+		c.res = response{kind: bodyEmpty, status: statusClientGone}
+		return
+	}
+	if status >= 500 {
+		c.state.program.logError(c.r, e)
+	}
+	c.res.reset(bodyNone)
+	c.res = c.failed(e, status)
+}
+
+// statusClientGone is what logs show for a request whose client left, as nginx does.
+const statusClientGone = 499
+
+// failed returns the response for an error: what app:on_error makes of it, else the
+// built-in page. Being in a run of its own, it works after a deadline too.
+func (c *Ctx) failed(e *fault.Error, status int) response {
+	fn := c.state.errors[status]
+	if fn == nil {
+		fn = c.state.errors[0]
+	}
+	if fn == nil {
+		return c.problem(e, status)
+	}
+	run := &vm.Run{Context: c.ex, Owner: c}
+	run.SetDeadline(time.Now().Add(errorTime))
+	saved := c.res
+	c.res = response{status: status}
+	err := c.state.isolate.Do(run, func(L *lua.LState) error {
+		_, err := vm.Call(L, L.NewFunction(func(L *lua.LState) int {
+			L.Push(fn)
+			L.Push(c.value())
+			L.Push(fault.Value(L, e))
+			L.Call(2, 1)
+			c.finish(L, L.Get(-1), fn)
+			return 0
+		}))
+		return err
+	})
+	res := c.res
+	c.res = saved
+	if err != nil {
+		c.state.program.logError(c.r, err)
+		res.reset(bodyNone)
+		return c.problem(e, status)
+	}
+	if res.status < 400 {
+		res.status = status
+	}
+	return res
+}
+
+// errorTime is what a handler of app:on_error may take.
+const errorTime = 5 * time.Second
+
+// problem is the built-in answer. It is kept as a response rather than written to the
+// client, so that the middleware outside still sees it.
+func (c *Ctx) problem(e *fault.Error, status int) response {
+	rec := &recorder{header: make(http.Header)}
+	c.state.program.writeProblem(rec, c.r, e, status)
+	return response{kind: bodyBytes, buf: &rec.body, header: rec.header, status: rec.status}
+}
+
+// Problem answers with an error.
+func (p *Program) Problem(w http.ResponseWriter, r *http.Request, e *fault.Error) {
+	p.writeProblem(w, r, e, statusOf(e))
+}
+
+// writeProblem writes problem+json or HTML by Accept. In development a failure of the
+// script is shown with its place; visitors in production get the id only.
+func (p *Program) writeProblem(w http.ResponseWriter, r *http.Request, e *fault.Error, status int) {
+	ex := exchange.From(r.Context())
+	if status >= 500 && !p.Config.Production() && e.At != "" {
+		p.writeDevelopment(w, r, e, status)
+		return
+	}
+	d := problem.Details{Status: status, ID: ex.ID()}
+	if status < 500 || e.Code == "fail" {
+		d.Detail = e.Message
+	}
+	for _, f := range e.Fields {
+		d.Fields = append(d.Fields, problem.Field(f))
+	}
+	problem.Write(w, r, d)
+}
+
+// Miss answers what no route does, and files that are not there.
+func (p *Program) Miss(w http.ResponseWriter, r *http.Request, status int, reason error) {
+	e := &fault.Error{Status: status, Message: http.StatusText(status)}
+	if reason != nil && status == http.StatusBadRequest {
+		e.Message = reason.Error()
+	}
+	p.states[0].miss(w, r, e)
+}
+
+// miss answers with the script's handler for the status, else the built-in page.
+func (s *state) miss(w http.ResponseWriter, r *http.Request, e *fault.Error) {
+	status := statusOf(e)
+	if s.errors[status] == nil && s.errors[0] == nil {
+		s.program.writeProblem(w, r, e, status)
+		return
+	}
+	ex := exchange.From(r.Context())
+	c, ok := ex.Data.(*Ctx)
+	if !ok {
+		c = &Ctx{state: s, w: w, r: r, ex: ex}
+		ex.Data = c
+		defer c.end()
+	}
+	res := c.failed(e, status)
+	c.send(&res, w)
+}
+
+// compileMiss returns the engine's handler for what no route answers, behind the
+// middleware of the whole app.
+func (p *Program) compileMiss() func(http.ResponseWriter, *http.Request, server.Miss) {
+	return func(w http.ResponseWriter, r *http.Request, m server.Miss) {
+		ex := exchange.From(r.Context())
+		ex.Fault = nil
+		p.fallback.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), missKey{}, m)))
+	}
+}
+
+type missKey struct{}
+
+// fallbackHandler answers a miss.
+func (p *Program) fallbackHandler(w http.ResponseWriter, r *http.Request) {
+	m, _ := r.Context().Value(missKey{}).(server.Miss)
+	p.Miss(w, r, m.Status, m.Reason)
+}
+
+// logError writes an error to the log, with its excerpt.
+func (p *Program) logError(r *http.Request, err error) {
+	e := asFault(err)
+	ex := exchange.From(r.Context())
+	p.logger.Error(e.Message, "id", ex.ID(), "method", r.Method, "path", r.URL.Path, "error", e)
+	p.remember(ex.ID(), r, e)
+}
+
+// templateError returns what went wrong in a template, at its file and line.
+func templateError(err error) *fault.Error {
+	e := &fault.Error{Code: "template", Message: err.Error(), Cause: err}
+	if t, ok := errors.AsType[*template.Error](err); ok {
+		e.Message = t.Error()
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		e.Code = "not_found"
+	}
+	return e
+}
+
+// recorder keeps an answer.
+type recorder struct {
+	header http.Header
+	status int
+	body   []byte
+}
+
+func (w *recorder) Header() http.Header { return w.header }
+
+func (w *recorder) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+}
+
+func (w *recorder) Write(b []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	w.body = append(w.body, b...)
+	return len(b), nil
+}

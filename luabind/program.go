@@ -1,0 +1,456 @@
+// Package luabind is rws as a script sees it: it loads an app.lua into isolates, offers
+// the modules of the engine to it, and turns what it declares into a server.App.
+//
+// One file holds one Lua module or one kind of object; Modules lists them all. The
+// documentation of every name is in stdlib, and a test holds both equal.
+package luabind
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/joho/godotenv"
+	lua "github.com/yuin/gopher-lua"
+
+	"rws/luabind/bind"
+	"rws/luabind/fault"
+	"rws/luabind/vm"
+	"rws/server"
+	"rws/server/client"
+	"rws/server/template"
+)
+
+// loadLimit is how long a script may take to load.
+const loadLimit = time.Minute
+
+// Options say how to load a script.
+type Options struct {
+	// File is the script's path; its folder is the app's. With Source set, File is only
+	// a name and Dir the folder.
+	File   string
+	Source string
+	Dir    string
+	// Flags are settings from the command line, by flag name.
+	Flags map[string]string
+	// Environ is the environment, as os.Environ gives it.
+	Environ []string
+	// Logger makes the logger for what rws.log writes and what goes wrong, from the
+	// configuration: before the script runs, and again when app:config has spoken.
+	// Default: nowhere.
+	Logger func(*Config) *slog.Logger
+	// Output takes what print writes. Default: nowhere.
+	Output io.Writer
+	// Transport replaces the network for rws.http, as tests do. Default: the network.
+	Transport http.RoundTripper
+	// Clock replaces the wall clock of rws.now and rws.sleep, as tests do.
+	Clock Clock
+	// Version is shown to scripts as rws.version.
+	Version string
+	// Shared is the store of app.shared, kept over reloads. Default: a new one.
+	Shared *Shared
+}
+
+// A Program is a script that has been loaded and the app it declared. Close it when no
+// request uses it any more.
+type Program struct {
+	Config *Config
+	App    *server.App
+
+	options   Options
+	logger    *slog.Logger
+	dir       string
+	root      *os.Root
+	environ   map[string]string
+	states    []*state
+	turn      atomic.Uint32
+	templates *template.Engine
+	client    *client.Client
+	shared    *Shared
+	fallback  http.Handler // answers what no route does
+	dev       *development // nil in production
+
+	mu      sync.Mutex
+	sources map[string]string // as loaded, for excerpts
+	files   map[string]bool   // what a reload depends on
+	closed  sync.Once
+}
+
+// A state is what one isolate of a program holds beside its Lua values. Its fields are
+// guarded by the isolate's lock.
+type state struct {
+	program   *Program
+	isolate   *vm.Isolate
+	loading   bool
+	root      *App
+	routes    []*route
+	hooks     map[string][]*lua.LFunction
+	errors    map[int]*lua.LFunction // by status; 0 is all
+	tests     []Test
+	modules   map[string]lua.LValue // what require returned
+	globals   map[string]lua.LValue // env, rws, app
+	contexts  lua.LValue            // metatable of requests
+	responses lua.LValue            // and of their answers
+	enter     *lua.LFunction        // see entry
+	segments  map[*segment]*lua.LUserData
+}
+
+func stateOf(L *lua.LState) *state { return vm.Data(L).(*state) }
+
+// Load runs the script, once per isolate, and returns what it declared. An error is a
+// *fault.Error when it is the script's.
+func Load(o Options) (*Program, error) {
+	p, err := prepare(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.load(); err != nil {
+		p.Close(context.Background())
+		return nil, err
+	}
+	return p, nil
+}
+
+// prepare reads everything but the script.
+func prepare(o Options) (*Program, error) {
+	if o.Logger == nil {
+		o.Logger = func(*Config) *slog.Logger { return slog.New(slog.DiscardHandler) }
+	}
+	if o.Clock == nil {
+		o.Clock = SystemClock{}
+	}
+	if o.Shared == nil {
+		o.Shared = NewShared()
+	}
+	dir := o.Dir
+	if dir == "" {
+		dir = filepath.Dir(o.File)
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("finding the folder of %s: %w", o.File, err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("opening the app's folder: %w", err)
+	}
+	p := &Program{
+		options: o, dir: dir, root: root, shared: o.Shared,
+		sources: make(map[string]string), files: make(map[string]bool),
+		client: client.New(client.Options{RoundTrip: o.Transport}),
+	}
+	if p.environ, err = p.environment(); err == nil {
+		p.Config, err = newConfig(p.environ, o.Flags)
+	}
+	if err != nil {
+		root.Close()
+		return nil, err
+	}
+	p.logger = o.Logger(p.Config)
+	return p, nil
+}
+
+// environment returns the variables and, below them, those of .env in the app's folder.
+func (p *Program) environment() (map[string]string, error) {
+	env := make(map[string]string)
+	file := filepath.Join(p.dir, ".env")
+	if text, err := os.ReadFile(file); err == nil {
+		p.depend(".env")
+		if env, err = godotenv.UnmarshalBytes(text); err != nil {
+			return nil, fmt.Errorf("reading %s: %w", file, err)
+		}
+	}
+	for _, pair := range p.options.Environ {
+		if k, v, ok := strings.Cut(pair, "="); ok {
+			env[k] = v
+		}
+	}
+	return env, nil
+}
+
+// load runs the script in the isolates and compiles what it declared.
+func (p *Program) load() error {
+	source, err := p.script()
+	if err != nil {
+		return err
+	}
+	first, err := p.boot(0, source)
+	if err != nil {
+		return err
+	}
+	if err := p.Config.overlay(p.environ, p.options.Flags); err != nil {
+		return err
+	}
+	p.logger = p.options.Logger(p.Config)
+	n := p.Config.Isolates
+	if n == 0 {
+		n = runtime.GOMAXPROCS(0)
+	}
+	if n > 1 {
+		if err := first.checkShareable(); err != nil {
+			return err
+		}
+	}
+	for i := 1; i < n; i++ {
+		s, err := p.boot(i, source)
+		if err == nil {
+			err = s.agree(first)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	p.templates = template.New(p.templateFiles(), template.Options{Reload: !p.Config.Production()})
+	return p.compile()
+}
+
+// script returns the text of the main file.
+func (p *Program) script() (string, error) {
+	if p.options.Source != "" {
+		return p.options.Source, nil
+	}
+	name := filepath.Base(p.options.File)
+	text, err := p.root.ReadFile(name)
+	if err != nil {
+		return "", fmt.Errorf("reading the script: %w", err)
+	}
+	p.depend(name)
+	return string(text), nil
+}
+
+// boot makes isolate number n and runs the script in it.
+func (p *Program) boot(n int, source string) (*state, error) {
+	s := &state{
+		program: p, loading: true,
+		hooks: make(map[string][]*lua.LFunction), errors: make(map[int]*lua.LFunction),
+		modules: make(map[string]lua.LValue), globals: make(map[string]lua.LValue),
+	}
+	o := p.Config.isolateOptions()
+	o.Number, o.Data, o.OnError, o.Output = n, s, fault.Capture, p.options.Output
+	s.isolate = vm.New(o)
+	p.states = append(p.states, s)
+	run := &vm.Run{Stall: -1}
+	run.SetDeadline(time.Now().Add(loadLimit))
+	err := s.isolate.Do(run, func(L *lua.LState) error {
+		s.open(L)
+		_, err := s.execute(L, p.mainName(), source)
+		if err == nil {
+			s.isolate.Seal(L)
+		}
+		return err
+	})
+	s.loading = false
+	return s, err
+}
+
+// mainName is how the main file is called in errors.
+func (p *Program) mainName() string { return filepath.Base(p.options.File) }
+
+// execute compiles and runs source and returns its result.
+func (s *state) execute(L *lua.LState, name, source string) (lua.LValue, error) {
+	fn, err := s.compileChunk(L, name, source)
+	if err != nil {
+		return nil, err
+	}
+	return vm.Call(L, fn)
+}
+
+// compileChunk compiles source as the file called name.
+func (s *state) compileChunk(L *lua.LState, name, source string) (*lua.LFunction, error) {
+	s.program.keep(name, source)
+	fn, err := L.Load(strings.NewReader(source), name)
+	if err != nil {
+		return nil, fault.FromLoad(err, name, source)
+	}
+	return fn, nil
+}
+
+// open gives an isolate the three globals and require.
+func (s *state) open(L *lua.LState) {
+	bind.Prepare(L)
+	fault.Install(L)
+	for _, t := range types() {
+		t.Open(L)
+	}
+	s.contexts, s.responses = L.GetTypeMetatable(contextType), L.GetTypeMetatable(responseType)
+	s.root = &App{state: s}
+	s.globals["app"] = bind.New(L, appType, s.root)
+	s.globals["rws"] = s.library(L)
+	s.globals["env"] = bind.FromGo(L, s.program.environ)
+	for name, v := range s.globals {
+		L.SetGlobal(name, v)
+	}
+	L.SetGlobal("require", L.NewFunction(s.require))
+}
+
+// library makes the table rws.
+func (s *state) library(L *lua.LState) *lua.LTable {
+	var top *lua.LTable
+	for _, m := range Modules() {
+		t := m.Open(L)
+		if m.Name == "rws" {
+			top = t
+			top.RawSetString("version", lua.LString(s.program.options.Version))
+			continue
+		}
+		parent := top
+		parts := strings.Split(m.Name, ".")
+		for _, part := range parts[1 : len(parts)-1] {
+			parent = parent.RawGetString(part).(*lua.LTable)
+		}
+		strict(L, t, m.Name)
+		parent.RawSetString(parts[len(parts)-1], t)
+	}
+	strict(L, top, "rws")
+	return top
+}
+
+// strict makes reading a field that a module does not have an error.
+func strict(L *lua.LState, t *lua.LTable, name string) {
+	mt := L.NewTable()
+	mt.RawSetString("__index", L.NewFunction(func(L *lua.LState) int {
+		key := L.Get(2).String()
+		fault.Raise(L, unknownField(name, key, bind.Keys(t)))
+		return 0
+	}))
+	t.Metatable = mt
+}
+
+// agree reports whether this isolate's run of the script declared what another's did.
+func (s *state) agree(other *state) error {
+	if !slices.EqualFunc(s.routes, other.routes, (*route).same) {
+		return &fault.Error{Code: "isolates", At: s.program.mainName(),
+			Message: "the script declared other routes in its second isolate than in its first",
+			Hint:    "with isolates above 1 the script runs once in each and must declare the same every time: don't declare by chance, by time or by what app.shared holds"}
+	}
+	return nil
+}
+
+// keep remembers a source for excerpts.
+func (p *Program) keep(name, source string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sources[name] = source
+}
+
+// Source returns the text of a script file as it was loaded.
+func (p *Program) Source(file string) (string, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	text, ok := p.sources[file]
+	return text, ok
+}
+
+// depend makes a reload depend on a file or folder of the app.
+func (p *Program) depend(name string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.files[filepath.Join(p.dir, name)] = true // Join keeps the "..." of a folder
+}
+
+// Files returns the files and folders ("dir/...") the program was made of.
+func (p *Program) Files() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Sorted(maps.Keys(p.files))
+}
+
+// Dir returns the app's folder.
+func (p *Program) Dir() string { return p.dir }
+
+// Isolates returns the program's isolates.
+func (p *Program) Isolates() []*vm.Isolate {
+	list := make([]*vm.Isolate, len(p.states))
+	for i, s := range p.states {
+		list[i] = s.isolate
+	}
+	return list
+}
+
+// pick returns the state whose isolate has the least to do.
+func (p *Program) pick() *state {
+	if len(p.states) == 1 {
+		return p.states[0]
+	}
+	start := int(p.turn.Add(1))
+	best := p.states[start%len(p.states)]
+	for i := 1; i < len(p.states); i++ {
+		if s := p.states[(start+i)%len(p.states)]; s.isolate.Active() < best.isolate.Active() {
+			best = s
+		}
+	}
+	return best
+}
+
+// templateFiles is the folder of templates, empty when there is none.
+func (p *Program) templateFiles() fs.FS {
+	name := filepath.Clean(p.Config.Templates)
+	p.depend(name + "/...")
+	sub, err := p.root.OpenRoot(name)
+	if err != nil {
+		return missingFolder{name}
+	}
+	return sub.FS()
+}
+
+// missingFolder says which folder is missing when a template is asked for.
+type missingFolder struct{ name string }
+
+// Open fails.
+func (m missingFolder) Open(name string) (fs.File, error) {
+	return nil, &fs.PathError{Op: "open", Path: m.name + "/" + name, Err: fs.ErrNotExist}
+}
+
+// Close runs the stop hooks when the app was started, and frees what the program holds.
+func (p *Program) Close(ctx context.Context) error {
+	p.closed.Do(func() {
+		for _, s := range p.states {
+			s.isolate.Close()
+		}
+		p.client.Close()
+		p.root.Close()
+	})
+	return nil
+}
+
+// A Clock tells scripts the time.
+type Clock interface {
+	Now() time.Time
+	// Sleep waits for d or until ctx ends.
+	Sleep(ctx context.Context, d time.Duration) error
+}
+
+// SystemClock is the machine's clock.
+type SystemClock struct{}
+
+// Now returns the time.
+func (SystemClock) Now() time.Time { return time.Now() }
+
+// Sleep waits.
+func (SystemClock) Sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
+}
+
+// unknownField is the error for a field that an object does not have.
+func unknownField(object, key string, names []string) *fault.Error {
+	return &fault.Error{Code: "field", Message: fmt.Sprintf("%s has no field %q%s", object, key, didYouMean(key, names))}
+}

@@ -1,0 +1,157 @@
+package luabind
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"sync"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"rws/luabind/vm"
+)
+
+// A relay lets Lua middleware stand before a handler of the engine, as a static folder or
+// a proxy, without buffering: the handler runs on its own goroutine and stops when it is
+// about to send the head. Then next() returns, Lua may change status and headers, and when
+// the chain has returned the handler goes on and streams straight to the client.
+type relay struct {
+	w      http.ResponseWriter
+	header http.Header
+	status int
+
+	head   chan struct{} // closed when the handler wants to send the head, or is done
+	resume chan struct{} // closed when the chain has returned
+	done   chan struct{} // closed when the handler has returned
+	once   sync.Once
+	free   sync.Once
+	cancel context.CancelFunc
+
+	dropped bool // another answer is sent instead; set before resume is closed
+	wrote   bool
+	panic   any
+}
+
+// relayTo starts h and waits until it has decided on the head.
+func (c *Ctx) relayTo(L *lua.LState, h http.Handler) {
+	ctx, cancel := context.WithCancel(c.r.Context())
+	rl := &relay{
+		w: c.w, header: maps.Clone(c.w.Header()), head: make(chan struct{}), resume: make(chan struct{}),
+		done: make(chan struct{}), cancel: cancel,
+	}
+	r := c.r.WithContext(ctx)
+	go rl.run(h, r)
+	_ = vm.Wait(L, func(context.Context) error { <-rl.head; return nil })
+	before := c.res.headers()
+	c.res.reset(bodyRelay)
+	c.res.relay = rl
+	for name, values := range before {
+		if _, ok := rl.header[name]; !ok {
+			rl.header[name] = values
+		}
+	}
+	c.res.header, c.res.status = rl.header, rl.status
+}
+
+func (rl *relay) run(h http.Handler, r *http.Request) {
+	defer close(rl.done)
+	defer rl.once.Do(func() { close(rl.head) })
+	defer func() { rl.panic = recover() }()
+	h.ServeHTTP(rl, r)
+	rl.once.Do(func() {
+		if rl.status == 0 {
+			rl.status = http.StatusOK
+		}
+		close(rl.head)
+	})
+	<-rl.resume
+}
+
+// finish sends the head and lets the handler go on, until it is done.
+func (rl *relay) finish(header http.Header, status int) {
+	rl.header, rl.status = header, status
+	rl.release()
+	<-rl.done
+	rl.cancel()
+	if rl.panic != nil {
+		panic(rl.panic)
+	}
+	rl.sendHead()
+}
+
+// drop ends the handler; another answer is sent.
+func (rl *relay) drop() {
+	rl.dropped = true
+	rl.cancel()
+	rl.release()
+	<-rl.done
+}
+
+func (rl *relay) release() { rl.free.Do(func() { close(rl.resume) }) }
+
+// Header returns the headers as the handler sees them.
+func (rl *relay) Header() http.Header { return rl.header }
+
+// WriteHeader waits for the chain to return.
+func (rl *relay) WriteHeader(status int) {
+	if status < 200 && status != http.StatusSwitchingProtocols {
+		maps.Copy(rl.w.Header(), rl.header)
+		rl.w.WriteHeader(status)
+		return
+	}
+	rl.once.Do(func() {
+		rl.status = status
+		close(rl.head)
+	})
+	<-rl.resume
+	rl.sendHead()
+}
+
+// sendHead sends what the chain has made of the head, once.
+func (rl *relay) sendHead() {
+	if rl.wrote || rl.dropped {
+		return
+	}
+	rl.wrote = true
+	h := rl.w.Header()
+	clear(h)
+	maps.Copy(h, rl.header)
+	rl.w.WriteHeader(rl.status)
+}
+
+// Write sends b, after the head.
+func (rl *relay) Write(b []byte) (int, error) {
+	rl.WriteHeader(http.StatusOK)
+	if rl.dropped {
+		return 0, fmt.Errorf("another answer was sent: %w", http.ErrHandlerTimeout)
+	}
+	return rl.w.Write(b)
+}
+
+// Flush sends what has been written.
+func (rl *relay) Flush() {
+	rl.WriteHeader(http.StatusOK)
+	if !rl.dropped {
+		_ = http.NewResponseController(rl.w).Flush()
+	}
+}
+
+// Hijack hands over the connection, once the chain has agreed.
+func (rl *relay) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	rl.once.Do(func() {
+		rl.status = http.StatusSwitchingProtocols
+		close(rl.head)
+	})
+	<-rl.resume
+	if rl.dropped {
+		return nil, nil, fmt.Errorf("taking over the connection: %w", http.ErrHandlerTimeout)
+	}
+	rl.wrote = true
+	return http.NewResponseController(rl.w).Hijack()
+}
+
+// Unwrap lets deadlines be set on the connection.
+func (rl *relay) Unwrap() http.ResponseWriter { return rl.w }

@@ -1,0 +1,59 @@
+package luabind
+
+import (
+	"fmt"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"rws/luabind/fault"
+	"rws/luabind/inspect"
+)
+
+// checkShareable refuses handlers that write what only their own isolate sees: with more
+// than one, each request would find another copy.
+func (s *state) checkShareable() error {
+	var lines []string
+	seen := make(map[string]bool)
+	first := ""
+	for _, fn := range s.functions() {
+		for _, w := range inspect.SharedWrites(fn, inspect.Options{}) {
+			line := w.String()
+			if seen[line] {
+				continue
+			}
+			seen[line] = true
+			lines = append(lines, line)
+			if first == "" {
+				first = fmt.Sprintf("%s:%d", w.File, w.Line)
+			}
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return &fault.Error{
+		Code: "isolates", At: first,
+		Message: fmt.Sprintf("with isolates = %s each isolate has its own copy of what this writes:\n    %s", showIsolates(s.program.Config), strings.Join(lines, "\n    ")),
+		Hint:    "keep what requests share in app.shared (app.shared:incr(\"hits\")), in a database, or use isolates = 1",
+	}
+}
+
+// functions returns everything the script gave to run later.
+func (s *state) functions() []*lua.LFunction {
+	var fns []*lua.LFunction
+	for _, r := range s.routes {
+		for _, l := range r.chain {
+			if l.fn != nil {
+				fns = append(fns, l.fn)
+			}
+		}
+		if r.handler != nil {
+			fns = append(fns, r.handler)
+		}
+	}
+	for _, fn := range s.errors {
+		fns = append(fns, fn)
+	}
+	return fns
+}

@@ -1,0 +1,332 @@
+package luabind
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"rws/luabind/bind"
+	"rws/luabind/fault"
+	"rws/luabind/vm"
+	"rws/server/schema"
+)
+
+// A spec is the table of a route that says what it takes and gives. It is data: the
+// validation here and a description of the API read the same.
+type spec struct {
+	params  *schema.Object
+	query   *schema.Object
+	body    *schema.Object
+	form    *schema.Object
+	upload  *schema.Object
+	returns int
+	timeout time.Duration
+	maxBody int64
+	summary string
+}
+
+// specOptions are the keys of a spec table.
+type specOptions struct {
+	Params  *lua.LTable   `json:"params"`
+	Query   *lua.LTable   `json:"query"`
+	Body    *lua.LTable   `json:"body"`
+	Form    *lua.LTable   `json:"form"`
+	Upload  *lua.LTable   `json:"upload"`
+	Returns int           `json:"returns"`
+	Timeout time.Duration `json:"timeout"`
+	MaxBody bind.Size     `json:"max_body"`
+	Summary string        `json:"summary"`
+}
+
+// parseSpec reads a spec table.
+func parseSpec(L *lua.LState, t *lua.LTable) (*spec, error) {
+	var o specOptions
+	if err := bind.Decode(L, t, &o); err != nil {
+		return nil, err
+	}
+	s := &spec{returns: o.Returns, timeout: o.Timeout, maxBody: int64(o.MaxBody), summary: o.Summary}
+	if o.Returns != 0 && (o.Returns < 200 || o.Returns > 399) {
+		return nil, fmt.Errorf("option \"returns\": a status from 200 to 399 expected, got %d", o.Returns)
+	}
+	if o.Body != nil && (o.Form != nil || o.Upload != nil) {
+		return nil, errors.New("a request has a \"body\" (JSON) or a \"form\" and \"upload\", not both")
+	}
+	for _, part := range []struct {
+		name   string
+		table  *lua.LTable
+		to     **schema.Object
+		source schema.Source
+	}{
+		{"params", o.Params, &s.params, schema.Text}, {"query", o.Query, &s.query, schema.Text},
+		{"body", o.Body, &s.body, schema.JSON}, {"form", o.Form, &s.form, schema.Form},
+		{"upload", o.Upload, &s.upload, schema.Form},
+	} {
+		if part.table == nil {
+			continue
+		}
+		object, err := parseObject(part.table)
+		if err == nil {
+			err = object.Fits(part.source)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("option %q: %w", part.name, err)
+		}
+		*part.to = object
+	}
+	return s, nil
+}
+
+// parseObject reads a table of fields; a nested table is an object, whose element [1] may
+// say more, as in { "[object] 1..50", title = "string" }.
+func parseObject(t *lua.LTable) (*schema.Object, error) {
+	var fields []*schema.Field
+	for _, name := range bind.Keys(t) {
+		var f *schema.Field
+		var err error
+		switch v := t.RawGetString(name).(type) {
+		case lua.LString:
+			f, err = schema.ParseField(name, string(v))
+		case *lua.LTable:
+			f, err = parseNested(name, v)
+		default:
+			err = fmt.Errorf("field %q: a type such as \"string 1..20\" or a table of fields expected, got %s", name, v.Type())
+		}
+		if err != nil {
+			return nil, err
+		}
+		fields = append(fields, f)
+	}
+	return schema.NewObject(fields...)
+}
+
+func parseNested(name string, t *lua.LTable) (*schema.Field, error) {
+	object, err := parseObject(t)
+	if err != nil {
+		return nil, fmt.Errorf("%s.%w", name, err)
+	}
+	kind := "object"
+	if s, ok := t.RawGetInt(1).(lua.LString); ok {
+		kind = string(s)
+	}
+	return schema.ParseNested(name, kind, object)
+}
+
+// validate checks the input against the spec and puts the values into c.params, c.query,
+// c.input and c.files. All that is wrong is reported at once, as 422.
+func (c *Ctx) validate(L *lua.LState, s *spec) {
+	var bad []fault.Field
+	note := func(errs schema.Errors) {
+		for _, e := range errs {
+			bad = append(bad, fault.Field{Path: e.Path, Code: string(e.Code), Message: e.Message})
+		}
+	}
+	if s.params != nil {
+		values, errs := s.params.CheckStrings(func(name string) []string {
+			if v, ok := c.ex.Params.Get(name); ok {
+				return []string{v}
+			}
+			return nil
+		})
+		note(errs)
+		t := c.paramsTable(L)
+		for name, v := range values {
+			t.RawSetString(name, bind.FromGo(L, v))
+		}
+		c.fields[fieldParams] = t
+	}
+	if s.query != nil {
+		q := c.r.URL.Query()
+		values, errs := s.query.CheckStrings(func(name string) []string { return q[name] })
+		note(errs)
+		c.fields[fieldQuery] = bind.FromGo(L, values)
+	}
+	switch {
+	case s.body != nil:
+		note(c.validateBody(L, s.body))
+	case s.form != nil || s.upload != nil:
+		note(c.validateForm(L, s))
+	}
+	if len(bad) > 0 {
+		fault.Raise(L, &fault.Error{Code: "invalid", Status: http.StatusUnprocessableEntity, Message: "the input is not valid", Fields: bad})
+	}
+}
+
+func (c *Ctx) validateBody(L *lua.LState, o *schema.Object) schema.Errors {
+	if t := c.mediaType(); t != "application/json" && !strings.HasSuffix(t, "+json") {
+		fault.Raise(L, &fault.Error{Code: "media_type", Status: http.StatusUnsupportedMediaType, Message: fmt.Sprintf("the body must be application/json, not %q", t)})
+	}
+	in, err := bind.ToGo(L, c.decodeJSON(L))
+	if err != nil {
+		bind.Raise(L, "the request body", err)
+	}
+	values, errs := o.Check(in)
+	c.fields[fieldInput] = bind.FromGo(L, values)
+	return errs
+}
+
+func (c *Ctx) validateForm(L *lua.LState, s *spec) schema.Errors {
+	form, files := c.parseForm(L)
+	both := make(map[string]any)
+	var all schema.Errors
+	for _, o := range []*schema.Object{s.form, s.upload} {
+		if o == nil {
+			continue
+		}
+		values, errs := o.CheckForm(func(name string) []string { return form[name] }, func(name string) []schema.File {
+			var list []schema.File
+			for _, h := range files[name] {
+				list = append(list, &File{field: name, header: h})
+			}
+			return list
+		})
+		all = append(all, errs...)
+		for name, v := range values {
+			both[name] = v
+		}
+	}
+	c.fields[fieldInput] = formInput(L, both)
+	return all
+}
+
+// formInput is FromGo for values that may be files.
+func formInput(L *lua.LState, values map[string]any) *lua.LTable {
+	t := L.NewTable()
+	for name, v := range values {
+		switch v := v.(type) {
+		case *File:
+			t.RawSetString(name, bind.New(L, fileType, v))
+		case []any:
+			list := L.NewTable()
+			for _, x := range v {
+				if f, ok := x.(*File); ok {
+					list.Append(bind.New(L, fileType, f))
+				} else {
+					list.Append(bind.FromGo(L, x))
+				}
+			}
+			t.RawSetString(name, bind.MarkArray(L, list))
+		default:
+			t.RawSetString(name, bind.FromGo(L, v))
+		}
+	}
+	return t
+}
+
+func (c *Ctx) mediaType() string {
+	t, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
+	if err != nil {
+		return c.r.Header.Get("Content-Type")
+	}
+	return t
+}
+
+// formMemory is how much of a multipart form stays in memory; files beyond it go to disk.
+const formMemory = 1 << 20
+
+// parseForm reads a form of either kind.
+func (c *Ctx) parseForm(L *lua.LState) (url.Values, map[string][]*multipart.FileHeader) {
+	if c.r.PostForm == nil {
+		t := c.mediaType()
+		if t != "application/x-www-form-urlencoded" && t != "multipart/form-data" {
+			if c.r.Method == http.MethodGet || c.r.Method == http.MethodHead || t == "" && c.r.ContentLength == 0 {
+				return nil, nil
+			}
+			fault.Raise(L, &fault.Error{Code: "media_type", Status: http.StatusUnsupportedMediaType,
+				Message: fmt.Sprintf("the body must be a form (application/x-www-form-urlencoded or multipart/form-data), not %q", t)})
+		}
+		err := vm.Wait(L, func(context.Context) error {
+			if t == "multipart/form-data" {
+				return c.r.ParseMultipartForm(formMemory)
+			}
+			return c.r.ParseForm()
+		})
+		if err != nil {
+			fault.Raise(L, bodyError(err))
+		}
+		if m := c.r.MultipartForm; m != nil {
+			c.cleanup = append(c.cleanup, func() { _ = m.RemoveAll() })
+		}
+	}
+	if c.r.MultipartForm == nil {
+		return c.r.PostForm, nil
+	}
+	return c.r.PostForm, c.r.MultipartForm.File
+}
+
+// makeForm holds the first value of each name.
+func makeForm(L *lua.LState, c *Ctx) lua.LValue {
+	form, _ := c.parseForm(L)
+	t := L.CreateTable(0, len(form))
+	for name, values := range form {
+		t.RawSetString(name, lua.LString(values[0]))
+	}
+	return t
+}
+
+// makeFiles holds the first file of each name.
+func makeFiles(L *lua.LState, c *Ctx) lua.LValue {
+	_, files := c.parseForm(L)
+	t := L.CreateTable(0, len(files))
+	for name, list := range files {
+		t.RawSetString(name, bind.New(L, fileType, &File{field: name, header: list[0]}))
+	}
+	return t
+}
+
+const fileType = "rws.File"
+
+// A File is an uploaded file, in memory or on disk until the request is over.
+type File struct {
+	field  string
+	header *multipart.FileHeader
+}
+
+// Name is what the client called it, without folders.
+func (f *File) Name() string { return f.header.Filename }
+
+// Size is in bytes.
+func (f *File) Size() int64 { return f.header.Size }
+
+// MediaType is what the content looks like, not what the client says.
+func (f *File) MediaType() string {
+	r, err := f.header.Open()
+	if err != nil {
+		return "application/octet-stream"
+	}
+	defer r.Close()
+	head := make([]byte, 512)
+	n, _ := r.Read(head)
+	t, _, _ := strings.Cut(http.DetectContentType(head[:n]), ";")
+	declared, _, err := mime.ParseMediaType(f.header.Header.Get("Content-Type"))
+	if err == nil && slices.Contains([]string{"text/plain", "application/octet-stream", "text/xml"}, t) {
+		return declared // sniffing says nothing about these
+	}
+	return t
+}
+
+// fileOfType describes c.files.name.
+func fileOfType() bind.Type {
+	return bind.Type{
+		Name: fileType, As: "file",
+		Fields: map[string]func(*lua.LState, any) lua.LValue{
+			"name":  func(_ *lua.LState, self any) lua.LValue { return lua.LString(self.(*File).Name()) },
+			"size":  func(_ *lua.LState, self any) lua.LValue { return lua.LNumber(self.(*File).Size()) },
+			"type":  func(_ *lua.LState, self any) lua.LValue { return lua.LString(self.(*File).MediaType()) },
+			"field": func(_ *lua.LState, self any) lua.LValue { return lua.LString(self.(*File).field) },
+		},
+		Methods: []bind.Func{
+			bind.RawWaitMethod("read()", fileRead),
+			bind.RawWaitMethod("save(path)", fileSave),
+		},
+		String: func(self any) string { return self.(*File).Name() },
+	}
+}
