@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"rws/server/suggest"
 )
 
 // Lookup finds a name as people write it: "rws.json.encode", "app:get", "db.one", "c.session.renew",
@@ -123,7 +125,7 @@ func (p *Package) Suggest(name string) []string {
 	for _, candidate := range p.calls() {
 		key := strings.ToLower(dotted(candidate))
 		_, keyLast, _ := splitName(key)
-		cost := min(distance(name, key), 1+distance(last, keyLast))
+		cost := min(suggest.Distance(name, key), 1+suggest.Distance(last, keyLast))
 		if key != name && cost <= 1+len(last)/3 {
 			guesses = append(guesses, guess{candidate, cost})
 		}

@@ -42,7 +42,10 @@ func DidYouMean(word string, words []string) string {
 	return ""
 }
 
-// distance is the optimal string alignment distance.
+// Distance is the number of letters to insert, remove, replace or swap with the next to
+// turn a into b (optimal string alignment).
+func Distance(a, b string) int { return distance([]rune(a), []rune(b)) }
+
 func distance(a, b []rune) int {
 	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {

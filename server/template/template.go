@@ -37,6 +37,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"rws/server/suggest"
 )
 
 // Options changes how an engine works. The zero value is for production.
@@ -237,7 +239,7 @@ func closest(name string, candidates []string) string {
 	limit := max(1, len(name)/3)
 	best, found := limit+1, ""
 	for _, c := range candidates {
-		d := distance(name, c)
+		d := suggest.Distance(name, c)
 		if path.Base(c) == path.Base(name) {
 			d = min(d, limit)
 		}
@@ -246,30 +248,6 @@ func closest(name string, candidates []string) string {
 		}
 	}
 	return found
-}
-
-// distance is the number of edits between two names; two letters that changed
-// places are one edit.
-func distance(a, b string) int {
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before, last, row = last, row, before
-		row[0] = i + 1
-		for j := range len(b) {
-			change := last[j]
-			if a[i] != b[j] {
-				change++
-			}
-			row[j+1] = min(change, last[j+1]+1, row[j]+1)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				row[j+1] = min(row[j+1], before[j-1]+1)
-			}
-		}
-	}
-	return row[len(b)]
 }
 
 // unit is one compiled file.
