@@ -55,7 +55,6 @@ type route struct {
 	handler                                   *lua.LFunction
 	native                                    http.Handler
 	spec                                      *spec
-	index                                     int
 }
 
 // same reports whether two isolates declared the same.
@@ -349,6 +348,7 @@ func appStatic(L *lua.LState, a *App) int {
 		so.Cache = d
 	}
 	so.Name = wildcard
+	so.Error = func(w http.ResponseWriter, r *http.Request, status int) { a.state.program.Miss(w, r, status, nil) }
 	h, err := static.New(a.state.program.path(folder), so)
 	if err != nil {
 		bind.Raise(L, "app:static", err)

@@ -129,14 +129,6 @@ func (p *Program) compileFallback() http.Handler {
 	return h
 }
 
-// declared returns the routes without the fallback.
-func (s *state) declared() []*route {
-	if n := len(s.routes); n > 0 && s.routes[n-1].kind == "fallback" {
-		return s.routes[:n-1]
-	}
-	return s.routes
-}
-
 // name is how listings call a middleware.
 func (l link) name() string {
 	if l.native != nil {

@@ -18,15 +18,10 @@ import (
 	"rws/server/template"
 )
 
-// asFault returns err as a *fault.Error.
-func asFault(err error) *fault.Error {
-	if e, ok := errors.AsType[*fault.Error](err); ok {
-		return e
-	}
-	return &fault.Error{Message: err.Error(), Cause: err}
-}
+// asFault returns err, as it came from Lua, as a *fault.Error.
+func asFault(err error) *fault.Error { return fault.FromError(err) }
 
-// status returns the HTTP status of an error.
+// statusOf returns the HTTP status of an error.
 func statusOf(e *fault.Error) int {
 	switch {
 	case e.Status != 0:

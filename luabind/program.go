@@ -270,11 +270,7 @@ func (s *state) execute(L *lua.LState, name, source string) (lua.LValue, error) 
 // compileChunk compiles source as the file called name.
 func (s *state) compileChunk(L *lua.LState, name, source string) (*lua.LFunction, error) {
 	s.program.keep(name, source)
-	fn, err := L.Load(strings.NewReader(source), name)
-	if err != nil {
-		return nil, fault.FromLoad(err, name, source)
-	}
-	return fn, nil
+	return fault.Load(L, name, source)
 }
 
 // open gives an isolate the three globals and require.
@@ -413,8 +409,8 @@ func (m missingFolder) Open(name string) (fs.File, error) {
 	return nil, &fs.PathError{Op: "open", Path: m.name + "/" + name, Err: fs.ErrNotExist}
 }
 
-// Close runs the stop hooks when the app was started, and frees what the program holds.
-func (p *Program) Close(ctx context.Context) error {
+// Close frees what the program holds. No request may use it any more.
+func (p *Program) Close(context.Context) error {
 	p.closed.Do(func() {
 		for _, s := range p.states {
 			s.isolate.Close()

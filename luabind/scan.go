@@ -2,6 +2,8 @@ package luabind
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -18,14 +20,14 @@ func (s *state) checkShareable() error {
 	first := ""
 	for _, fn := range s.functions() {
 		for _, w := range inspect.SharedWrites(fn, inspect.Options{}) {
-			line := w.String()
-			if seen[line] {
-				continue
+			at := fmt.Sprintf("%s:%d", w.File, w.Line)
+			if seen[at+w.Name] {
+				continue // reached from another handler too
 			}
-			seen[line] = true
-			lines = append(lines, line)
+			seen[at+w.Name] = true
+			lines = append(lines, w.String())
 			if first == "" {
-				first = fmt.Sprintf("%s:%d", w.File, w.Line)
+				first = at
 			}
 		}
 	}
@@ -52,8 +54,8 @@ func (s *state) functions() []*lua.LFunction {
 			fns = append(fns, r.handler)
 		}
 	}
-	for _, fn := range s.errors {
-		fns = append(fns, fn)
+	for _, status := range slices.Sorted(maps.Keys(s.errors)) {
+		fns = append(fns, s.errors[status])
 	}
 	return fns
 }
