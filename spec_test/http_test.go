@@ -15,8 +15,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // A call is a request of a script.
@@ -27,7 +29,8 @@ type call struct {
 	body        []byte
 	two         bool // HTTP/2
 
-	got  buffer        // of the body, so far
+	end  func()        // asks a flood to end
+	got  buffer        // of the body, so far; of a flood, the counts
 	done chan struct{} // closed when it has ended
 	res  *answer
 	err  error
@@ -256,13 +259,19 @@ func finish(s *spec, args []string) error {
 	if err != nil {
 		return err
 	}
+	if c.end != nil {
+		c.end()
+	}
 	<-c.done // the client has a time limit
+	if c.res == nil && c.err == nil {
+		fmt.Fprint(s.ts.Stdout(), c.got.String())
+	}
 	return s.keep(c)
 }
 
 // load sends many requests and counts the answers by status.
 func load(s *spec, args []string) error {
-	var n, clients int
+	var n, clients int64
 	if len(args) < 4 {
 		return usageError("load N CLIENTS " + callUsage)
 	}
@@ -273,14 +282,46 @@ func load(s *spec, args []string) error {
 	if err != nil {
 		return err
 	}
+	var sent atomic.Int64
+	client, target := s.client(c, int(clients))
+	fmt.Fprint(s.ts.Stdout(), c.work(client, target, int(clients), func() bool { return sent.Add(1) <= n }))
+	return nil
+}
+
+// flood sends requests until it is finished.
+func flood(s *spec, args []string) error {
+	if len(args) < 4 {
+		return usageError("flood NAME CLIENTS " + callUsage)
+	}
+	clients, err := strconv.Atoi(args[1])
+	if err != nil {
+		return usageError(err.Error())
+	}
+	c, err := s.newCall(args[2:])
+	if err != nil {
+		return err
+	}
+	var over atomic.Bool
+	c.end = func() { over.Store(true) }
+	s.begun[args[0]] = c
 	client, target := s.client(c, clients)
+	go func() {
+		defer close(c.done)
+		_, _ = io.WriteString(&c.got, c.work(client, target, clients, func() bool { return !over.Load() }))
+	}()
+	return nil
+}
+
+// work sends the call again and again, for as long as more says so, and returns how many
+// answers of which status came.
+func (c *call) work(client *http.Client, target string, clients int, more func() bool) string {
 	defer client.CloseIdleConnections()
 	var mu sync.Mutex
 	counts := make(map[string]int)
 	var all sync.WaitGroup
-	for k := range clients {
+	for range clients {
 		all.Go(func() {
-			for i := k; i < n; i += clients {
+			for more() {
 				result := c.once(client, target)
 				mu.Lock()
 				counts[result]++
@@ -289,10 +330,11 @@ func load(s *spec, args []string) error {
 		})
 	}
 	all.Wait()
+	var b strings.Builder
 	for _, result := range slices.Sorted(maps.Keys(counts)) {
-		fmt.Fprintf(s.ts.Stdout(), "%s %d\n", result, counts[result])
+		fmt.Fprintf(&b, "%s %d\n", result, counts[result])
 	}
-	return nil
+	return b.String()
 }
 
 // once returns the status, or the error.

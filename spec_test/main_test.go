@@ -54,6 +54,8 @@
 //	finish NAME                            wait for it; the matchers look at it from then on
 //	load N CLIENTS METHOD PATH [options]   N requests by so many clients at a time; prints a
 //	                                       line "STATUS COUNT" for each status
+//	flood NAME CLIENTS METHOD PATH …       load in the background until finish NAME, which
+//	                                       prints the counts
 //	raw TEXT                               send bytes, with \r\n and \x00, and read answers
 //	                                       until the server closes
 //
