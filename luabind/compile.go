@@ -2,6 +2,7 @@ package luabind
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 
@@ -46,31 +47,34 @@ func routeName(L *lua.LState, r *route) int {
 // appURL builds the path of a named route; what the pattern does not take becomes the
 // query.
 func appURL(L *lua.LState, a *App) int {
-	name := L.CheckString(2)
-	params := bind.Arg[bind.Opt[map[string]string]](L, "app:url", 3).Value
+	built, err := a.state.url(L.CheckString(2), bind.Arg[bind.Opt[map[string]string]](L, "app:url", 3).Value)
+	if err != nil {
+		bind.Raise(L, "app:url", err)
+	}
+	L.Push(lua.LString(built))
+	return 1
+}
+
+// url is app:url. The routes don't change once the script has loaded, so it needs no lock.
+func (s *state) url(name string, params map[string]string) (string, error) {
 	var names []string
-	for _, r := range a.state.routes {
+	for _, r := range s.routes {
 		if r.name == name {
-			L.Push(lua.LString(buildURL(L, r, params)))
-			return 1
+			return r.url(params)
 		}
 		if r.name != "" {
 			names = append(names, r.name)
 		}
 	}
-	bind.ArgError(L, "app:url", 1, "no route is named %q%s", name, didYouMean(name, names))
-	return 0
+	return "", fmt.Errorf("no route is named %q%s", name, didYouMean(name, names))
 }
 
-func buildURL(L *lua.LState, r *route, params map[string]string) string {
+func (r *route) url(params map[string]string) (string, error) {
 	p, err := router.Parse(r.pattern)
 	if err != nil {
-		bind.Raise(L, "app:url", err)
+		return "", err
 	}
-	path, rest := make(map[string]string), make(map[string]string)
-	for name, v := range params {
-		rest[name] = v
-	}
+	path, rest := make(map[string]string), maps.Clone(params)
 	for _, info := range p.Params() {
 		if v, ok := params[info.Name]; ok {
 			path[info.Name] = v
@@ -78,13 +82,10 @@ func buildURL(L *lua.LState, r *route, params map[string]string) string {
 		}
 	}
 	built, err := p.Build(path)
-	if err != nil {
-		bind.Raise(L, "app:url", err)
-	}
-	if len(rest) > 0 {
+	if err == nil && len(rest) > 0 {
 		built += "?" + query(rest)
 	}
-	return built
+	return built, err
 }
 
 // compile turns the declarations of the isolates into a server.App.

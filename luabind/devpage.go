@@ -3,8 +3,11 @@ package luabind
 import (
 	"bytes"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -98,28 +101,30 @@ func (d *development) serveReload(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// reloadScript is what pages get in development.
-const reloadScript = `<script>(function(){var g,e=new EventSource("` + reloadPath + `");
+// reloadScript is what pages get in development, inside of script tags.
+const reloadScript = `(function(){var g,e=new EventSource("` + reloadPath + `");
 e.addEventListener("app",function(m){if(g&&g!==m.data)location.reload();g=m.data});
 e.addEventListener("broken",function(m){var b=document.getElementById("rws-broken");
 if(!m.data){if(b)b.remove();return}
 if(!b){b=document.createElement("pre");b.id="rws-broken";b.style.cssText="position:fixed;inset:auto 0 0 0;margin:0;padding:1em 1.5em;max-height:60vh;overflow:auto;background:#2b1111;color:#ffd9d9;font:13px/1.5 monospace;z-index:2147483647;white-space:pre-wrap";document.body.appendChild(b)}
-b.textContent=m.data})})()</script>`
+b.textContent=m.data})})()`
 
-// inject adds reloadScript to a page.
+const reloadTag = "<script>" + reloadScript + "</script>"
+
+// inject adds the script to an answer that is a page.
 func (d *development) inject(res *response) {
-	if res.buf == nil {
-		return
+	if t := res.contentType(); res.buf != nil && len(t) > 0 && t[0] == typeHTML[0] {
+		*res.buf = withReload(*res.buf)
 	}
-	if t := res.contentType(); len(t) == 0 || t[0] != typeHTML[0] {
-		return
-	}
-	end := bytes.LastIndex(*res.buf, []byte("</body>"))
+}
+
+// withReload adds the script to a page that has a body.
+func withReload(page []byte) []byte {
+	end := bytes.LastIndex(page, []byte("</body>"))
 	if end < 0 {
-		return
+		return page
 	}
-	tail := string((*res.buf)[end:])
-	*res.buf = append(append((*res.buf)[:end], reloadScript...), tail...)
+	return slices.Insert(page, end, []byte(reloadTag)...)
 }
 
 // remember keeps a failure for its page.
@@ -155,17 +160,21 @@ func (d *development) serveError(w http.ResponseWriter, r *http.Request) {
 	problem.Write(w, r, problem.Details{Status: http.StatusNotFound, Detail: "no failure with this id is kept; the last 50 are"})
 }
 
-// pagePolicy lets the page have its style and nothing else.
-const pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+// pagePolicy lets the page have its style and reloadScript, and nothing else.
+var pagePolicy = sync.OnceValue(func() string {
+	sum := sha256.Sum256([]byte(reloadScript))
+	return "default-src 'none'; style-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'; script-src 'sha256-" +
+		base64.StdEncoding.EncodeToString(sum[:]) + "'"
+})
 
 func writePage(w http.ResponseWriter, page []byte, status int) {
 	h := w.Header()
 	h["Content-Type"] = typeHTML
-	h.Set("Content-Security-Policy", pagePolicy)
+	h.Set("Content-Security-Policy", pagePolicy())
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_, _ = w.Write(page)
+	_, _ = w.Write(withReload(page))
 }
 
 // writeDevelopment shows a failure of the script to its author: a page, or the text that

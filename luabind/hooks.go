@@ -21,9 +21,6 @@ func exchangeOf(r *http.Request) *exchange.Exchange { return exchange.From(r.Con
 // Start runs the functions of app:on("start"), once per process: in the first isolate.
 func (p *Program) Start(ctx context.Context) error { return p.states[0].runHooks(ctx, "start") }
 
-// Stop runs the functions of app:on("stop"). Call it before Close, when no request is left.
-func (p *Program) Stop(ctx context.Context) error { return p.states[0].runHooks(ctx, "stop") }
-
 func (s *state) runHooks(ctx context.Context, event string) error {
 	for _, fn := range s.hooks[event] {
 		err := s.isolate.Do(hookRun(ctx), func(L *lua.LState) error {

@@ -168,12 +168,21 @@ func (p *Program) fallbackHandler(w http.ResponseWriter, r *http.Request) {
 	p.Miss(w, r, m.Status, m.Reason)
 }
 
-// logError writes an error to the log, with its excerpt.
+// logError writes an error to the log: for people with its excerpt, for machines in one
+// record.
 func (p *Program) logError(r *http.Request, err error) {
 	e := asFault(err)
 	ex := exchange.From(r.Context())
-	p.logger.Error(e.Message, "id", ex.ID(), "method", r.Method, "path", r.URL.Path, "error", e)
 	p.remember(ex.ID(), r, e)
+	if p.options.Excerpts {
+		text := e.Text(p.Source, fault.TextOptions{Locals: true, Trace: true})
+		if p.dev != nil {
+			text += "\n  " + errorsPath + ex.ID()
+		}
+		p.logger.Error(r.Method+" "+r.URL.Path, "id", ex.ID(), "error", errors.New(text))
+		return
+	}
+	p.logger.Error(e.Message, "id", ex.ID(), "method", r.Method, "path", r.URL.Path, "error", e)
 }
 
 // templateError returns what went wrong in a template, at its file and line.

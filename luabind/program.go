@@ -51,6 +51,8 @@ type Options struct {
 	// configuration: before the script runs, and again when app:config has spoken.
 	// Default: nowhere.
 	Logger func(*Config) *slog.Logger
+	// Excerpts logs failures with the lines of the script around them, for people.
+	Excerpts bool
 	// Output takes what print writes. Default: nowhere.
 	Output io.Writer
 	// Transport replaces the network for rws.http, as tests do. Default: the network.
@@ -86,6 +88,7 @@ type Program struct {
 	sources map[string]string // as loaded, for excerpts
 	files   map[string]bool   // what a reload depends on
 	closed  sync.Once
+	ending  atomic.Bool
 }
 
 // A state is what one isolate of a program holds beside its Lua values. Its fields are
@@ -94,6 +97,7 @@ type state struct {
 	program   *Program
 	isolate   *vm.Isolate
 	loading   bool
+	main      *lua.FunctionProto // the script
 	root      *App
 	routes    []*route
 	hooks     map[string][]*lua.LFunction
@@ -245,27 +249,23 @@ func (p *Program) boot(n int, source string) (*state, error) {
 	run.SetDeadline(time.Now().Add(loadLimit))
 	err := s.isolate.Do(run, func(L *lua.LState) error {
 		s.open(L)
-		_, err := s.execute(L, p.mainName(), source)
-		if err == nil {
-			s.isolate.Seal(L)
+		fn, err := s.compileChunk(L, p.Main(), source)
+		if err != nil {
+			return err
 		}
-		return err
+		s.main = fn.Proto
+		if _, err := vm.Call(L, fn); err != nil {
+			return err
+		}
+		s.isolate.Seal(L)
+		return nil
 	})
 	s.loading = false
 	return s, err
 }
 
-// mainName is how the main file is called in errors.
-func (p *Program) mainName() string { return filepath.Base(p.options.File) }
-
-// execute compiles and runs source and returns its result.
-func (s *state) execute(L *lua.LState, name, source string) (lua.LValue, error) {
-	fn, err := s.compileChunk(L, name, source)
-	if err != nil {
-		return nil, err
-	}
-	return vm.Call(L, fn)
-}
+// Main returns how the main file is called in errors.
+func (p *Program) Main() string { return filepath.Base(p.options.File) }
 
 // compileChunk compiles source as the file called name.
 func (s *state) compileChunk(L *lua.LState, name, source string) (*lua.LFunction, error) {
@@ -327,7 +327,7 @@ func strict(L *lua.LState, t *lua.LTable, name string) {
 // agree reports whether this isolate's run of the script declared what another's did.
 func (s *state) agree(other *state) error {
 	if !slices.EqualFunc(s.routes, other.routes, (*route).same) {
-		return &fault.Error{Code: "isolates", At: s.program.mainName(),
+		return &fault.Error{Code: "isolates", At: s.program.Main(),
 			Message: "the script declared other routes in its second isolate than in its first",
 			Hint:    "with isolates above 1 the script runs once in each and must declare the same every time: don't declare by chance, by time or by what app.shared holds"}
 	}
@@ -409,16 +409,23 @@ func (m missingFolder) Open(name string) (fs.File, error) {
 	return nil, &fs.PathError{Op: "open", Path: m.name + "/" + name, Err: fs.ErrNotExist}
 }
 
+// Ending says that the process stops with this program: Close then runs the functions of
+// app:on("stop") first.
+func (p *Program) Ending() { p.ending.Store(true) }
+
 // Close frees what the program holds. No request may use it any more.
-func (p *Program) Close(context.Context) error {
+func (p *Program) Close(ctx context.Context) (err error) {
 	p.closed.Do(func() {
+		if p.ending.Load() {
+			err = p.states[0].runHooks(ctx, "stop")
+		}
 		for _, s := range p.states {
 			s.isolate.Close()
 		}
 		p.client.Close()
 		p.root.Close()
 	})
-	return nil
+	return err
 }
 
 // A Clock tells scripts the time.
