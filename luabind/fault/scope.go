@@ -30,6 +30,7 @@ func Compile(file, text string) (*lua.FunctionProto, error) {
 	if err != nil {
 		return nil, FromLoad(err, file, text)
 	}
+	chunk = mendJumps(chunk, block{open: true})
 	proto, err := lua.Compile(chunk, file)
 	if err != nil {
 		return nil, FromLoad(err, file, text)
@@ -50,7 +51,7 @@ func Compile(file, text string) (*lua.FunctionProto, error) {
 // 2 ms on top of 5 ms for 1,000 lines (BenchmarkLoad), once per file. Where the two don't agree, as
 // when the marker breaks a limit of the compiler, proto stays as it is.
 func mendScopes(proto *lua.FunctionProto, chunk []ast.Stmt, file string) {
-	marked, err := lua.Compile(markBlock(chunk, 0, false), file)
+	marked, err := lua.Compile(markBlock(chunk, block{open: true}), file)
 	if err != nil {
 		return
 	}
@@ -113,16 +114,16 @@ func markStmt(closes int) ast.Stmt {
 	return &ast.DoBlockStmt{Stmts: []ast.Stmt{m}}
 }
 
-// markBlock returns the statements of a block with markers for the blocks within, and
-// with one at its own end when it is closed with extra plus its own variables.
-func markBlock(stmts []ast.Stmt, extra int, closed bool) []ast.Stmt {
+// markBlock returns the statements of a block with markers for the blocks within, and with
+// one at its own end, unless it is open, for its hidden and its own variables.
+func markBlock(stmts []ast.Stmt, b block) []ast.Stmt {
 	out := make([]ast.Stmt, 0, len(stmts)+1)
-	count := extra
+	count := b.hidden
 	for _, s := range stmts {
 		if l, ok := s.(*ast.LocalAssignStmt); ok {
 			count += len(l.Names)
 		}
-		markWithin(s)
+		blocks(markBlock).within(s)
 		out = append(out, s)
 		// The condition of a repeat sees the variables of its body.
 		if r, ok := s.(*ast.RepeatStmt); ok {
@@ -131,7 +132,7 @@ func markBlock(stmts []ast.Stmt, extra int, closed bool) []ast.Stmt {
 			}
 		}
 	}
-	if !closed || count == 0 {
+	if b.open || count == 0 {
 		return out
 	}
 	// Labels at the end of a block are special: goto may jump there past variables.
@@ -153,73 +154,4 @@ func variables(stmts []ast.Stmt) (n int) {
 		}
 	}
 	return n
-}
-
-// markWithin marks the blocks of a statement. A numeric for has three hidden variables
-// besides its own, the other for has three besides its names.
-func markWithin(s ast.Stmt) {
-	switch s := s.(type) {
-	case *ast.AssignStmt:
-		markExprs(s.Lhs...)
-		markExprs(s.Rhs...)
-	case *ast.LocalAssignStmt:
-		markExprs(s.Exprs...)
-	case *ast.FuncCallStmt:
-		markExprs(s.Expr)
-	case *ast.DoBlockStmt:
-		s.Stmts = markBlock(s.Stmts, 0, true)
-	case *ast.WhileStmt:
-		markExprs(s.Condition)
-		s.Stmts = markBlock(s.Stmts, 0, true)
-	case *ast.RepeatStmt:
-		s.Stmts = markBlock(s.Stmts, 0, false)
-		markExprs(s.Condition)
-	case *ast.IfStmt:
-		markExprs(s.Condition)
-		s.Then = markBlock(s.Then, 0, true)
-		s.Else = markBlock(s.Else, 0, true)
-	case *ast.NumberForStmt:
-		markExprs(s.Init, s.Limit, s.Step)
-		s.Stmts = markBlock(s.Stmts, 4, true)
-	case *ast.GenericForStmt:
-		markExprs(s.Exprs...)
-		s.Stmts = markBlock(s.Stmts, 3+len(s.Names), true)
-	case *ast.FuncDefStmt:
-		markExprs(s.Func)
-	case *ast.ReturnStmt:
-		markExprs(s.Exprs...)
-	}
-}
-
-// markExprs marks the functions within expressions.
-func markExprs(list ...ast.Expr) {
-	for _, e := range list {
-		switch e := e.(type) {
-		case *ast.FunctionExpr:
-			e.Stmts = markBlock(e.Stmts, 0, false)
-		case *ast.AttrGetExpr:
-			markExprs(e.Object, e.Key)
-		case *ast.TableExpr:
-			for _, f := range e.Fields {
-				markExprs(f.Key, f.Value)
-			}
-		case *ast.FuncCallExpr:
-			markExprs(e.Func, e.Receiver)
-			markExprs(e.Args...)
-		case *ast.LogicalOpExpr:
-			markExprs(e.Lhs, e.Rhs)
-		case *ast.RelationalOpExpr:
-			markExprs(e.Lhs, e.Rhs)
-		case *ast.StringConcatOpExpr:
-			markExprs(e.Lhs, e.Rhs)
-		case *ast.ArithmeticOpExpr:
-			markExprs(e.Lhs, e.Rhs)
-		case *ast.UnaryMinusOpExpr:
-			markExprs(e.Expr)
-		case *ast.UnaryNotOpExpr:
-			markExprs(e.Expr)
-		case *ast.UnaryLenOpExpr:
-			markExprs(e.Expr)
-		}
-	}
 }
