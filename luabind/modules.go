@@ -2,6 +2,7 @@ package luabind
 
 import (
 	"net/http"
+	"slices"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -13,8 +14,8 @@ import (
 // list is the whole of it; nothing registers itself.
 func Modules() []bind.Module {
 	return []bind.Module{
-		{Name: "rws", Funcs: topFuncs(), Values: topValues},
-		jsonModule(),
+		{Name: "rws", Funcs: topFuncs(), Values: topValues, Types: []bind.Type{regexOfType()}},
+		jsonModule(), httpModule(), cryptoModule(), timeModule(), urlModule(), logModule(), fsModule(),
 	}
 }
 
@@ -25,7 +26,7 @@ func topFuncs() []bind.Func {
 		bind.Raw("array(list?)", array),
 		bind.Call0("request_id()", requestID),
 	}
-	return append(funcs, flowFuncs()...)
+	return slices.Concat(funcs, flowFuncs(), timeFuncs(), uuidFuncs(), regexFuncs(), markdownFuncs())
 }
 
 func topValues(L *lua.LState) map[string]lua.LValue {
