@@ -143,7 +143,7 @@ func (s *spec) client(c *call, conns int) (*http.Client, string) {
 		}
 		base = "http://localhost"
 	}
-	if strings.Contains(c.url, "://") {
+	if strings.HasPrefix(c.url, "http") {
 		base = ""
 	}
 	follow := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

@@ -113,7 +113,7 @@ var raceDetector = func() bool {
 
 // patience is how long a spec waits for what must happen. It is long, because it is only
 // waited out when the spec fails.
-const patience = 30 * time.Second
+const patience = 20 * time.Second
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 

@@ -42,8 +42,8 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
-// listening finds the address in the banner.
-var listening = regexp.MustCompile(`➜\s+(https?://\S+|unix:\S+)`)
+// listening finds the address in the banner, for people or for machines.
+var listening = regexp.MustCompile(`(?:➜\s+|"addresses":\[")((?:https?://|unix:)[^\s"]+)`)
 
 func serve(s *spec, args []string) error {
 	vars, rest := assignments(args)
