@@ -15,7 +15,7 @@ import (
 // Defaults of Options.
 const (
 	DefaultStall  = time.Second
-	DefaultFrames = 4_000
+	DefaultFrames = 2_000
 )
 
 // maxSlots bounds the values on one thread's stack: 16 MB.
@@ -79,9 +79,9 @@ func New(o Options) *Isolate {
 	i := &Isolate{options: o, done: make(chan struct{})}
 	i.watch.iso = i
 	i.main = lua.NewState(lua.Options{
-		// A thread costs 7 KB with these, 115 KB and 5 times the time with the defaults. Of
-		// that, 4 KB are one byte per frame that CallStackSize allows.
-		RegistrySize: 128, RegistryMaxSize: maxSlots, RegistryGrowStep: 256,
+		// A thread costs 4 KB with these, 115 KB and 5 times the time with the defaults. Of
+		// that, 2 KB are one byte per frame that CallStackSize allows.
+		RegistrySize: 128, RegistryMaxSize: maxSlots, RegistryGrowStep: 128,
 		CallStackSize: o.Frames, MinimizeStackMemory: true,
 		SkipOpenLibs: true,
 	})
@@ -221,10 +221,14 @@ func Wait(L *lua.LState, f func(ctx context.Context) error) error {
 		i.main.G.CurrentThread = thread
 	}()
 	if err := f(ctx); err != nil {
-		if ctx.Err() != nil {
-			return fmt.Errorf("%w (%w)", context.Cause(ctx), err)
+		if ctx.Err() == nil {
+			return err
 		}
-		return err
+		cause := r.Cause()
+		if cause == nil {
+			cause = context.Cause(ctx)
+		}
+		return fmt.Errorf("%w (%w)", cause, err)
 	}
 	return nil
 }

@@ -25,8 +25,8 @@ type Run struct {
 	depth    int          // nested protected calls
 	deadline atomic.Int64 // Unix nanoseconds, 0 for none
 	cause    atomic.Pointer[error]
-	waits    context.Context                         // the owner's goroutine only
-	cancel   atomic.Pointer[context.CancelCauseFunc] // ends waits
+	waits    context.Context                    // the owner's goroutine only
+	cancel   atomic.Pointer[context.CancelFunc] // ends waits
 }
 
 // SetDeadline sets when the run must have ended; the zero time means never. It may be
@@ -50,7 +50,7 @@ func (r *Run) Interrupt(cause error) {
 		i.watch.flag.Store(true)
 	}
 	if cancel := r.cancel.Load(); cancel != nil {
-		(*cancel)(cause)
+		(*cancel)()
 	}
 }
 
@@ -101,16 +101,19 @@ func (r *Run) wait() context.Context {
 	if r.waits != nil {
 		return r.waits
 	}
-	ctx, cancel := context.WithCancelCause(r.base())
+	// One context, made on the first wait: two in a row cost 1 KB more for each request
+	// that waits. It ends with its own cause at the deadline; Interrupt keeps the other.
+	var ctx context.Context
+	var cancel context.CancelFunc
 	if d := r.deadline.Load(); d != 0 {
-		timed, stop := context.WithDeadlineCause(ctx, time.Unix(0, d), ErrDeadline)
-		end := cancel
-		ctx, cancel = timed, func(cause error) { end(cause); stop() }
+		ctx, cancel = context.WithDeadlineCause(r.base(), time.Unix(0, d), ErrDeadline)
+	} else {
+		ctx, cancel = context.WithCancel(r.base())
 	}
 	r.waits = ctx
 	r.cancel.Store(&cancel)
-	if cause := r.Cause(); cause != nil {
-		cancel(cause)
+	if r.Cause() != nil {
+		cancel()
 	}
 	return ctx
 }
@@ -118,7 +121,7 @@ func (r *Run) wait() context.Context {
 // release frees what wait made.
 func (r *Run) release() {
 	if cancel := r.cancel.Swap(nil); cancel != nil {
-		(*cancel)(context.Canceled)
+		(*cancel)()
 		r.waits = nil
 	}
 }
