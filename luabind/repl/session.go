@@ -1,0 +1,338 @@
+package repl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http/cookiejar"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"rws/luabind/fault"
+	"rws/luabind/vm"
+	"rws/server/suggest"
+)
+
+// Options of a session; the zero value is the default.
+type Options struct {
+	// ReadOnly keeps the app as it is, as far as a slip of the hand could change it.
+	//
+	// Refused are: assignments to locals of the script, to globals and to fields of any
+	// table or object; calls of functions by which Lua changes what is not its own
+	// (rawset, setmetatable, table.insert and their like, see writers); methods whose
+	// name says that they change something (set, update, exec, push, send and their
+	// like); requests other than GET, HEAD and OPTIONS; and :reload. Variables of the
+	// session can be assigned.
+	//
+	// It is no sandbox: a function of the app that a line calls does what it does, and
+	// so does a GET route. Who may open a session is decided by who may open the socket.
+	ReadOnly bool
+}
+
+// A Session is one conversation with an app: its variables, cookies and numbered lines.
+// One line runs at a time; Interrupt and Complete may be called meanwhile.
+type Session struct {
+	host    Host
+	options Options
+	jar     *cookiejar.Jar
+
+	scope atomic.Pointer[scope] // nil before the first line
+
+	mu    sync.Mutex // one line at a time
+	out   io.Writer  // of the line that runs
+	style Style      // of the line that runs
+	notes string     // remarks on the line that runs
+
+	// guarded by state
+	state  sync.Mutex
+	input  string // all lines so far, the source of the file "repl"
+	cancel context.CancelCauseFunc
+	run    *vm.Run
+}
+
+// Result is what a line gave.
+type Result struct {
+	// Text shows the values, a line end included; "" when there are none.
+	Text string
+	// Quit is set by :quit.
+	Quit bool
+	// Edit is set by :edit: the place to open.
+	Edit *Place
+}
+
+// A Place is a line of a file on disk.
+type Place struct {
+	File string `json:"file"`
+	Line int    `json:"line"`
+}
+
+// An Error is a line that failed.
+type Error struct {
+	// Text shows the error with excerpt, caret, variables and hint, a line end included.
+	Text string
+	// Err is the cause: a *fault.Error when Lua raised it.
+	Err error
+}
+
+// Error is the cause in one line.
+func (e *Error) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// New returns a session with the app.
+func New(h Host, o Options) *Session {
+	jar, _ := cookiejar.New(nil) // fails never
+	return &Session{host: h, options: o, jar: jar}
+}
+
+// Eval runs one line of input, Lua or a command, and returns what it gave. What the line
+// prints goes to out while it runs. The error is an *Error. There is no time limit: ctx
+// or Interrupt ends the line.
+func (s *Session) Eval(ctx context.Context, text string, out io.Writer, style Style) (Result, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	s.out, s.style, s.notes = out, style, ""
+	s.begin(cancel)
+	defer s.end()
+	var r Result
+	var err error
+	if isCommand(text) {
+		r, err = s.command(ctx, strings.TrimSpace(text))
+	} else {
+		r, err = s.line(ctx, text)
+	}
+	r.Text = s.notes + r.Text
+	if err != nil {
+		return r, s.failure(err)
+	}
+	return r, nil
+}
+
+func (s *Session) begin(cancel context.CancelCauseFunc) {
+	s.state.Lock()
+	defer s.state.Unlock()
+	s.cancel = cancel
+}
+
+func (s *Session) end() {
+	s.state.Lock()
+	defer s.state.Unlock()
+	s.cancel, s.run = nil, nil
+}
+
+// Interrupt ends the line that runs, as Ctrl-C does. Without one it does nothing.
+func (s *Session) Interrupt() {
+	s.state.Lock()
+	defer s.state.Unlock()
+	if s.run != nil {
+		s.run.Interrupt(vm.ErrStopped)
+	}
+	if s.cancel != nil {
+		s.cancel(vm.ErrStopped)
+	}
+}
+
+// line runs Lua.
+func (s *Session) line(ctx context.Context, text string) (Result, error) {
+	proto, chunk, err := compileInput(s.keep(text), text, inputFile)
+	if err != nil {
+		return Result{}, err
+	}
+	if name, ok := s.askedHelp(chunk); ok {
+		return s.help(ctx, name)
+	}
+	if s.options.ReadOnly {
+		if err := checkReadOnly(chunk, inputFile); err != nil {
+			return Result{}, err
+		}
+	}
+	var r Result
+	err = s.inside(ctx, func(L *lua.LState) error {
+		results, err := s.call(L, proto)
+		if err != nil {
+			return err
+		}
+		s.remember(results)
+		r.Text = s.show(L, results)
+		return nil
+	})
+	return r, err
+}
+
+// inside calls f in a run of its own, with the session's scope up to date.
+func (s *Session) inside(ctx context.Context, f func(L *lua.LState) error) error {
+	err := s.enter(ctx, f)
+	if errors.Is(err, vm.ErrClosed) && s.host.Isolate() != s.scopeIsolate() {
+		return s.enter(ctx, f) // a reload came in between
+	}
+	return err
+}
+
+func (s *Session) scopeIsolate() *vm.Isolate {
+	if sc := s.scope.Load(); sc != nil {
+		return sc.isolate
+	}
+	return nil
+}
+
+func (s *Session) enter(ctx context.Context, f func(L *lua.LState) error) error {
+	run := &vm.Run{Context: ctx, Stall: -1, Owner: s}
+	s.state.Lock()
+	s.run = run
+	s.state.Unlock()
+	return s.host.Isolate().Do(run, func(L *lua.LState) error {
+		s.prepare(L)
+		return f(L)
+	})
+}
+
+// prepare makes the scope ready in L's isolate. What can't move from the isolate of an
+// app that was replaced is lost, and said to be.
+func (s *Session) prepare(L *lua.LState) {
+	sc := s.scope.Load()
+	if sc == nil || sc.isolate != vm.Of(L) {
+		old := sc
+		sc = newScope(L, s.options.ReadOnly)
+		s.builtins(L, sc)
+		if old != nil {
+			s.move(old, sc)
+		}
+		s.scope.Store(sc)
+	}
+	sc.cells = topLocals(s.host)
+}
+
+func (s *Session) move(old, sc *scope) {
+	kept, lost := old.plain()
+	for name, v := range kept {
+		sc.set(name, v)
+	}
+	if len(lost) > 0 {
+		s.note("the script was loaded again; these variables held tables or functions of the old one and are gone: %s", strings.Join(lost, ", "))
+	}
+}
+
+// note adds a remark of the console to what the line gives.
+func (s *Session) note(format string, args ...any) {
+	s.notes += s.style.paint(dim, "-- "+fmt.Sprintf(format, args...)) + "\n"
+}
+
+// call runs a compiled line and keeps its error as _err.
+func (s *Session) call(L *lua.LState, proto *lua.FunctionProto) ([]lua.LValue, error) {
+	fn := L.NewFunctionFromProto(proto)
+	sc := s.scope.Load()
+	fn.Env = sc.env
+	results, err := vm.Try(L, vm.OnError(L), fn)
+	if err == nil {
+		return results, nil
+	}
+	sc.set("_err", vm.ErrorValue(err))
+	e := fault.FromError(vm.AsError(err))
+	s.suggest(e)
+	return nil, e
+}
+
+// remember keeps the first result as _, and the one before as _2.
+func (s *Session) remember(results []lua.LValue) {
+	if len(results) == 0 || results[0] == lua.LNil {
+		return
+	}
+	sc := s.scope.Load()
+	if last, ok := sc.variable("_"); ok {
+		sc.set("_2", last)
+	}
+	sc.set("_", results[0])
+}
+
+// show prints the values, one below the other.
+func (s *Session) show(L *lua.LState, results []lua.LValue) string {
+	var b strings.Builder
+	for _, v := range results {
+		b.WriteString(newPrinter(L, s.style, s.source).value(v) + "\n")
+	}
+	return b.String()
+}
+
+// inputFile is the name of a session's lines in errors: they are lines of one file, so
+// that "repl:7" is the seventh line that was typed.
+const inputFile = "repl"
+
+// maxInput is how much text is kept for excerpts; of what is older only the number of
+// lines is known.
+const maxInput = 1 << 20
+
+// keep adds text to the input and returns how many lines came before.
+func (s *Session) keep(text string) (before int) {
+	s.state.Lock()
+	defer s.state.Unlock()
+	before = strings.Count(s.input, "\n")
+	if len(s.input) > maxInput {
+		s.input = strings.Repeat("\n", before)
+	}
+	s.input += text + "\n"
+	return before
+}
+
+// source returns the text of the session or of a file of the script.
+func (s *Session) source(file string) (string, bool) {
+	if file != inputFile {
+		return s.host.Source(file)
+	}
+	s.state.Lock()
+	defer s.state.Unlock()
+	return s.input, true
+}
+
+// failure makes an *Error.
+func (s *Session) failure(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, vm.ErrStopped) {
+		return &Error{Text: s.style.paint(red, "interrupted") + "\n", Err: err}
+	}
+	e := fault.FromError(err)
+	text := e.Text(s.source, fault.TextOptions{Color: s.style.Color, Width: s.style.width(), Locals: true, Trace: true})
+	return &Error{Text: text, Err: err}
+}
+
+// suggest adds to an error about an unknown name of a line what was probably meant. The
+// environment of lines is no plain table, so package fault can't look into it.
+func (s *Session) suggest(e *fault.Error) {
+	file, _, _ := cutPlace(e.At)
+	_, name, found := strings.Cut(e.Message, "`")
+	name, _, closed := strings.Cut(name, "`")
+	if file != inputFile || !found || !closed || !isName(name) {
+		return
+	}
+	sc := s.scope.Load()
+	if sc.index(name) != lua.LNil {
+		return
+	}
+	if near := suggest.Closest(name, sc.names()); near != "" {
+		e.Hint = fmt.Sprintf("did you mean `%s`?", near)
+	} else if e.Hint != "" {
+		e.Hint = fmt.Sprintf("there is no variable `%s` in the session, in the script or among the globals", name)
+	}
+}
+
+// cutPlace splits "app.lua:12".
+func cutPlace(at string) (file, line string, ok bool) {
+	i := strings.LastIndexByte(at, ':')
+	if i < 0 {
+		return at, "", false
+	}
+	return at[:i], at[i+1:], true
+}
+
+// errorText is how an error of Eval is shown.
+func errorText(err error) string {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Text
+	}
+	return err.Error() + "\n"
+}

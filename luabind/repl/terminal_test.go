@@ -1,0 +1,214 @@
+package repl_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"rws/luabind/repl"
+)
+
+// programVariable makes the test binary the program that TestTerminal types into; its
+// value is the folder for the history.
+const programVariable = "RWS_TEST_TERMINAL"
+
+// TestTerminalProgram is that program.
+func TestTerminalProgram(t *testing.T) {
+	dir := os.Getenv(programVariable)
+	if dir == "" {
+		t.Skip("run by TestTerminal")
+	}
+	h := newHost(t, script)
+	term, err := repl.NewTerminal(repl.TerminalOptions{History: filepath.Join(dir, ".rws", "history"), NoColor: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for { // log lines come when the test wants them
+			if text, err := os.ReadFile(filepath.Join(dir, "log")); err == nil {
+				_ = os.Remove(filepath.Join(dir, "log"))
+				fmt.Fprint(term, string(text))
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+	}()
+	fmt.Println("ended with", term.Run(t.Context(), repl.New(h, repl.Options{})))
+	os.Exit(0)
+}
+
+// A screen is a terminal in which the program runs.
+type screen struct {
+	t      *testing.T
+	dir    string
+	socket string
+}
+
+func newScreen(t *testing.T) *screen {
+	t.Helper()
+	if _, err := exec.LookPath("tmux"); err != nil {
+		if os.Getenv("RWS_TEST_REQUIRE") != "" {
+			t.Fatal("tmux is missing: install the package tmux")
+		}
+		t.Skip("tmux is missing: install the package tmux")
+	}
+	dir := t.TempDir()
+	s := &screen{t: t, dir: dir, socket: fmt.Sprintf("rws-%d-%d", os.Getpid(), time.Now().UnixNano())}
+	s.start()
+	t.Cleanup(func() {
+		_ = exec.Command("tmux", "-L", s.socket, "kill-server").Run()
+		if races, _ := filepath.Glob(filepath.Join(dir, "race*")); len(races) > 0 {
+			text, _ := os.ReadFile(races[0])
+			t.Errorf("a race in the program:\n%s", text)
+		}
+	})
+	return s
+}
+
+func (s *screen) start() {
+	s.t.Helper()
+	program := fmt.Sprintf("GORACE=log_path=%[2]s/race %[1]s=%[2]s TERM=xterm EDITOR='echo edited' %[3]s -test.run=^TestTerminalProgram$; sleep 60", programVariable, s.dir, os.Args[0])
+	s.tmux("-f", "/dev/null", "new-session", "-d", "-x", "90", "-y", "14", program)
+	s.shows("rws>")
+}
+
+func (s *screen) tmux(args ...string) string {
+	s.t.Helper()
+	out, err := exec.Command("tmux", append([]string{"-L", s.socket}, args...)...).CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("tmux %v: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+// keys types keys, by tmux's names; text types text as it is.
+func (s *screen) keys(keys ...string) { s.tmux(append([]string{"send-keys"}, keys...)...) }
+func (s *screen) text(text string)    { s.tmux("send-keys", "-l", text) }
+
+func (s *screen) look() string { return s.tmux("capture-pane", "-p") }
+
+// shows waits until the screen contains text.
+func (s *screen) shows(text string) string {
+	s.t.Helper()
+	return s.until(fmt.Sprintf("%q to be shown", text), func(screen string) bool { return strings.Contains(screen, text) })
+}
+
+func (s *screen) until(what string, ok func(screen string) bool) string {
+	s.t.Helper()
+	for end := time.Now().Add(15 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		screen := s.look()
+		if ok(screen) {
+			return screen
+		}
+		if time.Now().After(end) {
+			s.t.Fatalf("waiting for %s; the screen is\n%s", what, strings.TrimRight(screen, "\n"))
+		}
+	}
+}
+
+func (s *screen) log(text string) {
+	s.t.Helper()
+	part := filepath.Join(s.dir, "log.part")
+	if err := os.WriteFile(part, []byte(text), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := os.Rename(part, filepath.Join(s.dir, "log")); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func TestTerminal(t *testing.T) {
+	s := newScreen(t)
+
+	s.text("1 + 41")
+	s.keys("Enter")
+	s.shows("\n42\n")
+
+	// Several lines, with a prompt of their own, as one entry of the history.
+	s.text("local function f(a)")
+	s.keys("Enter")
+	s.shows("\n...>")
+	s.text("return a * 2 end")
+	s.keys("Enter")
+	s.text("f(21) + 1")
+	s.keys("Enter")
+	s.shows("\n43\n")
+
+	// Completion, and the signature of what is being called.
+	s.text("coun")
+	s.keys("Tab", "Enter")
+	s.shows("rws> count\n1\n")
+	s.text("app:get(")
+	s.shows("app:get(pattern, options?, handler)")
+	s.keys("C-c")
+
+	// Log lines come above the line that is being typed and leave it whole.
+	s.text("'typed before")
+	s.shows("rws> 'typed before")
+	s.log("log line one\nlog line two\n")
+	s.shows("log line one\nlog line two\nrws> 'typed before")
+	s.text(" and after'")
+	s.keys("Enter")
+	s.shows("rws> 'typed before and after'\n\"typed before and after\"\n")
+
+	// Ctrl-C cancels a line, then a call.
+	s.text("never_run()")
+	s.shows("never_run()")
+	s.keys("C-c")
+	s.text("print('go') while true do end")
+	s.keys("Enter")
+	s.shows("\ngo\n")
+	s.log("while it runs\n")
+	s.shows("while it runs")
+	s.keys("C-c")
+	s.shows("interrupted")
+
+	// The history knows, and searches.
+	s.keys("Up", "Up")
+	s.shows("rws> 'typed before and after'")
+	s.keys("C-c")
+	s.keys("C-r")
+	s.text("41")
+	s.shows("1 + 41")
+	s.keys("Enter", "Enter")
+	s.shows("rws> 1 + 41\n42\n")
+
+	s.text(":edit greet")
+	s.keys("Enter")
+	s.shows("edited " + s.dir[:4])
+
+	s.keys("C-d")
+	screen := s.shows("ended with <nil>")
+	if strings.Contains(screen, "attempt to call") {
+		t.Errorf("a cancelled line ran:\n%s", screen)
+	}
+	info, err := os.Stat(filepath.Join(s.dir, ".rws", "history"))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the history: %v, %v", info, err)
+	}
+}
+
+func TestTerminalPaste(t *testing.T) {
+	s := newScreen(t)
+	s.tmux("set-buffer", "local function g(a)\n\treturn a + 1\nend\nreturn g(1) + 100")
+	s.tmux("paste-buffer", "-p")
+	s.shows("return g(1) + 100")
+	s.keys("Enter")
+	s.shows("\n102\n")
+}
+
+func TestManyLogLinesWhileTyping(t *testing.T) {
+	s := newScreen(t)
+	for i := range 30 {
+		s.text("x")
+		s.log(fmt.Sprintf("line %d\n", i))
+		s.shows(fmt.Sprintf("line %d\nrws> ", i))
+	}
+	s.shows("\nrws> " + strings.Repeat("x", 30) + "\n")
+	if screen := s.look(); strings.Count(screen, "rws>") != 1 {
+		t.Errorf("prompts are left behind:\n%s", screen)
+	}
+}
