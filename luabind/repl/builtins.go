@@ -17,7 +17,7 @@ func (s *Session) builtins(L *lua.LState, sc *scope) {
 		sc.hidden["print"] = L.NewFunction(s.print(original))
 	}
 	openResponse(L)
-	for name, fn := range s.requestFunctions(L, lua.LNil) {
+	for name, fn := range s.requestFunctions(L, nil) {
 		sc.helpers[name] = fn
 	}
 	sc.helpers["as"] = L.NewFunction(s.as)

@@ -200,7 +200,7 @@ func (h *host) Source(file string) (string, bool) {
 func (h *host) Reload(context.Context) error { return h.load() }
 
 func (h *host) Serve(w http.ResponseWriter, r *http.Request, user lua.LValue) error {
-	if user != lua.LNil && h.noAs {
+	if user != nil && h.noAs {
 		return repl.ErrNoUser
 	}
 	for i, route := range h.routes {
@@ -216,7 +216,9 @@ func (h *host) answer(w http.ResponseWriter, r *http.Request, fn *lua.LFunction,
 	body, _ := io.ReadAll(r.Body)
 	err := h.Isolate().Do(&vm.Run{Context: r.Context()}, func(L *lua.LState) error {
 		c := L.NewTable()
-		c.RawSetString("user", user)
+		if user != nil {
+			c.RawSetString("user", user)
+		}
 		c.RawSetString("body", lua.LString(body))
 		c.RawSetString("type", lua.LString(r.Header.Get("Content-Type")))
 		c.RawSetString("query", lua.LString(r.URL.RawQuery))

@@ -36,9 +36,10 @@ type Host interface {
 	Docs() *luadoc.Package
 	// Routes returns the routes in the order of their declaration, with their counters.
 	Routes() []Route
-	// Serve answers r in process, as the server would. With user it acts for that user:
-	// c.user is the value, which belongs to Isolate; an app that can't returns ErrNoUser.
-	// It is called with the isolate's lock released.
+	// Serve answers r in process, as the server would, and ends with r's context. With a
+	// user other than nil it acts for that user: c.user is the value, which belongs to
+	// Isolate; an app that can't returns ErrNoUser. It is called with the isolate's lock
+	// released.
 	Serve(w http.ResponseWriter, r *http.Request, user lua.LValue) error
 	// Why says which routes and middleware would answer, as lines of text.
 	Why(method, path string) string

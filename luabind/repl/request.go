@@ -39,7 +39,7 @@ type requestOptions struct {
 // connections come back too.
 var jarOrigin = &url.URL{Scheme: "https", Host: "localhost", Path: "/"}
 
-// requestFunctions returns get, post and the others, which act for user unless it is nil.
+// requestFunctions returns get, post and the others, which act for user when it is not nil.
 func (s *Session) requestFunctions(L *lua.LState, user lua.LValue) map[string]*lua.LFunction {
 	fns := make(map[string]*lua.LFunction, len(methods))
 	for name, method := range methods {
