@@ -118,6 +118,9 @@ const patience = 20 * time.Second
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	if os.Getenv(plain) != "" {
+		return servePlain()
+	}
 	if binary = os.Getenv("RWS_BINARY"); binary != "" {
 		return m.Run()
 	}
