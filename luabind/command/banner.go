@@ -1,0 +1,158 @@
+package command
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"rws/luabind"
+	"rws/luabind/bind"
+	"rws/server"
+	"rws/server/logs"
+)
+
+// forMachines reports whether what is said goes to a program: with --log json, and in
+// production where nobody watches.
+func (s *site) forMachines() bool {
+	return s.format == logs.JSON || s.format == logs.Auto && s.current().Config.Production()
+}
+
+// banner says what is being served, what is limited and what is off: to people as a block
+// of text, to machines as one record.
+func (s *site) banner() {
+	ready := time.Since(s.started)
+	if s.forMachines() {
+		s.listening(ready)
+		return
+	}
+	p, color := s.current(), paint(isColorful(s.err))
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n  %s   %s   ready in %s\n\n", color.add(bold, "rws "+Version), s.file, took(ready))
+	for _, a := range s.addresses() {
+		fmt.Fprintf(&b, "  %s  %s\n", color.add(green, "➜"), color.add(cyan, a))
+	}
+	fmt.Fprintf(&b, "\n  %s\n", strings.Join(s.inventory(), " · "))
+	fmt.Fprintf(&b, "  %s\n", color.add(dim, "limits: "+strings.Join(limits(p.Config, s.server.Handler().Settings()), " · ")))
+	if off := off(p.Config); len(off) > 0 {
+		fmt.Fprintf(&b, "  %s\n", color.add(dim, "off: "+strings.Join(off, " · ")))
+	}
+	if !p.Config.Production() && p.Config.Watch {
+		fmt.Fprintf(&b, "\n  %s\n", color.add(dim, "watching "+count(s.files(), "file")+" · Ctrl-C stops"))
+	}
+	fmt.Fprintln(s.output, b.String())
+}
+
+// listening is the banner as a record.
+func (s *site) listening(ready time.Duration) {
+	p := s.current()
+	settings := s.server.Handler().Settings()
+	s.logger.Info("listening", "version", Version, "file", s.file, "env", p.Config.Env, "addresses", s.addresses(),
+		"routes", len(routeRows(p.App.Routes, false)), "isolates", len(p.Isolates()),
+		"timeout", p.Config.Timeout.String(), "max_body", settings.MaxBody, "max_header", settings.MaxHeaderBytes,
+		"max_connections", settings.MaxConns, "memory_limit", settings.MemoryLimit, "ready_ms", ready.Milliseconds())
+}
+
+func took(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%d ms", max(d.Milliseconds(), 1))
+	}
+	return d.Round(100 * time.Millisecond).String()
+}
+
+// addresses lists what is open, as URLs.
+func (s *site) addresses() []string {
+	var list []string
+	for _, a := range s.server.Addrs() {
+		list = append(list, address(s.current(), a))
+	}
+	return list
+}
+
+// address is an open address of a program as a URL.
+func address(p *luabind.Program, a net.Addr) string {
+	if a.Network() == "unix" {
+		return "unix:" + a.String()
+	}
+	scheme, usual := "http", "80"
+	if p.App.Settings.TLS != (server.TLS{}) {
+		scheme, usual = "https", "443"
+	}
+	host, port, _ := net.SplitHostPort(a.String())
+	if ip := net.ParseIP(host); ip == nil || ip.IsLoopback() || ip.IsUnspecified() {
+		host = "localhost"
+	}
+	if port == usual {
+		return scheme + "://" + host
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
+}
+
+// files is how many files of the app are watched; folders do not count.
+func (s *site) files() int {
+	n := 0
+	for _, file := range s.current().Files() {
+		if !strings.HasSuffix(file, "...") {
+			n++
+		}
+	}
+	return n
+}
+
+// inventory counts what the script declared.
+func (s *site) inventory() []string {
+	p := s.current()
+	parts := []string{count(len(routeRows(p.App.Routes, false)), "route")}
+	if n := len(p.Tests()); n > 0 {
+		parts = append(parts, count(n, "test"))
+	}
+	return append(parts, count(len(p.Isolates()), "isolate"), p.Config.Env)
+}
+
+// limits names the bounds that a request meets.
+func limits(c *luabind.Config, s server.Settings) []string {
+	show := make(map[string]string)
+	for _, setting := range luabind.Settings() {
+		show[setting.Name] = setting.Show(c)
+	}
+	memory := "none"
+	if s.MemoryLimit > 0 {
+		memory = size(s.MemoryLimit)
+	}
+	return []string{
+		"handler " + show["timeout"], "Lua without a wait " + show["stall"], "body " + size(s.MaxBody),
+		"header " + size(int64(s.MaxHeaderBytes)), strconv.Itoa(s.MaxConns) + " connections", "memory " + memory,
+	}
+}
+
+// size writes a number of bytes for people, in the largest unit of which there is one.
+func size(n int64) string {
+	for _, u := range []struct {
+		name string
+		unit int64
+	}{{"gb", 1 << 30}, {"mb", 1 << 20}, {"kb", 1 << 10}} {
+		if n >= u.unit {
+			return strconv.FormatFloat(float64(10*n/u.unit)/10, 'f', -1, 64) + u.name
+		}
+	}
+	return bind.Size(n).String()
+}
+
+// off lists what is switched off that people may expect.
+func off(c *luabind.Config) []string {
+	var list []string
+	if !c.AccessLog {
+		list = append(list, "access log")
+	}
+	if c.Log == logs.Off.String() {
+		list = append(list, "log")
+	}
+	if c.MemoryLimit < 0 {
+		list = append(list, "memory limit")
+	}
+	if !c.Production() && !c.Watch {
+		list = append(list, "reload")
+	}
+	return list
+}

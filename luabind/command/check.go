@@ -1,0 +1,186 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	lua "github.com/yuin/gopher-lua"
+
+	"rws/luabind"
+	"rws/luabind/fault"
+	"rws/luabind/inspect"
+	"rws/luabind/vm"
+	"rws/server/suggest"
+	"rws/server/template"
+)
+
+func (t *terminal) checkCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "check [app.lua]",
+		Short: "Load an app without serving it, and say what is wrong",
+		Long: `Loads an app without listening and says what is wrong with it, each with file and line:
+syntax, options, patterns, routes of which one could never answer because they conflict,
+globals that are declared nowhere, and templates that do not parse. Start hooks are not
+run.`,
+		Example: "  rws check app.lua\n  rws check --env production && rws --env production",
+		Args:    arguments(0, 1),
+	}
+	flags := settingFlags(cmd)
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		file, err := appFile(args)
+		if err != nil {
+			return err
+		}
+		return t.check(file, flags())
+	}
+	return command(cmd)
+}
+
+// check prints all findings, or a summary when there are none.
+func (t *terminal) check(file string, flags map[string]string) error {
+	o := t.quietly(luabind.Options{File: file, Flags: flags, Environ: os.Environ(), Version: Version})
+	p, err := luabind.Load(o)
+	var findings []*fault.Error
+	switch e, ok := errors.AsType[*fault.Error](err); {
+	case err == nil:
+		defer closeProgram(p)
+		names, faults := checkTemplates(p)
+		if findings = append(checkGlobals(p), faults...); len(findings) == 0 {
+			t.fine(p, names)
+			return nil
+		}
+	case ok:
+		findings = append(split(e), checkAlone(o)...)
+	default:
+		return err
+	}
+	for _, e := range findings {
+		t.show(e, sourceBeside(o))
+	}
+	fmt.Fprintf(t.err, "%s: %s\n", file, count(len(findings), "problem"))
+	return failed{exitFailed}
+}
+
+// fine says what was checked.
+func (t *terminal) fine(p *luabind.Program, templates int) {
+	parts := []string{count(len(routeRows(p.App.Routes, false)), "route")}
+	if n := len(p.Tests()); n > 0 {
+		parts = append(parts, count(n, "test"))
+	}
+	if templates > 0 {
+		parts = append(parts, count(templates, "template"))
+	}
+	parts = append(parts, count(len(scripts(p)), "Lua file"))
+	fmt.Fprintf(t.out, "%s: %s\n", paint(isColorful(t.out)).add(green, "ok"), strings.Join(parts, ", "))
+}
+
+// checkAlone looks for undeclared globals in a script that does not load.
+func checkAlone(o luabind.Options) []*fault.Error {
+	text, err := os.ReadFile(o.File)
+	if err != nil {
+		return nil
+	}
+	empty, err := luabind.Load(luabind.Options{File: o.File, Source: "-- nothing\n", Flags: o.Flags, Environ: o.Environ})
+	if err != nil {
+		return nil
+	}
+	defer closeProgram(empty)
+	return undeclared(filepath.Base(o.File), string(text), globalsOf(empty))
+}
+
+// checkGlobals looks for globals that are declared nowhere, in all files of the app.
+func checkGlobals(p *luabind.Program) []*fault.Error {
+	names := globalsOf(p)
+	var findings []*fault.Error
+	for _, file := range scripts(p) {
+		if text, ok := p.Source(file); ok {
+			findings = append(findings, undeclared(file, text, names)...)
+		}
+	}
+	return findings
+}
+
+// scripts lists the Lua files that a program was made of, as errors name them.
+func scripts(p *luabind.Program) []string {
+	var files []string
+	for _, file := range p.Files() {
+		name, err := filepath.Rel(p.Dir(), file)
+		if err == nil && filepath.Ext(name) == ".lua" {
+			files = append(files, filepath.ToSlash(name))
+		}
+	}
+	return files
+}
+
+// globalsOf lists the globals that exist when a script has loaded.
+func globalsOf(p *luabind.Program) []string {
+	var names []string
+	_ = p.Isolates()[0].Do(&vm.Run{Context: context.Background()}, func(L *lua.LState) error {
+		L.G.Global.ForEach(func(k, _ lua.LValue) { names = append(names, k.String()) })
+		return nil
+	})
+	slices.Sort(names)
+	return names
+}
+
+// undeclared reports the uses of globals that are probably mistakes. A file that does not
+// compile has none.
+func undeclared(file, text string, known []string) []*fault.Error {
+	chunk, err := fault.Compile(file, text)
+	if err != nil {
+		return nil
+	}
+	var findings []*fault.Error
+	for _, g := range inspect.Undeclared(chunk, func(name string) bool { return slices.Contains(known, name) }) {
+		e := &fault.Error{Code: "global", At: fmt.Sprintf("%s:%d", g.File, g.Line)}
+		if g.Write {
+			e.Message = fmt.Sprintf("the global `%s` is assigned in a function and declared nowhere", g.Name)
+			e.Hint = fmt.Sprintf("write `local %s = …`, or keep what requests share in app.shared", g.Name)
+		} else {
+			e.Message = fmt.Sprintf("the global `%s` is declared nowhere%s", g.Name, suggest.DidYouMean(g.Name, known))
+			e.Hint = "it is nil when this line runs"
+		}
+		findings = append(findings, e)
+	}
+	return findings
+}
+
+// checkTemplates parses every template and returns how many there are.
+func checkTemplates(p *luabind.Program) (int, []*fault.Error) {
+	dir := filepath.Join(p.Dir(), p.Config.Templates)
+	engine, err := template.Open(dir, template.Options{})
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	var names []string
+	if err == nil {
+		names, err = engine.Names()
+	}
+	if err != nil {
+		return 0, []*fault.Error{{Code: "template", Message: "reading the templates: " + err.Error(), Cause: err}}
+	}
+	var findings []*fault.Error
+	for _, name := range names {
+		if err := engine.Check(name); err != nil {
+			findings = append(findings, templateFinding(p.Config.Templates, err))
+		}
+	}
+	return len(names), findings
+}
+
+// templateFinding puts the folder before the name of the template, so that the place is
+// one in the app.
+func templateFinding(folder string, err error) *fault.Error {
+	e, ok := errors.AsType[*template.Error](err)
+	if !ok {
+		return &fault.Error{Code: "template", Message: err.Error(), Cause: err}
+	}
+	return &fault.Error{Code: "template", At: fmt.Sprintf("%s/%s:%d", filepath.ToSlash(folder), e.File, max(e.Line, 1)), Message: e.Message, Cause: err}
+}

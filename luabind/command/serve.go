@@ -1,0 +1,306 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"rws/luabind"
+	"rws/luabind/fault"
+	"rws/server"
+	"rws/server/logs"
+	"rws/server/reload"
+)
+
+// A site is a script that is being served: the present program, the server in front of
+// it, and what is needed to replace the program by a newer version.
+type site struct {
+	*terminal
+	file   string
+	flags  map[string]string
+	output *logs.Output
+	logger *slog.Logger
+	format logs.Format // Auto when the log goes to no terminal
+	level  slog.LevelVar
+	access *logs.AccessLogger
+	server *server.Server
+	shared *luabind.Shared
+
+	program atomic.Pointer[luabind.Program]
+	// live is the program whose stop hooks have to run when it is closed: the one that
+	// was not replaced.
+	live atomic.Pointer[luabind.Program]
+	// suspects are files that the newest version, which does not load, names.
+	suspects atomic.Pointer[[]string]
+
+	reloads sync.Mutex // one at a time
+	swaps   sync.Mutex // guards ending, and that nothing is swapped after it
+	ending  bool
+}
+
+// serve loads a script and serves it until a signal.
+func (t *terminal) serve(file string, flags map[string]string) error {
+	s := &site{terminal: t, file: file, flags: flags, output: logs.NewOutput(t.err), shared: luabind.NewShared()}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if err := s.prepare(ctx); err != nil {
+		return err
+	}
+	defer s.access.Close()
+	// From here on a signal stops gracefully; before, it just ends the process.
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, append(reloadSignals, os.Interrupt, syscall.SIGTERM)...)
+	defer signal.Stop(signals)
+	if err := s.server.Start(ctx, s.current().App); err != nil {
+		return s.complain(err, s.current().Source)
+	}
+	s.banner()
+	s.watch(ctx)
+	return s.run(ctx, cancel, signals)
+}
+
+// options say how this site loads its script.
+func (s *site) options() luabind.Options {
+	return luabind.Options{
+		File: s.file, Flags: s.flags, Output: s.out, Shared: s.shared, Version: Version, Environ: os.Environ(),
+		Logger: s.loggerFor,
+	}
+}
+
+// loggerFor returns the logger. Its form is decided once, before anything is served, and
+// stays over reloads.
+func (s *site) loggerFor(c *luabind.Config) *slog.Logger {
+	if s.program.Load() == nil {
+		o := logOptions(c, s.err)
+		s.format = o.Format
+		s.level.Set(o.Level.Level())
+		o.Level = &s.level
+		s.logger = logs.New(s.output, o)
+	}
+	return s.logger
+}
+
+// logOptions are what the configuration says about logs that go to w.
+func logOptions(c *luabind.Config, w io.Writer) logs.Options {
+	format, err := logs.ParseFormat(c.Log)
+	if err != nil {
+		panic(err) // the setting allows no other words
+	}
+	o := logs.Options{Format: format, Level: levelOf(c), Color: logs.ColorNever}
+	if format == logs.Auto && isTerminal(w) {
+		o.Format = logs.Pretty // the Output may be a prompt's by then, which looks like no terminal
+	}
+	if isColorful(w) {
+		o.Color = logs.ColorAlways
+	}
+	return o
+}
+
+func levelOf(c *luabind.Config) slog.Level {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		panic(err) // as above
+	}
+	return level
+}
+
+// prepare loads the script and runs its start hooks.
+func (s *site) prepare(ctx context.Context) error {
+	p, err := s.load(s.options())
+	if err != nil {
+		return err
+	}
+	s.adopt(p)
+	s.program.Store(p)
+	s.live.Store(p)
+	o := logOptions(p.Config, s.err)
+	o.Level = &s.level
+	s.access = logs.NewAccess(s.output, o)
+	s.server = server.New(server.Options{Logger: s.logger, Access: s.access})
+	if err := p.Start(ctx); err != nil {
+		s.live.Store(nil)
+		closeProgram(p)
+		return s.complain(err, p.Source)
+	}
+	return nil
+}
+
+// adopt makes the stop hooks of a program run when it is closed, unless it was replaced.
+func (s *site) adopt(p *luabind.Program) {
+	p.App.Close = func(ctx context.Context) error {
+		if s.live.CompareAndSwap(p, nil) {
+			p.Ending()
+		}
+		return p.Close(ctx)
+	}
+}
+
+func (s *site) current() *luabind.Program { return s.program.Load() }
+
+// watch reloads when a file of the app changes, in development.
+func (s *site) watch(ctx context.Context) {
+	c := s.current().Config
+	if c.Production() || !c.Watch {
+		return
+	}
+	reload.Watch(ctx, s.watched, func(changed []string) { _ = s.reload(ctx, changed) }, reload.Options{Logger: s.logger})
+}
+
+// watched lists what a reload depends on: the files of the app, its certificate, and what
+// a version that does not load is about.
+func (s *site) watched() []string {
+	p := s.current()
+	files := p.Files()
+	if tls := p.App.Settings.TLS; tls.Cert != "" {
+		files = append(files, tls.Cert, tls.Key)
+	}
+	if more := s.suspects.Load(); more != nil {
+		files = append(files, *more...)
+	}
+	return files
+}
+
+// reload puts a new version of the script in the place of the present one. When it does
+// not load, the present one goes on, and the error says why.
+func (s *site) reload(ctx context.Context, changed []string) error {
+	s.reloads.Lock()
+	defer s.reloads.Unlock()
+	start := time.Now()
+	p, err := luabind.Load(s.options())
+	if err == nil {
+		err = s.replace(ctx, p)
+	}
+	if err != nil {
+		s.reloadFailed(err)
+		return err
+	}
+	s.suspects.Store(nil)
+	s.level.Set(levelOf(p.Config))
+	s.logger.Info("reloaded", "file", s.file, "changed", s.relative(changed), "took", time.Since(start).Round(100*time.Microsecond))
+	if logOptions(p.Config, s.err).Format != s.format {
+		s.logger.Warn("the setting log changed; restart to apply it")
+	}
+	return nil
+}
+
+// replace swaps the program for p, which is closed when that fails.
+func (s *site) replace(ctx context.Context, p *luabind.Program) error {
+	s.swaps.Lock()
+	defer s.swaps.Unlock()
+	if s.ending {
+		closeProgram(p)
+		return nil
+	}
+	old := s.current()
+	if err := p.Reload(ctx, old); err != nil {
+		closeProgram(p)
+		return err
+	}
+	s.adopt(p)
+	s.live.Store(nil)
+	if err := s.server.Swap(p.App); err != nil {
+		s.live.Store(old)
+		return err
+	}
+	s.live.Store(p)
+	s.program.Store(p)
+	return nil
+}
+
+// relative names files as the app does.
+func (s *site) relative(files []string) string {
+	names := make([]string, len(files))
+	for i, file := range files {
+		names[i] = file
+		if name, err := filepath.Rel(s.current().Dir(), file); err == nil {
+			names[i] = filepath.ToSlash(name)
+		}
+	}
+	return strings.Join(names, " ")
+}
+
+// luaFile finds the names of scripts in errors.
+var luaFile = regexp.MustCompile(`[\w./-]+\.lua\b`)
+
+// reloadFailed shows why the new version is not used.
+func (s *site) reloadFailed(err error) {
+	why, names := err.Error(), luaFile.FindAllString(err.Error(), -1)
+	if e, ok := errors.AsType[*fault.Error](err); ok {
+		why = e.Text(sourceBeside(s.options()), fault.TextOptions{Locals: true, Trace: true})
+		for _, f := range e.Frames {
+			names = append(names, f.File)
+		}
+	}
+	for i, name := range names {
+		names[i] = filepath.Join(s.current().Dir(), name)
+	}
+	s.suspects.Store(&names)
+	s.current().Broken(why)
+	s.logger.Error("the new version does not load; the old one goes on", "error", errors.New(why))
+}
+
+// run waits for signals: SIGHUP reloads, SIGINT and SIGTERM stop, a second one at once.
+func (s *site) run(ctx context.Context, cancel func(), signals <-chan os.Signal) error {
+	ended := make(chan error, 1)
+	go func() { ended <- s.server.Wait() }()
+	for {
+		select {
+		case sig := <-signals:
+			if isReload(sig) {
+				go func() { _ = s.reload(ctx, nil) }() // a script may load for long; another signal must get through
+				continue
+			}
+			cancel()
+			return s.stop(signals)
+		case err := <-ended:
+			return s.complain(err, nil)
+		}
+	}
+}
+
+// stop ends the server gracefully.
+func (s *site) stop(signals <-chan os.Signal) error {
+	done := make(chan error, 1)
+	go func() {
+		s.swaps.Lock()
+		s.ending = true
+		s.swaps.Unlock()
+		done <- s.server.Shutdown(context.Background())
+	}()
+	s.say("stopping", "requests may finish; Ctrl-C again stops at once", "requests", s.server.Stats().InFlight)
+	for {
+		select {
+		case err := <-done:
+			if err != nil {
+				return s.complain(err, s.current().Source)
+			}
+			return nil
+		case sig := <-signals:
+			if isReload(sig) {
+				continue
+			}
+			s.say("stopped at once", "requests were broken off", "requests", s.server.Stats().InFlight)
+			return failed{exitFailed}
+		}
+	}
+}
+
+// say tells people by a line of text and machines by a record.
+func (s *site) say(what, more string, args ...any) {
+	if s.forMachines() {
+		s.logger.Info(what, args...)
+		return
+	}
+	fmt.Fprintf(s.output, "\n%s; %s\n", what, more)
+}
