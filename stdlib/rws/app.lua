@@ -1,0 +1,379 @@
+---@meta
+
+---An application: the routes and whatever else a script declares, while it loads.
+---@class rws.App
+---@field shared rws.Shared values that all isolates see and that outlive a reload
+---@field state table a table that a reload hands on; see `app:on`. It belongs to one isolate
+local App = {}
+
+---The application that the script declares.
+---@type rws.App
+app = {}
+
+---What answers a request. Its result is the answer: a string is sent as `text/plain`, a table as JSON, a
+---number is an empty answer with that status, nil is status 204, and what `c:json` and its like return is
+---itself.
+---@alias rws.Handler fun(c: rws.Context): any
+
+---Middleware: `function(c, next)` that returns `next()`, or an answer of its own, or middleware of rws. What
+---`next()` returns can be changed before it is returned.
+---@alias rws.AnyMiddleware rws.Middleware|fun(c: rws.Context, next: fun(): rws.Response): any
+
+---What a route takes and gives, as the table before its handler. What does not hold is answered 422, with
+---everything that is wrong.
+---
+---A field is a type, then what limits it: `"int 1.."`, `"string 1..120"`, `"email"`, `"date?"` (may be left
+---out), `"int = 1"` (with a default), `"[string ..20] ..5"` (a list), `"enum a|b|c"`, `"string /^[a-z]+$/"`,
+---`"file image/* ..5mb"`. The types are string int number decimal bool enum email url uuid slug date time
+---datetime ip hostname file object any. A nested table is an object; its first element may say more, as in
+---`{ "[object] 1..50", title = "string" }`.
+---
+---```lua
+---app:post("/notes/:id{int}", {
+---  params = { id = "int 1.." },
+---  query  = { notify = "bool = false" },
+---  body   = { title = "string 1..120", tags = "[string ..20] ..5 = []" },
+---  returns = 201, timeout = "2s", max_body = "64kb", summary = "adds a note",
+---}, function(c)
+---  return { id = c.params.id, title = c.input.title, notify = c.query.notify }
+---end)
+---
+---app:test("a note has a title", function(t)
+---  t.eq(t:post("/notes/1", { json = { title = "" } }).status, 422)
+---  t.eq(t:post("/notes/1?notify=1", { json = { title = "Milk" } }):json(), { id = 1, title = "Milk", notify = true })
+---end)
+---```
+---@class rws.Spec
+---@field params? table<string, any> parameters of the path, in `c.params`
+---@field query? table<string, any> the query, in `c.query`
+---@field body? table<string, any> a body of JSON, in `c.input`
+---@field form? table<string, any> a form, in `c.input`
+---@field upload? table<string, any> files of a form, in `c.input` and `c.files`
+---@field returns? integer the status of an answer that has none of its own, from 200 to 399
+---@field timeout? rws.Duration how long the handler may take; default is the setting `timeout`
+---@field max_body? rws.Size of the request; default is the setting `max_body`
+---@field summary? string what the route does, for listings
+
+---Answers GET requests, and HEAD requests where no route is declared for them.
+---
+---In a pattern `:name` is a segment of the path and `*name` the rest of it; `:id{int}`, `:id{uuid}` and
+---`:id{slug}` match only such a segment, and an `{int}` is a number in `c.params`. A part in parentheses may
+---be left out: `/posts(/:page{int})`. The most specific route wins, wherever it was declared.
+---
+---```lua
+---app:get("/hello/:name", function(c)
+---  return "hello " .. c.params.name
+---end)
+---
+---app:test("it greets", function(t)
+---  t.eq(t:get("/hello/ann").body, "hello ann")
+---end)
+---```
+---@param pattern string
+---@param ... rws.AnyMiddleware|rws.Spec|rws.Handler middleware and one spec in any order, then the handler
+---@return rws.Route route
+function App:get(pattern, ...) end
+
+---Answers POST requests.
+---
+---```lua
+---app:post("/notes", { body = { title = "string 1..120" } }, function(c)
+---  return c:json({ title = c.input.title }, 201)
+---end)
+---```
+---@param pattern string
+---@param ... rws.AnyMiddleware|rws.Spec|rws.Handler middleware and one spec in any order, then the handler
+---@return rws.Route route
+---@see app:get
+function App:post(pattern, ...) end
+
+---Answers PUT requests.
+---@param pattern string
+---@param ... rws.AnyMiddleware|rws.Spec|rws.Handler middleware and one spec in any order, then the handler
+---@return rws.Route route
+---@see app:get
+function App:put(pattern, ...) end
+
+---Answers PATCH requests.
+---@param pattern string
+---@param ... rws.AnyMiddleware|rws.Spec|rws.Handler middleware and one spec in any order, then the handler
+---@return rws.Route route
+---@see app:get
+function App:patch(pattern, ...) end
+
+---Answers DELETE requests.
+---
+---```lua
+---app:delete("/notes/:id{int}", function(c) return 204 end)
+---```
+---@param pattern string
+---@param ... rws.AnyMiddleware|rws.Spec|rws.Handler middleware and one spec in any order, then the handler
+---@return rws.Route route
+---@see app:get
+function App:delete(pattern, ...) end
+
+---Answers HEAD requests, where a GET route would do too much work for an answer without a body.
+---@param pattern string
+---@param ... rws.AnyMiddleware|rws.Spec|rws.Handler middleware and one spec in any order, then the handler
+---@return rws.Route route
+---@see app:get
+function App:head(pattern, ...) end
+
+---Answers OPTIONS requests, in place of the built-in answer that lists the methods of a path.
+---@param pattern string
+---@param ... rws.AnyMiddleware|rws.Spec|rws.Handler middleware and one spec in any order, then the handler
+---@return rws.Route route
+---@see app:get
+function App:options(pattern, ...) end
+
+---Answers requests of any method that no other route of the pattern is declared for.
+---
+---```lua
+---app:all("/echo", function(c) return c.method end)
+---```
+---@param pattern string
+---@param ... rws.AnyMiddleware|rws.Spec|rws.Handler middleware and one spec in any order, then the handler
+---@return rws.Route route
+---@see app:get
+function App:all(pattern, ...) end
+
+---Answers requests of one method, which may be one of your own.
+---
+---```lua
+---app:route("PROPFIND", "/files/*path", function(c) return 207 end)
+---```
+---@param method string
+---@param pattern string
+---@param ... rws.AnyMiddleware|rws.Spec|rws.Handler middleware and one spec in any order, then the handler
+---@return rws.Route route
+---@see app:get
+function App:route(method, pattern, ...) end
+
+---Puts middleware around the routes that are declared after it. On the app itself it is around answers of
+---"not found" too. The first one is the outermost.
+---
+---```lua
+---app:use(function(c, next)
+---  local started = rws.now()
+---  local res = next()
+---  res.headers["Server-Timing"] = "app;dur=" .. started:elapsed("ms")
+---  return res
+---end)
+---
+---app:get("/", function() return "hi" end)
+---
+---app:test("answers tell how long they took", function(t)
+---  t.ok(t:get("/").headers.server_timing:find("app;dur=", 1, true))
+---end)
+---```
+---@param ... rws.AnyMiddleware
+---@return rws.App app the same
+function App:use(...) end
+
+---A part of the app whose patterns begin alike and that has middleware of its own.
+---
+---```lua
+---local function signed_in(c, next)
+---  if not c.headers.authorization then return 401 end
+---  return next()
+---end
+---
+---local api = app:group("/api", signed_in)
+---api:get("/notes", function() return rws.array {} end)
+---
+---app:test("the API is for members", function(t)
+---  t.eq(t:get("/api/notes").status, 401)
+---  t.eq(t:get("/api/notes", { headers = { authorization = "Bearer 42" } }).body, "[]")
+---end)
+---```
+---@param prefix string
+---@param ... rws.AnyMiddleware
+---@return rws.App group
+function App:group(prefix, ...) end
+
+---A part of the app for one host.
+---
+---```lua
+---app:host("api.example.com"):get("/", function() return "the API" end)
+---app:host("*.example.com", function(host)
+---  host:get("/", function(c) return "the site " .. c.host end)
+---end)
+---```
+---@param name string as `"api.example.com"`; `"*.example.com"` is every name below
+---@param declare? fun(host: rws.App) is called with it
+---@return rws.App host
+function App:host(name, declare) end
+
+---Puts the routes of another app below a prefix.
+---
+---```lua
+---local blog = rws.app()
+---blog:get("/:slug", function(c) return c.params.slug end)
+---app:mount("/blog", blog)
+---
+---app:test("the blog is there", function(t) t.eq(t:get("/blog/one").body, "one") end)
+---```
+---@param prefix string
+---@param other rws.App as made by `rws.app()`
+function App:mount(prefix, other) end
+
+---Handlers of `app:resource`; those that are there become routes.
+---@class rws.ResourceHandlers
+---@field index? rws.Handler GET /notes
+---@field new? rws.Handler GET /notes/new
+---@field create? rws.Handler POST /notes
+---@field show? rws.Handler GET /notes/:id
+---@field edit? rws.Handler GET /notes/:id/edit
+---@field update? rws.Handler PUT and PATCH /notes/:id
+---@field destroy? rws.Handler DELETE /notes/:id
+
+---Declares the usual routes of a kind of thing.
+---
+---```lua
+---app:resource("/notes", {
+---  index = function() return rws.array {} end,
+---  show = function(c) return { id = c.params.id } end,
+---})
+---
+---app:test("a note is shown", function(t) t.eq(t:get("/notes/7"):json(), { id = "7" }) end)
+---```
+---@param prefix string
+---@param ... rws.AnyMiddleware|rws.ResourceHandlers middleware, then the table of handlers
+function App:resource(prefix, ...) end
+
+---Options of `app:static`.
+---@class rws.StaticOptions
+---@field index? string[] the files that answer for a folder; default `{ "index.html" }`
+---@field spa? boolean answers paths that are no file with the index page, for apps that route in the
+---  browser; default false
+---@field list? boolean shows what is in a folder without an index page; default false
+---@field precompressed? boolean sends `name.br`, `name.zst` or `name.gz` in place of `name` where it exists and
+---  the client takes it; default false
+---@field cache? rws.Duration how long a client may use a file without asking; without it the client asks each
+---  time and mostly hears that nothing has changed
+---@field immutable? boolean for files whose name holds a hash: clients never ask again; default false
+---@field dot_files? boolean serves names that begin with a dot; default false
+
+---Serves a folder of files, with ETag, ranges and the right types. No Lua runs for it.
+---
+---```lua
+---app:static("/assets", "public", { cache = "1h" })
+---
+---app:test("files are served", function(t)
+---  t.eq(t:get("/assets/hello.txt").headers.cache_control, "public, max-age=3600")
+---end)
+---```
+---@param prefix string
+---@param folder string in the app's folder; links do not lead out of it
+---@param options? rws.StaticOptions
+function App:static(prefix, folder, options) end
+
+---Calls a function when something happens to the app: `"start"`, before it takes requests, once per process;
+---`"stop"`, when it has answered the last; `"reload"`, in the new version of the script, with a table whose
+---`state` is the `app.state` of the old one. A table that it returns becomes `app.state`.
+---
+---```lua
+---app.state = { visits = 0 }
+---app:on("reload", function(old) return old.state end)
+---app:on("start", function() rws.log.info("ready") end)
+---```
+---@param event "start"|"stop"|"reload"
+---@param fn fun(old: { state: table? }): any
+function App:on(event, fn) end
+
+---Answers for errors of one status, or of all when the status is left out. The function gets the request and
+---the error; what it returns is sent with the status of the error. Without it errors are answered by
+---`application/problem+json` or a page, by what the client accepts.
+---
+---```lua
+---app:on_error(404, function(c) return c:html("<h1>nothing here</h1>") end)
+---app:on_error(function(c, err) return { error = err.message } end)
+---
+---app:test("a page that is not there", function(t)
+---  local r = t:get("/none")
+---  t.eq(r.status, 404)
+---  t.eq(r.body, "<h1>nothing here</h1>")
+---end)
+---```
+---@param status integer|fun(c: rws.Context, err: rws.Error): any from 400 to 599, or the function
+---@param fn? fun(c: rws.Context, err: rws.Error): any
+function App:on_error(status, fn) end
+
+---Settings of `app:config`. An environment variable, as RWS_PORT, and a command-line flag, as `--port`, win
+---over the script.
+---@class rws.Config
+---@field port? integer|string TCP port; 0 takes a free one. Default 3000
+---@field host? string address to listen on. Default: all in production, this machine only in development
+---@field listen? string|string[] addresses in place of host and port: `":8080"`, `"unix:/run/app.sock"`
+---@field tls? rws.ConfigTls certificate; with it the server speaks HTTPS and HTTP/2
+---@field h2c? boolean HTTP/2 without TLS as well. Default false
+---@field env? "development"|"production" development shows errors and reloads on save. Default development
+---@field isolates? integer|"auto" Lua isolates that run in parallel, `"auto"` for one per core. Default 1
+---@field timeout? rws.Duration how long a handler may take. Default 30s
+---@field stall? rws.Duration how long Lua may compute without waiting. Default 1s
+---@field max_body? rws.Size largest request body. Default 10mb
+---@field max_header? rws.Size largest block of request headers. Default 16kb
+---@field max_connections? integer connections at a time; more wait in line. Default 10000
+---@field memory_limit? rws.Size|"auto"|"off" above it new requests get 503; `"auto"` is 80 % of the machine or
+---  container. Default auto
+---@field stop_grace? rws.Duration how long requests may finish when the server stops. Default 30s
+---@field templates? string folder of `c:render`, in the app's. Default templates
+---@field fs? rws.ConfigFs what `rws.fs` may use
+---@field log? "auto"|"pretty"|"json"|"off" pretty for people, json for machines, auto by terminal. Default auto
+---@field log_level? "debug"|"info"|"warn"|"error" least level that is logged. Default info
+---@field access_log? boolean a line per request. Default true
+---@field watch? boolean reload when a file of the app changes, in development. Default true
+
+---@class rws.ConfigTls
+---@field cert? string certificate file (PEM)
+---@field key? string private key file (PEM)
+
+---@class rws.ConfigFs
+---@field allow? string[] folders outside the app's that `rws.fs` may use
+
+---Changes settings of the app. A setting it does not know is an error.
+---
+---```lua
+---app:config { port = 8080, timeout = "5s", max_body = "1mb" }
+---```
+---@param settings rws.Config
+function App:config(settings) end
+
+---The path of a route that has a name. Values that the pattern does not take become the query.
+---
+---```lua
+---app:get("/u/:name", function(c) return c.params.name end):name("profile")
+---app:get("/me", function(c) return c:redirect(app:url("profile", { name = "ann", tab = "posts" })) end)
+---
+---app:test("it knows where to go", function(t)
+---  t.eq(t:get("/me").headers.location, "/u/ann?tab=posts")
+---end)
+---```
+---@param name string
+---@param params? table<string, string>
+---@return string path
+---@nodiscard
+function App:url(name, params) end
+
+---Declares a test for `rws test`. Each runs with the app freshly loaded, a clock that only the test moves,
+---and no network but what it stubs.
+---
+---```lua
+---app:get("/", function() return "hi" end)
+---
+---app:test("it says hi", function(t)
+---  t.eq(t:get("/").body, "hi")
+---end)
+---```
+---@param name string
+---@param fn fun(t: rws.Test)
+function App:test(name, fn) end
+
+---A route, as `app:get` and its like return it.
+---@class rws.Route
+local route = {}
+
+---Gives the route a name, for `app:url`.
+---@param name string one that no other route has
+---@return rws.Route route the same
+function route:name(name) end
