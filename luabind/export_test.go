@@ -1,0 +1,45 @@
+package luabind
+
+import (
+	"net/url"
+	"time"
+
+	"rws/luabind/bind"
+)
+
+// FormatTime is formatTime.
+func FormatTime(t time.Time, layout string) (string, error) { return formatTime(t, layout) }
+
+// ParseTime is parseTime.
+func ParseTime(text, layout string) (time.Time, error) { return parseTime(text, layout, time.UTC) }
+
+// BuildURL is buildParts for the parts that text can be.
+func BuildURL(scheme, host, path, fragment string, port int) (string, error) {
+	return buildParts(urlParts{Scheme: scheme, Host: host, Path: path, Fragment: fragment, Port: &port})
+}
+
+// ReadURL is readURL.
+func ReadURL(text string) (*url.URL, error) { return readURL(text) }
+
+// EscapeComponent and UnescapeComponent are rws.url.encode and decode.
+func EscapeComponent(text string) string            { return escapeComponent(text) }
+func UnescapeComponent(text string) (string, error) { return urlDecode(text) }
+
+// CheckTemplate compiles pattern and checks a replacement for it.
+func CheckTemplate(pattern, by string) (groups int, err error) {
+	re, err := regexes.compile(pattern)
+	if err != nil {
+		return 0, err
+	}
+	return re.NumSubexp(), checkTemplate(by, re)
+}
+
+// Types is types.
+func Types() []bind.Type { return types() }
+
+// CompiledRegexes returns how many are kept.
+func CompiledRegexes() int {
+	regexes.mu.Lock()
+	defer regexes.mu.Unlock()
+	return len(regexes.kept)
+}
