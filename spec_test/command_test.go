@@ -196,7 +196,7 @@ func assignments(args []string) (vars, rest []string) {
 
 // environ is what our programs see: nothing of the machine but the path.
 func (s *spec) environ(vars []string) []string {
-	env := []string{"HOME=" + s.ts.Getenv("WORK"), "TZ=UTC"}
+	env := []string{"HOME=" + s.ts.Getenv("WORK"), "TZ=UTC", "GORACE=atexit_sleep_ms=10"} // its default is a second
 	for _, name := range []string{"PATH", "TMPDIR", "TMP", "SystemRoot", "GOCOVERDIR", "GORACE"} {
 		if v := s.ts.Getenv(name); v != "" {
 			env = append(env, name+"="+v)
