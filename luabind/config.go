@@ -38,6 +38,7 @@ type Config struct {
 	LogLevel    string
 	AccessLog   bool
 	Watch       bool
+	Console     bool
 
 	origin map[string]string
 }
@@ -93,6 +94,7 @@ func Settings() []Setting {
 		choiceSetting("log_level", "info", "least level that is logged", []string{"debug", "info", "warn", "error"}, func(c *Config) *string { return &c.LogLevel }),
 		boolSetting("access_log", "true", "a line per request", func(c *Config) *bool { return &c.AccessLog }),
 		boolSetting("watch", "true", "reload when a file of the app changes, in development", func(c *Config) *bool { return &c.Watch }),
+		boolSetting("console", "true", "let the user who runs the server in by `rws attach`; read-only in production", func(c *Config) *bool { return &c.Console }),
 	}
 }
 

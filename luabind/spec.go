@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"mime"
 	"mime/multipart"
 	"net/http"
@@ -200,8 +201,8 @@ func (c *Ctx) validateForm(L *lua.LState, s *spec) schema.Errors {
 // formInput is FromGo for values that may be files.
 func formInput(L *lua.LState, values map[string]any) *lua.LTable {
 	t := L.NewTable()
-	for name, v := range values {
-		switch v := v.(type) {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		switch v := values[name].(type) {
 		case *File:
 			t.RawSetString(name, bind.New(L, fileType, v))
 		case []any:

@@ -37,9 +37,9 @@ func TestEvalFails(t *testing.T) {
 		line string
 		want []string
 	}{
-		{"for", []string{"-e:1", "`for`"}},
-		{"local a\nreturn a.b", []string{"-e:2", "`a` (nil)", "> 2 | return a.b"}},
-		{"error('boom')", []string{"-e:1", "boom"}},
+		{"for", []string{"repl:1", "`for`"}},
+		{"local a\nreturn a.b", []string{"repl:2", "`a` (nil)", "> 2 | return a.b"}},
+		{"error('boom')", []string{"repl:1", "boom"}},
 		{"rws.nothing", []string{"rws has no field"}},
 	} {
 		r := rws(t, "-e", c.line)

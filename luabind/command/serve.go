@@ -27,15 +27,16 @@ import (
 // it, and what is needed to replace the program by a newer version.
 type site struct {
 	*terminal
-	file   string
-	flags  map[string]string
-	output *logs.Output
-	logger *slog.Logger
-	format logs.Format // Auto when the log goes to no terminal
-	level  slog.LevelVar
-	access *logs.AccessLogger
-	server *server.Server
-	shared *luabind.Shared
+	file    string
+	flags   map[string]string
+	output  *logs.Output // of the log
+	printed *logs.Output // of print
+	logger  *slog.Logger
+	format  logs.Format // Auto when the log goes to no terminal
+	level   slog.LevelVar
+	access  *logs.AccessLogger
+	server  *server.Server
+	shared  *luabind.Shared
 
 	program atomic.Pointer[luabind.Program]
 	// live is the program whose stop hooks have to run when it is closed: the one that
@@ -51,7 +52,7 @@ type site struct {
 
 // serve loads a script and serves it until a signal.
 func (t *terminal) serve(file string, flags map[string]string) error {
-	s := &site{terminal: t, file: file, flags: flags, output: logs.NewOutput(t.err), shared: luabind.NewShared()}
+	s := &site{terminal: t, file: file, flags: flags, output: logs.NewOutput(t.err), printed: logs.NewOutput(t.out), shared: luabind.NewShared()}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	if err := s.prepare(ctx); err != nil {
@@ -67,13 +68,21 @@ func (t *terminal) serve(file string, flags map[string]string) error {
 	}
 	s.banner()
 	s.watch(ctx)
-	return s.run(ctx, cancel, signals)
+	tuneGC(ctx)
+	left, closeConsoles, err := s.openConsole(ctx)
+	if err != nil {
+		s.logger.Warn("the console did not open", "error", err)
+	}
+	if closeConsoles != nil {
+		defer closeConsoles()
+	}
+	return s.run(ctx, cancel, signals, left)
 }
 
 // options say how this site loads its script.
 func (s *site) options() luabind.Options {
 	return luabind.Options{
-		File: s.file, Flags: s.flags, Output: s.out, Shared: s.shared, Version: Version, Environ: os.Environ(),
+		File: s.file, Flags: s.flags, Output: s.printed, Excerpts: s.excerpts(), Shared: s.shared, Version: Version, Environ: os.Environ(),
 		Logger: s.loggerFor,
 	}
 }
@@ -250,8 +259,14 @@ func (s *site) reloadFailed(err error) {
 	s.logger.Error("the new version does not load; the old one goes on", "error", errors.New(why))
 }
 
+// excerpts reports whether people read the log here.
+func (s *site) excerpts() bool {
+	return s.flags["log"] == "pretty" || s.flags["log"] == "" && isTerminal(s.err)
+}
+
 // run waits for signals: SIGHUP reloads, SIGINT and SIGTERM stop, a second one at once.
-func (s *site) run(ctx context.Context, cancel func(), signals <-chan os.Signal) error {
+// With a console on the terminal, Ctrl-C is the console's, and leaving it stops.
+func (s *site) run(ctx context.Context, cancel func(), signals <-chan os.Signal, left <-chan error) error {
 	ended := make(chan error, 1)
 	go func() { ended <- s.server.Wait() }()
 	for {
@@ -261,6 +276,12 @@ func (s *site) run(ctx context.Context, cancel func(), signals <-chan os.Signal)
 				go func() { _ = s.reload(ctx, nil) }() // a script may load for long; another signal must get through
 				continue
 			}
+			if sig == os.Interrupt && left != nil {
+				continue
+			}
+			cancel()
+			return s.stop(signals)
+		case <-left:
 			cancel()
 			return s.stop(signals)
 		case err := <-ended:

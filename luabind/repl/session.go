@@ -31,6 +31,8 @@ type Options struct {
 	// It is no sandbox: a function of the app that a line calls does what it does, and
 	// so does a GET route. Who may open a session is decided by who may open the socket.
 	ReadOnly bool
+	// Raw prints strings as they are, for shell scripts, instead of as Lua writes them.
+	Raw bool
 }
 
 // A Session is one conversation with an app: its variables, cookies and numbered lines.
@@ -255,6 +257,10 @@ func (s *Session) remember(results []lua.LValue) {
 func (s *Session) show(L *lua.LState, results []lua.LValue) string {
 	var b strings.Builder
 	for _, v := range results {
+		if text, ok := v.(lua.LString); ok && s.options.Raw {
+			b.WriteString(string(text) + "\n")
+			continue
+		}
 		b.WriteString(newPrinter(L, s.style, s.source).value(v) + "\n")
 	}
 	return b.String()
