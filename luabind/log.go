@@ -46,7 +46,11 @@ func writeLog(L *lua.LState, name string, level slog.Level) int {
 func logAttrs(L *lua.LState, name string, fields *lua.LTable) []slog.Attr {
 	var attrs []slog.Attr
 	if c, ok := vm.Current(L).Owner.(*Ctx); ok {
-		attrs = append(attrs, slog.String("id", c.ex.ID()))
+		key := "id"
+		if fields != nil && fields.RawGetString(key) != lua.LNil {
+			key = "request_id"
+		}
+		attrs = append(attrs, slog.String(key, c.ex.ID()))
 	}
 	if fields == nil {
 		return attrs

@@ -23,8 +23,11 @@ const regexType = "rws.Regex"
 const (
 	// maxRegexes is how many compiled expressions are kept.
 	maxRegexes = 256
-	// maxPattern bounds a pattern, whose program takes some 40 bytes per character.
+	// maxPattern bounds a pattern, in bytes.
 	maxPattern = 16 << 10
+	// maxProgram bounds what a pattern compiles to: 10,000 instructions of 40 bytes. Each
+	// may have to be looked at for each byte of the text, and a{1000} has 1,000 of them.
+	maxProgram = 10_000
 	// maxMatches bounds the matches of one call: each takes some 50 bytes.
 	maxMatches = 1_000_000
 )
@@ -45,8 +48,8 @@ func (c *regexCache) compile(pattern string) (*regexp.Regexp, error) {
 	if re != nil {
 		return re, nil
 	}
-	if len(pattern) > maxPattern {
-		return nil, bind.Errorf("pattern", "the pattern has %d bytes; at most %d are taken", len(pattern), maxPattern)
+	if err := checkPattern(pattern); err != nil {
+		return nil, err
 	}
 	re, err := regexp.Compile(pattern)
 	if err != nil {
@@ -59,6 +62,25 @@ func (c *regexCache) compile(pattern string) (*regexp.Regexp, error) {
 	}
 	c.kept[pattern] = re
 	return re, nil
+}
+
+// checkPattern refuses patterns that are wrong or too large.
+func checkPattern(pattern string) error {
+	if len(pattern) > maxPattern {
+		return bind.Errorf("pattern", "the pattern has %d bytes; at most %d are taken", len(pattern), maxPattern)
+	}
+	tree, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return patternError(pattern, err)
+	}
+	program, err := syntax.Compile(tree.Simplify())
+	if err != nil {
+		return patternError(pattern, err)
+	}
+	if n := len(program.Inst); n > maxProgram {
+		return bind.Errorf("pattern", "the pattern takes %d steps, more than %d; make the counts in its braces smaller", n, maxProgram)
+	}
+	return nil
 }
 
 // patternError says what is wrong where.

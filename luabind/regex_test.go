@@ -62,7 +62,8 @@ func TestRegex(t *testing.T) {
 		"what RE2 has not": `
 			raises("pattern", "there is no looking ahead", rws.regex, "a(?=b)")
 			raises("pattern", "there are no back-references", rws.regex, [[(a)\1]])
-			raises("pattern", "at most 16384", rws.regex, ("a"):rep(20000))`,
+			raises("pattern", "at most 16384", rws.regex, ("a"):rep(20000))
+			raises("pattern", "make the counts in its braces smaller", rws.regex, "([a-z]{10}[0-9]{10}){100}(abcdefghij){900}")`,
 		"a pattern that ruins other engines": `eq(rws.regex("^(a+)+$"):test(("a"):rep(5000) .. "b"), false)`,
 	})
 }

@@ -323,8 +323,6 @@ function App:on_error(status, fn) end
 ---@field log_level? "debug"|"info"|"warn"|"error" least level that is logged. Default info
 ---@field access_log? boolean a line per request. Default true
 ---@field watch? boolean reload when a file of the app changes, in development. Default true
----@field console? boolean lets the user who runs the server in by `rws attach`; read-only in production.
----  Default true
 ---@field console? boolean let the user who runs the server in by `rws attach`; read-only in production. Default true
 
 ---@class rws.ConfigTls

@@ -1,9 +1,9 @@
 ---@meta
 
 ---The log of the server. A record has a level, a text and fields; inside of a request it has the request's
----id too. In development it is made for people, in production one line of JSON. What can't be forged by
----input: line breaks in values are escaped, and fields whose names say that they hold a secret, as
----`password`, are not shown.
+---id too, as `id`, or as `request_id` beside an `id` of your own. In development it is made for people, in
+---production it is one line of JSON. Input can't forge records: line breaks in values are escaped. Fields
+---whose names say that they hold a secret, as `password`, are not shown.
 ---
 ---Keep the text the same and put what differs into fields, so that records can be counted.
 ---
