@@ -72,6 +72,7 @@ type specKey struct{}
 func setup(env *testscript.Env) error {
 	s := &spec{begun: make(map[string]*call)}
 	env.Values[specKey{}] = s
+	env.Setenv("RWS", binary)
 	t := env.T().(reporter)
 	env.Defer(func() {
 		for _, srv := range s.servers {

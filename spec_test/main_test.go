@@ -75,6 +75,7 @@
 //
 //	rws [NAME=value …] ARGS                run the binary to its end; it must exit with 0
 //	exit CODE                              what the last rws exited with, after "! rws"
+//	exec $RWS ARGS                         the same as rws, with what stdin FILE gives it
 //	poll COMMAND [';' COMMAND …]           until all succeed in a row; never sleep
 //	repeat VAR N TEXT                      set a variable to so many times the text
 package spec_test
