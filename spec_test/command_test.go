@@ -35,7 +35,7 @@ func table() map[string]command {
 	return map[string]command{
 		"serve": serve, "serverlog": serverLog, "signal": signalServer, "stop": stopServer, "exited": exited,
 		"edit": edit, "cert": makeCert, "example": example,
-		"http": httpCommand, "begin": begin, "received": received, "finish": finish, "load": load, "flood": flood, "raw": raw,
+		"http": httpCommand, "begin": begin, "received": received, "finish": finish, "abandon": abandon, "load": load, "flood": flood, "raw": raw,
 		"status": status, "answers": answers, "header": header, "body": body, "has": has, "json": jsonValue,
 		"rws": runBinary, "exit": exitCode, "poll": poll, "repeat": repeat,
 	}

@@ -29,9 +29,11 @@ type call struct {
 	body        []byte
 	two         bool // HTTP/2
 
-	end  func()        // asks a flood to end
-	got  buffer        // of the body, so far; of a flood, the counts
-	done chan struct{} // closed when it has ended
+	end  func() // asks a flood to end
+	quit context.CancelFunc
+	ctx  context.Context // of the request
+	got  buffer          // of the body, so far; of a flood, the counts
+	done chan struct{}   // closed when it has ended
 	res  *answer
 	err  error
 }
@@ -44,6 +46,7 @@ func (s *spec) newCall(args []string) (*call, error) {
 		return nil, usageError(callUsage)
 	}
 	c := &call{method: args[0], url: args[1], header: make(http.Header), done: make(chan struct{})}
+	c.ctx, c.quit = context.WithCancel(context.Background())
 	form, files := make(url.Values), make(url.Values)
 	for i := 2; i < len(args); i++ {
 		if args[i] == "-2" {
@@ -163,7 +166,7 @@ func (s *spec) roots() *x509.CertPool {
 }
 
 func (c *call) request(target string) (*http.Request, error) {
-	r, err := http.NewRequest(c.method, target, bytes.NewReader(c.body))
+	r, err := http.NewRequestWithContext(c.ctx, c.method, target, bytes.NewReader(c.body))
 	if err != nil {
 		return nil, usageError(err.Error())
 	}
@@ -267,6 +270,17 @@ func finish(s *spec, args []string) error {
 		fmt.Fprint(s.ts.Stdout(), c.got.String())
 	}
 	return s.keep(c)
+}
+
+// abandon leaves a request, as a browser that is closed does.
+func abandon(s *spec, args []string) error {
+	c, err := s.started(args, "abandon NAME")
+	if err != nil {
+		return err
+	}
+	c.quit()
+	<-c.done
+	return nil
 }
 
 // load sends many requests and counts the answers by status.

@@ -52,6 +52,7 @@
 //	begin NAME METHOD PATH [options]       the same in the background
 //	received NAME TEXT                     that much has come of its body
 //	finish NAME                            wait for it; the matchers look at it from then on
+//	abandon NAME                           leave it, as a browser that is closed
 //	load N CLIENTS METHOD PATH [options]   N requests by so many clients at a time; prints a
 //	                                       line "STATUS COUNT" for each status
 //	flood NAME CLIENTS METHOD PATH …       load in the background until finish NAME, which
