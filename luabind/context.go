@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -30,7 +31,7 @@ type Ctx struct {
 	r     *http.Request
 	ex    *exchange.Exchange
 	res   response
-	over  bool
+	over  atomic.Bool
 
 	object lua.LUserData // c
 	answer lua.LUserData // c.res
@@ -65,7 +66,7 @@ func paramsOf(r *http.Request) *router.Params {
 // contextOf returns the request of a value, or raises when it is over.
 func contextOf(L *lua.LState, self any) *Ctx {
 	c := self.(*Ctx)
-	if c.over {
+	if c.over.Load() {
 		fault.Raisef(L, "over", "this request is over: keep what you need of c in locals before the handler returns")
 	}
 	return c
@@ -339,7 +340,7 @@ func optStatus(L *lua.LState, name string, n int) int {
 
 // end frees what the request held; Lua may still have c.
 func (c *Ctx) end() {
-	c.over = true
+	c.over.Store(true)
 	for _, f := range c.cleanup {
 		f()
 	}
