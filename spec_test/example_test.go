@@ -1,6 +1,7 @@
 package spec_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,11 +16,27 @@ func example(s *spec, args []string) error {
 	if len(args) == 0 {
 		return usageError("example NAME [flags]")
 	}
-	here := s.ts.MkAbs(".")
-	if err := os.CopyFS(filepath.Join(here, "examples"), os.DirFS(examples)); err != nil {
+	if err := copyExamples(s.ts.MkAbs("examples")); err != nil {
 		return err
 	}
 	return serve(s, append([]string{"examples/" + args[0] + ".lua"}, args[1:]...))
+}
+
+// copyExamples copies the examples, without what a server leaves beside them.
+func copyExamples(to string) error {
+	entries, err := os.ReadDir(examples)
+	for _, e := range entries {
+		from, below := filepath.Join(examples, e.Name()), filepath.Join(to, e.Name())
+		switch {
+		case strings.HasPrefix(e.Name(), "."):
+		case e.IsDir():
+			err = errors.Join(err, os.CopyFS(below, os.DirFS(from)))
+		default:
+			text, failed := os.ReadFile(from)
+			err = errors.Join(err, failed, os.MkdirAll(to, 0o777), os.WriteFile(below, text, 0o666))
+		}
+	}
+	return err
 }
 
 // TestExamples holds the examples to what a beginner needs.
