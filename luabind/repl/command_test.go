@@ -1,6 +1,7 @@
 package repl_test
 
 import (
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -159,14 +160,14 @@ func TestCompletionOfAFreshSession(t *testing.T) {
 }
 
 func TestCompletionGivesUpWhileLuaIsBusy(t *testing.T) {
-	c := newConsole(t, newHost(t, script))
-	started := make(writes, 1)
+	h := newHost(t, script)
+	c := newConsole(t, h)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_, _ = c.Eval(t.Context(), "print('go') while true do end", started, repl.Style{})
+		_, _ = c.Eval(t.Context(), "ready() while true do end", io.Discard, repl.Style{})
 	}()
-	<-started
+	<-h.ready
 	if _, list := c.Complete(t.Context(), "coun", 4); list != nil {
 		t.Errorf("got %v", list)
 	}

@@ -93,6 +93,8 @@ type host struct {
 	dir  string
 	noAs bool
 
+	ready chan struct{} // gets a value when a line calls ready(), which keeps the lock
+
 	mu      sync.Mutex
 	text    string
 	isolate *vm.Isolate
@@ -109,7 +111,7 @@ func newHost(tb testing.TB, text string) *host {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	h := &host{docs: docs, text: text, dir: tb.TempDir()}
+	h := &host{docs: docs, text: text, dir: tb.TempDir(), ready: make(chan struct{}, 1)}
 	if err := h.load(); err != nil {
 		tb.Fatal(err)
 	}
@@ -145,6 +147,7 @@ func (h *host) load() error {
 			return 1
 		}))
 		L.SetGlobal("rws", rws)
+		L.SetGlobal("ready", L.NewFunction(func(*lua.LState) int { h.ready <- struct{}{}; return 0 }))
 		L.SetGlobal("wait", L.NewFunction(func(L *lua.LState) int {
 			_ = vm.Wait(L, func(ctx context.Context) error { <-ctx.Done(); return nil })
 			return 0

@@ -17,7 +17,7 @@ func Complete(text string) bool {
 	if isCommand(text) {
 		return true
 	}
-	_, err := parseInput("", text, "")
+	_, _, err := parseInput("", text, "")
 	return !atEnd(err)
 }
 
@@ -27,22 +27,27 @@ func isCommand(text string) bool {
 	return strings.HasPrefix(text, ":") && !strings.HasPrefix(text, "::")
 }
 
-// parseInput reads text as an expression list, else as statements. An expression can't
-// be told from a statement by running it: each line runs once. margin is put in front.
-func parseInput(margin, text, file string) ([]ast.Stmt, error) {
+// parseInput reads text as an expression list, else as statements, and returns the code to
+// compile. An expression can't be told from a statement by running it: each line runs
+// once. margin is put in front.
+func parseInput(margin, text, file string) (code string, chunk []ast.Stmt, err error) {
 	expression := text
 	if rest, ok := strings.CutPrefix(strings.TrimLeft(text, " \t"), "="); ok {
 		expression = rest // as in the console of Lua 5.1
 	}
-	chunk, errValue := parseChunk(margin+"return "+expression, file)
+	code = margin + "return " + expression
+	chunk, errValue := parseChunk(code, file)
 	if errValue == nil {
-		return chunk, nil
+		return code, chunk, nil
 	}
-	chunk, err := parseChunk(margin+text, file)
+	chunk, err = parseChunk(margin+text, file)
 	if err != nil && atEnd(errValue) {
-		return nil, errValue
+		err = errValue
 	}
-	return chunk, err
+	if err != nil {
+		return "", nil, err
+	}
+	return margin + keepLocals(text), chunk, nil
 }
 
 func parseChunk(text, file string) ([]ast.Stmt, error) {
@@ -61,55 +66,112 @@ func atEnd(err error) bool {
 	return e.Message != "unterminated string" || strings.HasSuffix(e.Token, "\n") || strings.HasSuffix(e.Token, "\xff")
 }
 
-// sessionName is how compiled lines reach the variables of the session. No script can
-// use such a name.
-const sessionName = "(session)"
-
-// compileInput compiles text, which follows so many lines of a file. Its top-level local
-// statements become assignments to variables of the session. An error is a *fault.Error.
+// compileInput compiles text, which follows so many lines of a file, and returns it as
+// parsed too. Its top-level local statements become assignments to variables of the
+// session. An error is a *fault.Error.
 func compileInput(before int, text, file string) (*lua.FunctionProto, []ast.Stmt, error) {
 	margin := strings.Repeat("\n", before)
-	chunk, err := parseInput(margin, text, file)
+	code, chunk, err := parseInput(margin, text, file)
 	if err != nil {
 		return nil, nil, fault.FromLoad(err, file, margin+text)
 	}
-	keepLocals(chunk)
-	proto, err := lua.Compile(chunk, file)
-	if err != nil {
-		return nil, nil, fault.FromLoad(err, file, margin+text)
-	}
-	return proto, chunk, nil
+	proto, err := fault.Compile(file, code)
+	return proto, chunk, err
 }
 
-// keepLocals replaces the local statements of a chunk, not those of blocks within.
-func keepLocals(chunk []ast.Stmt) {
-	for i, stmt := range chunk {
-		if l, ok := stmt.(*ast.LocalAssignStmt); ok {
-			chunk[i] = assignment(l)
+// sessionName is how compiled lines reach the variables of the session.
+const sessionName = "__session"
+
+// keepLocals writes the local statements of text, not those of blocks within, as
+// assignments: local a, b = 1 becomes __session.a, __session.b = 1. Lines stay where they
+// are. The text has been parsed without an error; it is changed as text and not as a
+// tree, because only text can be compiled by package fault, which mends the compiler.
+func keepLocals(text string) string {
+	l := localWriter{text: text, tokens: scan(text)}
+	depth := 0
+	for l.at < len(l.tokens) {
+		switch word := l.word(); {
+		case word == "local" && depth == 0:
+			l.statement()
+			continue
+		case l.tokens[l.at].kind != tokenKeyword:
+		case word == "function" || word == "if" || word == "do" || word == "repeat":
+			depth++
+		case word == "end" || word == "until":
+			depth--
 		}
+		l.copy()
+	}
+	return l.b.String()
+}
+
+// A localWriter copies tokens and rewrites local statements.
+type localWriter struct {
+	text   string
+	tokens []token
+	at     int
+	b      strings.Builder
+}
+
+func (l *localWriter) word() string {
+	if l.at >= len(l.tokens) {
+		return ""
+	}
+	return l.text[l.tokens[l.at].start:l.tokens[l.at].end]
+}
+
+func (l *localWriter) copy() {
+	l.b.WriteString(l.word())
+	l.at++
+}
+
+// blank copies white space and comments.
+func (l *localWriter) blank() {
+	for l.at < len(l.tokens) && (l.tokens[l.at].kind == tokenSpace || l.tokens[l.at].kind == tokenComment) {
+		l.copy()
 	}
 }
 
-// assignment writes "local a, b = …" as "(session).a, (session).b = …".
-func assignment(l *ast.LocalAssignStmt) ast.Stmt {
-	a := &ast.AssignStmt{Rhs: l.Exprs}
-	a.SetLine(l.Line())
-	a.SetLastLine(l.LastLine())
-	for _, name := range l.Names {
-		object := &ast.IdentExpr{Value: sessionName}
-		key := &ast.StringExpr{Value: name}
-		field := &ast.AttrGetExpr{Object: object, Key: key}
-		for _, n := range []ast.Expr{object, key, field} {
-			n.SetLine(l.Line())
-			n.SetLastLine(l.Line())
+// statement rewrites what begins with the token "local", up to its values or, for a
+// function, up to the word "function", which stays for who counts blocks.
+func (l *localWriter) statement() {
+	l.at++
+	l.blank()
+	if l.word() == "function" {
+		l.function()
+		return
+	}
+	for {
+		l.b.WriteString(sessionName + ".")
+		l.copy()
+		end := l.at
+		if l.skipBlank(); l.word() != "," {
+			if l.word() != "=" {
+				l.b.WriteString(" = nil")
+			}
+			l.at = end
+			return
 		}
-		a.Lhs = append(a.Lhs, field)
+		l.at = end
+		l.blank()
+		l.copy() // the comma
+		l.blank()
 	}
-	if len(a.Rhs) == 0 {
-		value := &ast.NilExpr{}
-		value.SetLine(l.Line())
-		value.SetLastLine(l.Line())
-		a.Rhs = []ast.Expr{value}
+}
+
+// skipBlank looks past white space and comments.
+func (l *localWriter) skipBlank() {
+	for l.at < len(l.tokens) && (l.tokens[l.at].kind == tokenSpace || l.tokens[l.at].kind == tokenComment) {
+		l.at++
 	}
-	return a
+}
+
+// function rewrites "function f" as "__session.f = function". The name's token is
+// replaced by the keyword's.
+func (l *localWriter) function() {
+	keyword := l.tokens[l.at]
+	l.at++
+	l.blank()
+	l.b.WriteString(sessionName + "." + l.word() + " = ")
+	l.tokens[l.at] = keyword
 }

@@ -108,7 +108,7 @@ func TestColours(t *testing.T) {
 }
 
 func TestHighlightKeepsTheText(t *testing.T) {
-	for _, text := range []string{"local x = 'a' -- b", "[[a\nb]] .. 1", ":help db.one", ":src f(1)", "x = \"open", "--[[ open\nmore"} {
+	for _, text := range []string{"local x = 'a' -- b", "[[a\nb]] .. 1", ":help db.one", ":src f(1)", "x = \"open", ": :", " :help x", ":", "--[[ open\nmore"} {
 		got := repl.Highlight(text)
 		plain := got
 		for {

@@ -34,7 +34,7 @@ func checkReadOnly(chunk []ast.Stmt, file string) error {
 			switch s := s.(type) {
 			case *ast.AssignStmt:
 				for _, e := range s.Lhs {
-					if f, ok := e.(*ast.AttrGetExpr); ok && !isSessionField(f) {
+					if _, ok := e.(*ast.AttrGetExpr); ok {
 						refuse(s.Line(), "fields can't be assigned")
 					}
 				}
@@ -54,11 +54,6 @@ func checkReadOnly(chunk []ast.Stmt, file string) error {
 		return nil // a nil *fault.Error would be an error
 	}
 	return refused
-}
-
-func isSessionField(f *ast.AttrGetExpr) bool {
-	object, ok := f.Object.(*ast.IdentExpr)
-	return ok && object.Value == sessionName
 }
 
 // calledName is the last part of what is called: exec of db:exec(…) and db.exec(…).

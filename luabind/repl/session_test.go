@@ -45,6 +45,10 @@ func TestWhatALineGives(t *testing.T) {
 		{"print in order", "1\n2\n3", []string{"print(1)", "print(2) return 3"}},
 		{"print calls tostring", "1\tnil\ttrue", []string{"print(1, nil, true)"}},
 		{"many lines", "3", []string{"local function f(a)\n  return a + 1\nend", "f(2)"}},
+		{"locals in many ways", "1\n2\nnil\n4\n5", []string{"local a --[[x]], -- y\n b = 1, 2 local c local\nd = 4; local function\nf() local e = 5 return e end", "a, b, c, d, f()"}},
+		{"a local after a loop", "3\n9", []string{"for i = 1, 3 do local inner = i end local n = 3 if n then local m = 4 end local o = n * 3", "n, o"}},
+		{"a local after repeat", "2", []string{"repeat local done = true until done local n = 2", "n"}},
+		{"a loop that begins with a jump", "3", []string{"n = 0 for i = 1, 3 do n = n + 1 for j = 1, 3 do break end end", "n"}},
 		{"a goto", "2", []string{"for i = 1, 3 do if i == 2 then got = i goto out end end ::out::", "got"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -150,13 +154,12 @@ func (w writes) Write(p []byte) (int, error) { w <- p; return len(p), nil }
 func TestInterruptWhileAnotherRunHoldsLua(t *testing.T) {
 	h := newHost(t, script)
 	busy, c := newConsole(t, h), newConsole(t, h)
-	started := make(writes, 1)
 	ended := make(chan error, 2)
 	go func() {
-		_, err := busy.Eval(context.Background(), "print('go') while true do end", started, repl.Style{})
+		_, err := busy.Eval(context.Background(), "ready() while true do end", io.Discard, repl.Style{})
 		ended <- err
 	}()
-	<-started
+	<-h.ready
 	go func() {
 		_, err := c.Eval(context.Background(), "1", io.Discard, repl.Style{})
 		ended <- err
@@ -241,11 +244,16 @@ func TestComplete(t *testing.T) {
 }
 
 func FuzzComplete(f *testing.F) {
-	for _, seed := range []string{"", "1", "local x = ", "f({", "[[", "--[[", "'\\", "=1", ":help x", "get \"/", "a.b:c"} {
+	for _, seed := range []string{"", "1", "local x = ", "f({", "[[", "--[[", "'\\", "=1", ":help x", "get \"/", "a.b:c", ": :", "local a, b = 1 local function f() end", "local x -- y\nlocal z"} {
 		f.Add(seed)
 	}
+	h := newHost(f, script)
 	f.Fuzz(func(t *testing.T, text string) {
-		repl.Complete(text)
-		repl.Highlight(text)
+		if repl.Highlight(text); !repl.Complete(text) {
+			return
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		_, _ = repl.New(h, repl.Options{ReadOnly: true}).Eval(ctx, text, io.Discard, repl.Style{Color: true})
 	})
 }

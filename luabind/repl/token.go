@@ -123,15 +123,16 @@ var tokenColors = map[tokenKind]color{
 
 // Highlight colours Lua text, or a command of the console.
 func Highlight(text string) string {
-	s := Style{Color: true}
-	if isCommand(text) {
-		name, _, _ := strings.Cut(text, " ")
-		rest := text[len(name):]
-		if rest != "" {
-			rest = Highlight(rest)
-		}
-		return s.paint(cyan, name) + rest
+	if !isCommand(text) {
+		return highlightLua(text)
 	}
+	end := strings.IndexByte(text, ':')
+	end += span(text[end:], func(c byte) bool { return !isSpace(c) })
+	return Style{Color: true}.paint(cyan, text[:end]) + highlightLua(text[end:])
+}
+
+func highlightLua(text string) string {
+	s := Style{Color: true}
 	var b strings.Builder
 	for _, t := range scan(text) {
 		word := text[t.start:t.end]
