@@ -1,7 +1,6 @@
 package luabind_test
 
 import (
-	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -201,14 +200,7 @@ func TestFSKeepsTheModeOfAFile(t *testing.T) {
 func TestFSTempEndsWithItsRequest(t *testing.T) {
 	var dir string
 	p := script(t, `app:get("/", function(c) return rws.fs.temp() end)`, func(o *luabind.Options) { dir = o.Dir })
-	caller, err := p.Caller()
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := caller.Do(t.Context(), luabind.Call{Method: "GET", Target: "/"})
-	if err != nil || answer.Status != http.StatusOK {
-		t.Fatalf("got %v, %v", answer, err)
-	}
+	answer := ask(t.Context(), t, p)
 	if _, err := os.Stat(filepath.Join(dir, string(answer.Body))); !os.IsNotExist(err) {
 		t.Errorf("%s is still there: %v", answer.Body, err)
 	}

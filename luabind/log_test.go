@@ -61,14 +61,7 @@ func TestLogBelowTheLevelConvertsNothing(t *testing.T) {
 func TestLogInARequestHasItsID(t *testing.T) {
 	var b bytes.Buffer
 	p := script(t, `app:get("/", function(c) rws.log.info("m", { n = 1 }) rws.log.info("o", { id = 7 }) return c.id end)`, logTo(&b, slog.LevelInfo))
-	caller, err := p.Caller()
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := caller.Do(t.Context(), luabind.Call{Method: "GET", Target: "/"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	answer := ask(t.Context(), t, p)
 	want := fmt.Sprintf("level=INFO msg=m id=%[1]s n=1\nlevel=INFO msg=o request_id=%[1]s id=7\n", answer.Body)
 	if b.String() != want {
 		t.Errorf("got %s, expected %s", b.String(), want)

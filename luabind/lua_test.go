@@ -1,6 +1,7 @@
 package luabind_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -75,4 +76,18 @@ func scripts(t *testing.T, sources map[string]string, change ...func(*luabind.Op
 	for name, source := range sources {
 		t.Run(name, func(t *testing.T) { script(t, source, change...) })
 	}
+}
+
+// ask makes a GET request to the program.
+func ask(ctx context.Context, t *testing.T, p *luabind.Program) *luabind.Answer {
+	t.Helper()
+	caller, err := p.Caller()
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := caller.Do(ctx, luabind.Call{Method: "GET", Target: "/"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer
 }
