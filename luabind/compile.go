@@ -112,7 +112,7 @@ func (p *Program) compile() error {
 	}
 	p.fallback = p.compileFallback()
 	app.Miss = p.compileMiss()
-	app.Fail = func(w http.ResponseWriter, r *http.Request, err error) { p.Problem(w, r, asFault(err)) }
+	app.Fail = p.fail
 	if _, err := server.Compile(app); err != nil {
 		return &fault.Error{Code: "routes", Message: err.Error(), Cause: err}
 	}

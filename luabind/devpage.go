@@ -111,8 +111,12 @@ b.textContent=m.data})})()`
 
 const reloadTag = "<script>" + reloadScript + "</script>"
 
-// inject adds the script to an answer that is a page.
+// inject adds the script to an answer that is a page, unless the page has a policy, as the
+// built-in ones do.
 func (d *development) inject(res *response) {
+	if res.header["Content-Security-Policy"] != nil {
+		return
+	}
 	if t := res.contentType(); res.buf != nil && len(t) > 0 && t[0] == typeHTML[0] {
 		*res.buf = withReload(*res.buf)
 	}

@@ -100,6 +100,17 @@ func (c *Ctx) problem(e *fault.Error, status int) response {
 	return response{kind: bodyBytes, buf: &rec.body, header: rec.header, status: rec.status}
 }
 
+// fail answers for a handler of the engine that failed before it wrote.
+func (p *Program) fail(w http.ResponseWriter, r *http.Request, err error) {
+	e := asFault(err)
+	if e.Status == 0 {
+		failed := *e
+		failed.Status = server.Status(err)
+		e = &failed
+	}
+	p.states[0].miss(w, r, e)
+}
+
 // Problem answers with an error.
 func (p *Program) Problem(w http.ResponseWriter, r *http.Request, e *fault.Error) {
 	p.writeProblem(w, r, e, statusOf(e))

@@ -269,7 +269,10 @@ func contextFile(L *lua.LState, c *Ctx) int {
 		c.res.static.Cache = d
 	}
 	if o.Type != "" {
-		c.setHeader(L, "Content-Type", o.Type)
+		if err := checkHeaderValue(o.Type); err != nil {
+			fault.Raisef(L, "option", "c:file: option \"type\": %s", err)
+		}
+		c.res.static.Type = o.Type
 	}
 	if o.Download != nil {
 		c.setHeader(L, "Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": *o.Download}))

@@ -235,7 +235,7 @@ func arg(L *lua.LState, n int) lua.LValue {
 
 func testEqual(L *lua.LState) int {
 	got, want := arg(L, 1), arg(L, 2)
-	if !equal(got, want, 0) {
+	if !equal(L, got, want, 0) {
 		fault.Raise(L, &fault.Error{Code: "test", Message: fmt.Sprintf("got %s, expected %s", show(L, got), show(L, want))})
 	}
 	return 0
@@ -258,14 +258,14 @@ func testFail(L *lua.LState) int {
 }
 
 // equal compares values; tables by what they hold.
-func equal(a, b lua.LValue, depth int) bool {
+func equal(L *lua.LState, a, b lua.LValue, depth int) bool {
 	x, ok := a.(*lua.LTable)
 	y, ok2 := b.(*lua.LTable)
 	if !ok || !ok2 || depth > 100 {
-		return a == b
+		return L.Equal(a, b)
 	}
 	same, n := true, 0
-	x.ForEach(func(k, v lua.LValue) { n++; same = same && equal(v, y.RawGet(k), depth+1) })
+	x.ForEach(func(k, v lua.LValue) { n++; same = same && equal(L, v, y.RawGet(k), depth+1) })
 	y.ForEach(func(lua.LValue, lua.LValue) { n-- })
 	return same && n == 0
 }

@@ -35,7 +35,7 @@ func Capture(L *lua.LState) (n int) {
 	e.complete(L, frames)
 	ud := Value(L, e).(*lua.LUserData)
 	if t, ok := v.(*lua.LTable); ok {
-		ud.Env = t // see raised
+		e.raised, ud.Env = t, t // see raised
 	}
 	L.Push(ud)
 	return 1

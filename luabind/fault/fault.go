@@ -39,6 +39,8 @@ type Error struct {
 	// Cause is the Go error below, or nil.
 	Cause error
 
+	raised *lua.LTable // the table that the script raised; its isolate's
+
 	mark mark // what the caret points at
 }
 

@@ -144,7 +144,7 @@ func From(v lua.LValue) (*Error, bool) {
 
 // Value returns e as a Lua value. Two values of one *Error are equal in Lua.
 func Value(L *lua.LState, e *Error) lua.LValue {
-	return &lua.LUserData{Value: e, Metatable: L.GetTypeMetatable(typeName)}
+	return &lua.LUserData{Value: e, Env: e.raised, Metatable: L.GetTypeMetatable(typeName)}
 }
 
 // Raise raises e at the line that called into Go. It does not return. e must be a new

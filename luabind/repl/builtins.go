@@ -25,6 +25,17 @@ func (s *Session) builtins(L *lua.LState, sc *scope) {
 	sc.helpers["help"] = L.NewFunction(s.helpValue)
 }
 
+// stubs gives a scope that is only looked at the names of these functions.
+func (s *Session) stubs(L *lua.LState, sc *scope) {
+	stub := L.NewFunction(func(*lua.LState) int { return 0 })
+	for name := range methods {
+		sc.helpers[name] = stub
+	}
+	for _, name := range []string{"as", "curl", "help"} {
+		sc.helpers[name] = stub
+	}
+}
+
 // print writes to the session while one of its lines runs. A function that a line
 // defined may be called later, by a handler: that prints where the app prints.
 func (s *Session) print(original *lua.LFunction) lua.LGFunction {

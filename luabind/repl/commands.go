@@ -113,10 +113,14 @@ func (s *Session) why(_ context.Context, arg string) (Result, error) {
 func (s *Session) locals(ctx context.Context, _ string) (Result, error) {
 	var r Result
 	err := s.inside(ctx, func(L *lua.LState) error {
-		cells := s.scope.Load().cells
-		for _, name := range slices.Sorted(maps.Keys(cells)) {
+		sc := s.scope.Load()
+		values := maps.Clone(sc.fns)
+		for name, cell := range sc.cells {
+			values[name] = cell.Value()
+		}
+		for _, name := range slices.Sorted(maps.Keys(values)) {
 			p := newPrinter(L, Style{Width: s.style.width()}, s.source)
-			value, _, _ := strings.Cut(p.format(cells[name].Value(), maxDepth-1, 0), "\n")
+			value, _, _ := strings.Cut(p.format(values[name], maxDepth-1, 0), "\n")
 			line := cutText(name+" = "+value, s.style.width())
 			if s.style.Color {
 				line = Highlight(line)

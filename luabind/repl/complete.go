@@ -49,12 +49,8 @@ func (s *Session) complete(L *lua.LState, text string) (int, []Candidate) {
 	sc := s.scope.Load()
 	if sc == nil || sc.isolate != vm.Of(L) {
 		sc = newScope(L, true)
-		for name := range methods {
-			sc.helpers[name] = lua.LTrue
-		}
-		for _, name := range []string{"as", "curl", "help"} {
-			sc.helpers[name] = lua.LTrue
-		}
+		s.stubs(L, sc)
+		sc.fns = topFunctions(s.host)
 	}
 	sc.cells = topLocals(s.host)
 	c.lookup = &lookup{scope: sc, docs: s.host.Docs(), known: libraryNames(sc.globals)}
@@ -296,7 +292,7 @@ func (c *completer) detail(t target) string {
 		return ""
 	case *lua.LFunction:
 		if v.IsG {
-			return "function"
+			return ""
 		}
 		return "function(" + strings.Join(parameters(v), ", ") + ")  " + place(v)
 	case lua.LString:
@@ -306,5 +302,8 @@ func (c *completer) detail(t target) string {
 	case lua.LBool:
 		return v.String()
 	}
-	return t.value.Type().String()
+	if ud, ok := t.value.(*lua.LUserData); ok {
+		return className(ud)
+	}
+	return ""
 }

@@ -46,7 +46,11 @@ var (
 
 // functionName is the name on the line where the function begins, "" when there is none.
 func functionName(f *lua.LFunction, source func(string) (string, bool)) string {
-	line := sourceLine(source, f.Proto.SourceName, f.Proto.LineDefined)
+	return declaredName(sourceLine(source, f.Proto.SourceName, f.Proto.LineDefined))
+}
+
+// declaredName returns the name of the function that a line declares.
+func declaredName(line string) string {
 	if m := declared.FindStringSubmatch(line); m != nil {
 		return m[1]
 	}

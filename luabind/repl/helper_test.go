@@ -80,6 +80,8 @@ app:get("/", function(c) return greet("world") end)
 app:get("/count", function(c) count = count + 1 return { count = count, rows = rows } end)
 app:get("/api/notes", function(c) return { user = c.user and c.user.name, cookie = c.cookie, query = c.query } end)
 app:post("/login", function(c) return { form = c.body, type = c.type } end)
+local function only_a_handler(c) return "handled" end
+app:get("/only", only_a_handler)
 app:get("/fail", function(c) local user return user.name end)
 app:get("/nested", function()
   local count = "not the top one"

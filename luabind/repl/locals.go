@@ -1,6 +1,8 @@
 package repl
 
 import (
+	"strings"
+
 	lua "github.com/yuin/gopher-lua"
 
 	"rws/luabind/inspect"
@@ -21,4 +23,26 @@ func topLocals(h Host) map[string]*lua.Upvalue {
 		}
 	}
 	return cells
+}
+
+// topFunctions returns functions that the script declared as top-level locals and handed
+// to rws, by name. One that no other function uses has no cell, so it can be called and
+// looked at, but assigning its name would change nothing.
+func topFunctions(h Host) map[string]lua.LValue {
+	named := make(map[string]lua.LValue)
+	text, ok := h.Source(h.Main())
+	if !ok {
+		return named
+	}
+	lines := strings.Split(text, "\n")
+	for _, fn := range h.Functions() {
+		n := fn.Proto.LineDefined
+		if fn.Proto.SourceName != h.Main() || n < 1 || n > len(lines) || !strings.HasPrefix(lines[n-1], "local ") {
+			continue
+		}
+		if name := declaredName(lines[n-1]); isName(name) {
+			named[name] = fn
+		}
+	}
+	return named
 }

@@ -212,6 +212,9 @@ func (s *Session) exchange(r *http.Request, user lua.LValue) (*response, error) 
 	if err := s.serve(rec, r, user); err != nil {
 		return nil, err
 	}
+	if err := context.Cause(r.Context()); err != nil {
+		return nil, err
+	}
 	took := time.Since(started)
 	res := &response{request: r, status: rec.code(), header: rec.header, content: rec.buf.Bytes(), took: took}
 	s.jar.SetCookies(jarOrigin, (&http.Response{Header: rec.header}).Cookies())

@@ -21,6 +21,7 @@ type scope struct {
 	own      *lua.LTable // the value of sessionName
 	globals  *lua.LTable
 	cells    map[string]*lua.Upvalue // top-level locals of the script
+	fns      map[string]lua.LValue   // other top-level functions of the script
 	hidden   map[string]lua.LValue   // replace globals: print
 	helpers  map[string]lua.LValue   // stand behind globals: get, post, help
 
@@ -66,6 +67,9 @@ func (s *scope) index(name string) lua.LValue {
 	}
 	if up := s.cells[name]; up != nil {
 		return up.Value()
+	}
+	if v, ok := s.fns[name]; ok {
+		return v
 	}
 	if v, ok := s.hidden[name]; ok {
 		return v
@@ -127,6 +131,9 @@ func (s *scope) names() []string {
 	}
 	s.mu.Unlock()
 	for name := range s.cells {
+		seen[name] = true
+	}
+	for name := range s.fns {
 		seen[name] = true
 	}
 	s.globals.ForEach(func(k, _ lua.LValue) {

@@ -203,6 +203,7 @@ func (s *Session) prepare(L *lua.LState) {
 		old := sc
 		sc = newScope(L, s.options.ReadOnly)
 		s.builtins(L, sc)
+		sc.fns = topFunctions(s.host)
 		if old != nil {
 			s.move(old, sc)
 		}

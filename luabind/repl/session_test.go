@@ -39,6 +39,7 @@ func TestWhatALineGives(t *testing.T) {
 		{"closures share the variable", "2", []string{"local n = 0; function inc() n = n + 1 end", "inc() inc()", "n"}},
 		{"a new name is the session's", "nil\n5", []string{"fresh = 5", "_G.fresh", "fresh"}},
 		{"a local of the script", "1", []string{"count"}},
+		{"a function that is only a handler", "\"handled\"", []string{"only_a_handler()"}},
 		{"a session variable hides it", "\"mine\"", []string{"local count = 'mine'", "count"}},
 		{"also when it is nil", "nil", []string{"local count", "count"}},
 		{"the last results", "1\n2\n3\n3\n2", []string{"1", "2", "3", "_, _2"}},

@@ -50,6 +50,11 @@ type Terminal struct {
 // fed by the editor's own goroutine: the library is not made for others to draw.
 const flushKey = '\x1e' // Ctrl-^, which means nothing in the usual keymaps
 
+// probing makes the line editor ask the terminal where the cursor is before each frame.
+// That loses keys which arrive with the answer, so it is on only while a menu is open,
+// whose height the editor can't choose otherwise; see makeRoom.
+const probing = "cursor-position-probe"
+
 var errStopped = errors.New("stopped")
 
 // NewTerminal prepares the terminal; Run reads from it. The error says why there is no
@@ -68,7 +73,8 @@ func NewTerminal(o TerminalOptions) (*Terminal, error) {
 	for name, value := range map[string]any{
 		"multiline-column": false, "multiline-column-custom": t.style().paint(dim, more),
 		"history-autosuggest": true, "bell-style": "none", "enable-bracketed-paste": true,
-		"cursor-position-probe": false, // loses keys that are typed while the terminal answers; see makeRoom
+		"menu-complete-display-prefix": true,  // the first Tab shows what there is, the next one chooses
+		"cursor-position-probe":        false, // loses keys that are typed while the terminal answers; see makeRoom
 	} {
 		if err := rl.Config.Set(name, value); err != nil {
 			return nil, fmt.Errorf("setting up the terminal: %s: %w", name, err)
@@ -88,7 +94,7 @@ func NewTerminal(o TerminalOptions) (*Terminal, error) {
 func (t *Terminal) bind() error {
 	commands := map[string]func(){"rws-show-pending": t.flush, "rws-cancel-line": func() { t.leave(readline.ErrInterrupt) }}
 	t.shell.Keymap.Register(commands)
-	keys := map[string]string{string(flushKey): "rws-show-pending", "\x03": "rws-cancel-line"}
+	keys := map[string]string{string(flushKey): "rws-show-pending", "\x03": "rws-cancel-line", "\t": "menu-complete"}
 	for _, keymap := range []string{"emacs", "emacs-standard", "vi-insert", "vi-command", "vi"} {
 		for key, command := range keys {
 			if err := t.shell.Config.Bind(keymap, key, command, false); err != nil {
@@ -210,10 +216,14 @@ func (t *Terminal) edit(p Place) {
 // highlight colours the line. The line editor calls it at each refresh, which makes it
 // the place to notice that there is something to show.
 func (t *Terminal) highlight(line []rune) string {
+	if t.shell.Config.GetBool(probing) {
+		t.probe(t.shell.Keymap.Local() != "")
+	} else {
+		t.makeRoom(line)
+	}
 	if t.due() && t.shell.Keymap.Local() == "" {
 		t.shell.Keys.Feed(false, flushKey)
 	}
-	t.makeRoom(line)
 	if t.options.NoColor {
 		return string(line)
 	}
@@ -231,6 +241,9 @@ func (t *Terminal) makeRoom(line []rune) {
 	}
 	fmt.Fprintf(os.Stdout, "%s\x1b[%dA", strings.Repeat("\n", rows), rows)
 }
+
+// probe turns probing on or off.
+func (t *Terminal) probe(on bool) { _ = t.shell.Config.Set(probing, on) }
 
 func longer(a, b []rune) []rune {
 	if len(b) > len(a) {
@@ -261,22 +274,23 @@ func (t *Terminal) flush() {
 	}
 }
 
-// completer offers candidates; the line editor replaces the word before the cursor, so
-// each begins with what stands before it in that word.
+// completer offers candidates. The line editor takes an empty prefix for none at all, so
+// that after "app:" the candidates have to begin with what stands before the cursor.
 func (t *Terminal) completer(ctx context.Context, c Console) func([]rune, int) readline.Completions {
 	return func(line []rune, cursor int) readline.Completions {
 		text := string(line[:min(cursor, len(line))])
 		from, list := c.Complete(ctx, string(line), len(text))
-		word := strings.LastIndexAny(text, " \t\n") + 1
-		if from < word {
-			return readline.Completions{}
+		start := from
+		if from == len(text) {
+			start = strings.LastIndexAny(text, " \t\n") + 1
 		}
 		values := make([]readline.Completion, len(list))
 		for i, one := range list {
-			values[i] = readline.Completion{Value: text[word:from] + one.Text, Display: one.Text, Description: cutText(clean(one.Detail), 60)}
+			values[i] = readline.Completion{Value: text[start:from] + one.Text, Display: one.Text, Description: cutText(clean(one.Detail), 60)}
 		}
-		completions := readline.CompleteRaw(values).NoSpace('*')
-		completions.PREFIX = text[word:]
+		t.probe(len(values) > 1)
+		completions := readline.CompleteRaw(values)
+		completions.PREFIX = text[start:]
 		return completions
 	}
 }

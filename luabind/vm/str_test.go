@@ -63,3 +63,11 @@ func TestBoundedFunctions(t *testing.T) {
 		})
 	}
 }
+
+func TestAStringThatDoublesItselfIsStopped(t *testing.T) {
+	i := newIsolate(t, vm.Options{Stall: -1})
+	f := compile(t, i, `return function() local s = ("x"):rep(1e6) while true do s = s .. s end end`)
+	if _, err := number(t, f, &vm.Run{}, 1); err == nil || !strings.Contains(err.Error(), "1 GB") {
+		t.Fatalf("got %v", err)
+	}
+}

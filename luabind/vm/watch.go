@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/metrics"
 	"sync/atomic"
 	"time"
 )
@@ -27,6 +28,13 @@ func (e *StallError) Error() string {
 	return fmt.Sprintf("this code ran for %v without waiting, and no other request could run meanwhile: "+
 		"split the work, or raise the limit with app:config { stall = \"…\" }", e.Limit)
 }
+
+// maxGrowth is how much memory Lua may add to the process without a wait. A string that
+// doubles itself gets there in a moment, and nothing else would stop it.
+const maxGrowth = 1 << 30
+
+// ErrMemory is the cause of a run that used up memory.
+var ErrMemory = errors.New("this code used more than 1 GB of memory without waiting: work in smaller pieces, or stream with c:stream")
 
 var closed = func() chan struct{} {
 	c := make(chan struct{})
@@ -73,7 +81,7 @@ var _ context.Context = (*watch)(nil)
 func (i *Isolate) guard() {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
-	var seen uint64
+	var seen, before uint64
 	var since time.Time
 	for {
 		select {
@@ -86,11 +94,20 @@ func (i *Isolate) guard() {
 				continue
 			}
 			if n := i.slices.Load(); n != seen || since.IsZero() {
-				seen, since = n, now
+				seen, since, before = n, now, heap()
+			} else if heap() > before+maxGrowth {
+				r.Interrupt(ErrMemory)
 			}
 			if cause := r.overdue(now, now.Sub(since)); cause != nil {
 				r.Interrupt(cause)
 			}
 		}
 	}
+}
+
+// heap returns the bytes that objects occupy, garbage included.
+func heap() uint64 {
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
 }

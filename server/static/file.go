@@ -1,6 +1,7 @@
 package static
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -72,7 +73,7 @@ func classify(err error) error {
 // send writes the file, or the precompressed one beside it.
 func send(w http.ResponseWriter, r *http.Request, root *os.Root, name string, f *os.File, info fs.FileInfo, o *Options, cache string) error {
 	h := w.Header()
-	h.Set("Content-Type", contentType(name))
+	h.Set("Content-Type", cmp.Or(o.Type, contentType(name)))
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", cache)
 	encoding := ""

@@ -55,6 +55,9 @@ type Options struct {
 	// found, except below ".well-known" (RFC 8615).
 	DotFiles bool
 
+	// Type is the Content-Type. The default goes by the file's extension.
+	Type string
+
 	// Name gives the slash-separated name of the file a request asks for; a
 	// trailing slash, or the empty name, means a folder. The default is
 	// r.URL.Path. Stripping a prefix is up to this function.
