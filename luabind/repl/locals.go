@@ -36,6 +36,9 @@ func topFunctions(h Host) map[string]lua.LValue {
 	}
 	lines := strings.Split(text, "\n")
 	for _, fn := range h.Functions() {
+		if fn.IsG {
+			continue
+		}
 		n := fn.Proto.LineDefined
 		if fn.Proto.SourceName != h.Main() || n < 1 || n > len(lines) || !strings.HasPrefix(lines[n-1], "local ") {
 			continue
