@@ -171,10 +171,10 @@ func TestAttachIsReadOnlyAndAudited(t *testing.T) {
 	for record := range strings.Lines(log.String()) {
 		var r struct {
 			Line, Event string
-			Session     int
+			Client      int
 			ReadOnly    bool `json:"read_only"`
 		}
-		if err := json.Unmarshal([]byte(record), &r); err != nil || r.Session != 1 || !r.ReadOnly {
+		if err := json.Unmarshal([]byte(record), &r); err != nil || r.Client != 1 || !r.ReadOnly {
 			t.Errorf("%s: %v", record, err)
 		}
 		lines = append(lines, r.Line+r.Event)

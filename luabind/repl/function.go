@@ -8,10 +8,14 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// function names a function: "function signed_in(c, next)  app.lua:27".
+// function names a function: "function signed_in(c, next)  app.lua:27", or
+// "rws.json.encode".
 func (p *printer) function(f *lua.LFunction) string {
 	if f.IsG {
-		return "function of rws"
+		if p.known == nil {
+			p.known = libraryNames(p.L.G.Global)
+		}
+		return orText(p.known[f], "function of rws")
 	}
 	name := functionName(f, p.source)
 	if name != "" {

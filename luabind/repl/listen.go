@@ -22,7 +22,8 @@ type AttachOptions struct {
 	// ReadOnly makes the sessions read-only; see Options.ReadOnly for what that means.
 	ReadOnly bool
 	// Audit gets a record for each session that begins or ends and for each line, before
-	// it runs: "console" with session, read_only and line. Default: nowhere.
+	// it runs: "console" with client, which is the number of the session, read_only and
+	// line. Default: nowhere.
 	Audit *slog.Logger
 }
 
@@ -135,7 +136,7 @@ func (l *listener) serve(conn net.Conn, n int) {
 	defer cancel()
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	audit := l.options.Audit.With("session", n, "read_only", l.options.ReadOnly)
+	audit := l.options.Audit.With("client", n, "read_only", l.options.ReadOnly)
 	audit.Info("console", "event", "attached")
 	defer audit.Info("console", "event", "detached")
 	a := &attached{

@@ -52,6 +52,11 @@ func libraryNames(globals *lua.LTable) map[lua.LValue]string {
 		}
 	}
 	add("rws", globals.RawGetString("rws"), 4)
+	globals.ForEach(func(k, v lua.LValue) {
+		if _, isFunction := v.(*lua.LFunction); isFunction {
+			add(k.String(), v, 0)
+		}
+	})
 	for _, name := range []string{"string", "table", "math", "os", "coroutine", "debug"} {
 		add(name, globals.RawGetString(name), 2)
 	}

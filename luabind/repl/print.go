@@ -35,6 +35,7 @@ type printer struct {
 	source  func(file string) (string, bool)
 	parents map[*lua.LTable]bool // tables that are being printed: cycles
 	nodes   int
+	known   map[lua.LValue]string // names of functions of the library, made when needed
 }
 
 func newPrinter(L *lua.LState, style Style, source func(string) (string, bool)) *printer {

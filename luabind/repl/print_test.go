@@ -23,7 +23,7 @@ func TestPrinting(t *testing.T) {
 		{"twice is no cycle", "(function() local t = {} return { t, t } end)()", "{ {}, {} }"},
 		{"depth", "{{{{{{}}}}}}", "{ { { { { --[[ … 1 entries ]] } } } } }"},
 		{"a function of the script", "greet", "function greet(who, ...)  app.lua:8"},
-		{"a function of the library", "rws.json.encode", "function of rws"},
+		{"a function of the library", "{ rws.json.encode, tostring, string.rep }", "{ rws.json.encode, tostring, string.rep }"},
 		{"a function of the session", "local function f(a, b) end return f", ""},
 		{"an object", "app", "rws.App"},
 		{"rows", "rows", "id  name\n──  ────\n 1  ann\n 2  bob\n(2 rows)"},
