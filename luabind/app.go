@@ -175,7 +175,11 @@ func (a *App) add(L *lua.LState, name string, r *route) {
 	r.host = a.host
 	r.chain = append(a.links(), r.chain...)
 	r.source = fault.Where(L)
-	if _, err := router.Parse(r.pattern); err != nil {
+	p, err := router.Parse(r.pattern)
+	if err == nil && r.spec != nil {
+		err = r.spec.fits(p)
+	}
+	if err != nil {
 		fault.Raise(L, &fault.Error{Code: "pattern", Message: name + ": " + err.Error()})
 	}
 	if top := a.top(); top.detached {
@@ -349,12 +353,33 @@ func appStatic(L *lua.LState, a *App) int {
 	}
 	so.Name = wildcard
 	so.Error = func(w http.ResponseWriter, r *http.Request, status int) { a.state.program.Miss(w, r, status, nil) }
-	h, err := static.New(a.state.program.path(folder), so)
+	p := a.state.program
+	if !p.allowed(p.path(folder)) {
+		fault.Raisef(L, "permission", "app:static: %s is outside of the app's folder; allow it with app:config { fs = { allow = { %q } } }", folder, p.path(folder))
+	}
+	h, err := static.New(p.path(folder), so)
 	if err != nil {
 		bind.Raise(L, "app:static", err)
 	}
-	a.add(L, "app:static", &route{method: http.MethodGet, pattern: prefix + "/*", native: h, kind: "static"})
+	a.add(L, "app:static", &route{method: http.MethodGet, pattern: prefix + "/*", native: slashed(h), kind: "static"})
 	return 0
+}
+
+// slashed sends a request for the folder itself to the name with a slash, or relative links
+// on its page would miss.
+func slashed(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if name, _ := paramsOf(r).Get("*"); name != "" || strings.HasSuffix(r.URL.Path, "/") {
+			h.ServeHTTP(w, r)
+			return
+		}
+		to := "./" + path.Base(r.URL.EscapedPath()) + "/"
+		if r.URL.RawQuery != "" {
+			to += "?" + r.URL.RawQuery
+		}
+		w.Header().Set("Location", to)
+		w.WriteHeader(http.StatusMovedPermanently)
+	})
 }
 
 // wildcard returns the part of the path that a route's "*" caught.
@@ -384,6 +409,9 @@ func appOn(L *lua.LState, a *App) int {
 
 func appOnError(L *lua.LState, a *App) int {
 	a.mustLoad(L, "app:on_error")
+	if a.parent != nil || a.detached {
+		fault.Raisef(L, "option", "app:on_error: errors are answered for the whole app: call it on `app`, not on a group, a host or an app that is mounted")
+	}
 	if fn, ok := L.Get(2).(*lua.LFunction); ok {
 		a.state.errors[0] = fn
 		return 0

@@ -226,6 +226,7 @@ func (c *Ctx) defaultStatus() {
 func (s *state) entry(L *lua.LState) *lua.LFunction {
 	if s.enter == nil {
 		s.enter = L.NewFunction(func(L *lua.LState) int {
+			defer vm.KeepOverflow(L)
 			c := L.Get(1).(*lua.LUserData).Value.(*Ctx)
 			seg := L.Get(2).(*lua.LUserData).Value.(*segment)
 			seg.runChain(L, c, seg.from)
@@ -249,46 +250,64 @@ func (s *state) segmentValue(seg *segment) *lua.LUserData {
 }
 
 // sendStream sends the head and runs the function of c:stream, which has no deadline: it
-// ends when it returns, when the client leaves or when the server stops.
+// ends when it returns, when the client leaves, or some time after the server began to stop
+// or to replace the app.
 func (c *Ctx) sendStream(res *response, w http.ResponseWriter) {
-	w.WriteHeader(res.effectiveStatus())
+	status := res.effectiveStatus()
 	if c.r.Method == http.MethodHead {
+		w.WriteHeader(status)
 		return
 	}
-	run := &vm.Run{Owner: c}
 	ctx, cancel := context.WithCancelCause(c.ex)
 	defer cancel(nil)
-	run.Context = ctx
-	stop := context.AfterFunc(leaving(c.ex), func() { cancel(vm.ErrStopped) })
-	defer stop()
-	out := &Out{w: w, control: http.NewResponseController(w)}
+	defer onLeaving(c.ex, min(streamGrace, c.state.program.Config.StopGrace/2), func() { cancel(vm.ErrStopped) })()
+	run := &vm.Run{Owner: c, Context: ctx}
+	out := &Out{w: w, control: http.NewResponseController(w), status: status}
 	err := c.state.isolate.Do(run, func(L *lua.LState) error {
 		_, err := vm.Call(L, res.stream, bind.New(L, outType, out))
 		return err
 	})
-	if err != nil && ctx.Err() == nil && out.err == nil {
-		// The head is gone, so the only way to tell the client is to break off.
-		c.state.program.logError(c.r, err)
-		panic(http.ErrAbortHandler)
+	if err == nil {
+		out.start()
+		return
 	}
+	if out.err == nil && ctx.Err() == nil {
+		c.state.program.logError(c.r, err)
+		if !out.started {
+			clear(w.Header())
+			c.state.miss(w, c.r, asFault(err))
+			return
+		}
+	}
+	// The head is gone, so the only way to tell the client is to break off.
+	panic(http.ErrAbortHandler)
 }
 
-// leaving returns a context that ends when the app is being replaced or stopped.
-func leaving(ex *exchange.Exchange) context.Context { return leavingContext{ex} }
+// streamGrace is how long a stream may go on when the app is being replaced or stopped, at
+// most half of the server's own patience: many streams never end by themselves.
+const streamGrace = 5 * time.Second
 
-// leavingContext is a context of a channel.
-type leavingContext struct{ ex *exchange.Exchange }
-
-func (l leavingContext) Deadline() (time.Time, bool) { return time.Time{}, false }
-func (l leavingContext) Done() <-chan struct{}       { return l.ex.Leaving() }
-func (l leavingContext) Value(any) any               { return nil }
-func (l leavingContext) Err() error {
-	select {
-	case <-l.ex.Leaving():
-		return context.Canceled
-	default:
-		return nil
+// onLeaving calls f once the app has been leaving for d. stop ends that.
+func onLeaving(ex *exchange.Exchange, d time.Duration, f func()) (stop func()) {
+	if ex.Leaving() == nil {
+		return func() {}
 	}
+	done := make(chan struct{})
+	go func() {
+		select {
+		case <-ex.Leaving():
+		case <-done:
+			return
+		}
+		t := time.NewTimer(d)
+		defer t.Stop()
+		select {
+		case <-t.C:
+			f()
+		case <-done:
+		}
+	}()
+	return func() { close(done) }
 }
 
 const outType = "rws.Out"
@@ -297,7 +316,17 @@ const outType = "rws.Out"
 type Out struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
+	status  int
+	started bool
 	err     error
+}
+
+// start sends the head, once; before that the answer can still become an error.
+func (o *Out) start() {
+	if !o.started {
+		o.started = true
+		o.w.WriteHeader(o.status)
+	}
 }
 
 // outOfType describes out.
@@ -314,6 +343,7 @@ func outWrite(L *lua.LState, o *Out) int {
 		b.WriteString(L.CheckString(n))
 	}
 	err := vm.Wait(L, func(context.Context) error {
+		o.start()
 		if _, err := o.w.Write([]byte(b.String())); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package luabind
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -129,7 +130,30 @@ func newConfig(environ map[string]string, flags map[string]string) (*Config, err
 			return nil, err
 		}
 	}
+	if err := unknownVariables(environ); err != nil {
+		return nil, err
+	}
 	return c, c.overlay(environ, flags)
+}
+
+// unknownVariables finds variables that are nearly settings. Others that begin with RWS_ may
+// be the script's own.
+func unknownVariables(environ map[string]string) error {
+	var known []string
+	for _, s := range Settings() {
+		known = append(known, s.Variable())
+	}
+	for _, name := range slices.Sorted(maps.Keys(environ)) {
+		if !strings.HasPrefix(name, "RWS_") || slices.Contains(known, name) {
+			continue
+		}
+		for _, k := range known {
+			if suggest.Distance(name, k)*3 <= len(name)-len("RWS_") {
+				return fmt.Errorf("unknown variable %s (did you mean %s?)", name, k)
+			}
+		}
+	}
+	return nil
 }
 
 // overlay applies variables and flags.

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"slices"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -15,6 +18,7 @@ import (
 	"rws/luabind/codec"
 	"rws/luabind/fault"
 	"rws/luabind/vm"
+	"rws/server"
 	"rws/server/exchange"
 	"rws/server/router"
 )
@@ -94,7 +98,7 @@ func contextOfType() bind.Type {
 			"url":     text(func(c *Ctx) string { return c.r.URL.RequestURI() }),
 			"host":    text(func(c *Ctx) string { return c.r.Host }),
 			"scheme":  text(scheme),
-			"ip":      text(func(c *Ctx) string { return c.ex.ClientIP().String() }),
+			"ip":      text(clientIP),
 			"id":      text(func(c *Ctx) string { return c.ex.ID() }),
 			"route":   text(func(c *Ctx) string { return c.ex.Route }),
 			"params":  lazy(fieldParams, makeParams),
@@ -164,6 +168,14 @@ func (c *Ctx) stored(L *lua.LState, key string) lua.LValue {
 	return lua.LNil
 }
 
+// clientIP is empty for clients of a unix socket.
+func clientIP(c *Ctx) string {
+	if ip := c.ex.ClientIP(); ip.IsValid() {
+		return ip.String()
+	}
+	return ""
+}
+
 func scheme(c *Ctx) string {
 	if c.r.TLS != nil {
 		return "https"
@@ -224,20 +236,44 @@ func paramValue(p router.Param) lua.LValue {
 	return lua.LString(p.Value)
 }
 
+// queryOf returns the query, or raises when it can't be read: then every reader would take
+// something else for it.
+func (c *Ctx) queryOf(L *lua.LState) url.Values {
+	values, err := url.ParseQuery(c.r.URL.RawQuery)
+	if err == nil {
+		err = checkText(values)
+	}
+	if err != nil {
+		fault.Raise(L, &fault.Error{Code: "query", Status: http.StatusBadRequest, Message: "the query string: " + err.Error(), Cause: err})
+	}
+	return values
+}
+
+var errNotText = errors.New("a value is not valid UTF-8")
+
+func checkText(values url.Values) error {
+	for name, list := range values {
+		if !utf8.ValidString(name) || slices.ContainsFunc(list, func(s string) bool { return !utf8.ValidString(s) }) {
+			return errNotText
+		}
+	}
+	return nil
+}
+
 // makeQuery holds the first value of each name.
 func makeQuery(L *lua.LState, c *Ctx) lua.LValue {
-	if c.r.URL.RawQuery == "" {
-		return L.NewTable()
-	}
 	t := L.NewTable()
-	for name, values := range c.r.URL.Query() {
+	if c.r.URL.RawQuery == "" {
+		return t
+	}
+	for name, values := range c.queryOf(L) {
 		t.RawSetString(name, lua.LString(values[0]))
 	}
 	return t
 }
 
 func contextQueries(L *lua.LState, c *Ctx) int {
-	L.Push(bind.Strings(L, contextOf(L, c).r.URL.Query()[L.CheckString(2)]))
+	L.Push(bind.Strings(L, contextOf(L, c).queryOf(L)[L.CheckString(2)]))
 	return 1
 }
 
@@ -276,6 +312,9 @@ func bodyError(err error) *fault.Error {
 	}
 	if errors.Is(err, vm.ErrDeadline) {
 		return &fault.Error{Code: "timeout", Status: http.StatusGatewayTimeout, Message: err.Error(), Cause: err}
+	}
+	if errors.Is(err, server.ErrSlowBody) {
+		return &fault.Error{Code: "timeout", Status: http.StatusRequestTimeout, Message: err.Error(), Cause: err}
 	}
 	return &fault.Error{Code: "body", Status: http.StatusBadRequest, Message: "the request body could not be read: " + err.Error(), Cause: err}
 }

@@ -55,6 +55,9 @@ func fsOpen(L *lua.LState) int {
 	if !ok {
 		bind.ArgError(L, name, 2, "%q is no mode; there are \"r\" to read, \"w\" to write a new file, \"a\" to append, and \"r+\", \"w+\", \"a+\" for both", mode)
 	}
+	if flag != os.O_RDONLY {
+		vm.Writes(L)
+	}
 	h := &FileHandle{name: file}
 	fsWait(L, name, func(p *Program) (err error) {
 		h.file, err = p.openFile(file, flag)

@@ -27,6 +27,17 @@ func (p *Program) optionalPath(name string) string {
 	return p.path(name)
 }
 
+// allowed reports whether a place is the app's folder, one of fs.allow, or in one of them.
+func (p *Program) allowed(place string) bool {
+	for _, folder := range append([]string{p.dir}, p.Config.FSAllow...) {
+		below, err := filepath.Rel(p.path(folder), place)
+		if err == nil && below != ".." && !strings.HasPrefix(below, ".."+string(filepath.Separator)) {
+			return true
+		}
+	}
+	return false
+}
+
 // rooted returns the folder a script's file lies in, and its name below it: the app's own,
 // or one of fs.allow. The caller closes a root that is not the app's, by done.
 func (p *Program) rooted(name string) (root *os.Root, below string, done func(), err error) {

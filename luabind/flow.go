@@ -70,7 +70,7 @@ func branches(L *lua.LState, name string, ended func(list []*branch, i int)) []*
 	parent := vm.Current(L)
 	for n := range list {
 		list[n] = &branch{fn: bind.Arg[*lua.LFunction](L, name, n+1), value: lua.LNil}
-		list[n].run.Owner, list[n].run.Stall = parent.Owner, parent.Stall
+		list[n].run.Owner, list[n].run.Stall, list[n].run.ReadOnly = parent.Owner, parent.Stall, parent.ReadOnly
 	}
 	iso := vm.Of(L)
 	err := vm.Wait(L, func(ctx context.Context) error {

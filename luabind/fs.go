@@ -20,22 +20,23 @@ import (
 
 // fsModule is rws.fs: files of the app's folder, and of those in the setting fs.allow.
 func fsModule() bind.Module {
-	return bind.Module{Name: "rws.fs", Types: []bind.Type{fileHandleOfType()}, Funcs: []bind.Func{
-		bind.RawWait("read(path)", fsRead),
+	return bind.Module{Name: "rws.fs", Types: []bind.Type{fileHandleOfType()}, Funcs: append(bind.Writing(
 		fsAction("write(path, text)", 2, (*Program).writeFile),
 		fsAction("append(path, text)", 2, (*Program).appendFile),
+		fsAction("mkdir(path)", 1, func(p *Program, name, _ string) error { return p.makeFolder(name) }),
+		bind.RawWait("remove(path, options?)", fsRemove),
+		fsAction("rename(from, to)", 2, (*Program).renameFile),
+		fsAction("copy(from, to)", 2, (*Program).copyFile),
+		bind.RawWait("temp(suffix?)", fsTemp),
+	),
+		bind.RawWait("read(path)", fsRead),
 		bind.RawWait("lines(path)", fsLines),
 		bind.RawWait("open(path, mode?)", fsOpen),
 		bind.RawWait("exists(path)", fsExists),
 		bind.RawWait("stat(path)", fsStat),
 		bind.RawWait("list(path)", fsList),
 		bind.RawWait("glob(pattern)", fsGlob),
-		fsAction("mkdir(path)", 1, func(p *Program, name, _ string) error { return p.makeFolder(name) }),
-		bind.RawWait("remove(path, options?)", fsRemove),
-		fsAction("rename(from, to)", 2, (*Program).renameFile),
-		fsAction("copy(from, to)", 2, (*Program).copyFile),
-		bind.RawWait("temp(suffix?)", fsTemp),
-	}}
+	)}
 }
 
 // fsAction binds a function of one or two texts and no result.

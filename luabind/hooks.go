@@ -47,7 +47,7 @@ func (p *Program) Reload(ctx context.Context, old *Program) error {
 	if len(next.hooks["reload"]) == 0 {
 		return nil
 	}
-	var kept any
+	kept := any(map[string]any{})
 	err := old.states[0].isolate.Do(hookRun(ctx), func(L *lua.LState) (err error) {
 		if t := old.states[0].root.data; t != nil {
 			kept, err = bind.ToGo(L, t)

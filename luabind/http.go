@@ -64,6 +64,9 @@ const (
 
 // httpCall makes the call whose URL is argument n.
 func httpCall(L *lua.LState, name, method string, n int) int {
+	if method != http.MethodGet && method != http.MethodHead {
+		vm.Writes(L)
+	}
 	address := bind.Arg[string](L, name, n)
 	r, err := bind.Options[httpOptions](L, name, n+1).request(L, method, address)
 	if err != nil {

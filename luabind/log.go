@@ -59,7 +59,12 @@ func logAttrs(L *lua.LState, name string, fields *lua.LTable) []slog.Attr {
 		bind.ArgError(L, name, 2, "fields have names, as { rows = 3 }, got a list")
 	}
 	for _, key := range bind.Keys(fields) {
-		attrs = append(attrs, slog.Any(key, logValue(L, fields.RawGetString(key))))
+		value := logValue(L, fields.RawGetString(key))
+		switch key {
+		case slog.TimeKey, slog.LevelKey, slog.MessageKey, slog.SourceKey:
+			key += "_" // the record's own; a second one would hide it from some readers
+		}
+		attrs = append(attrs, slog.Any(key, value))
 	}
 	return attrs
 }

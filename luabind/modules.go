@@ -41,10 +41,7 @@ func newApp(L *lua.LState) int {
 
 // array marks a table as an array, so that it encodes as [] when it is empty.
 func array(L *lua.LState) int {
-	t, ok := L.Get(1).(*lua.LTable)
-	if !ok {
-		t = L.NewTable()
-	}
+	t := bind.Arg[bind.Opt[*lua.LTable]](L, "rws.array", 1).Or(L.NewTable())
 	L.Push(bind.MarkArray(L, t))
 	return 1
 }

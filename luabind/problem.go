@@ -3,6 +3,7 @@ package luabind
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"strings"
@@ -36,7 +37,7 @@ func statusOf(e *fault.Error) int {
 func (c *Ctx) answerError(err error) {
 	e := asFault(err)
 	status := statusOf(e)
-	if c.ex.Context.Err() != nil {
+	if c.ex.Context.Err() != nil && e.Status == 0 {
 		c.ex.Fault = context.Canceled // the client left: nobody reads the answer
 		c.res = response{kind: bodyEmpty, status: statusClientGone}
 		return
@@ -197,10 +198,10 @@ func (p *Program) logError(r *http.Request, err error) {
 }
 
 // templateError returns what went wrong in a template, at its file and line.
-func templateError(err error) *fault.Error {
+func (p *Program) templateError(err error) *fault.Error {
 	e := &fault.Error{Code: "template", Message: err.Error(), Cause: err}
-	if t, ok := errors.AsType[*template.Error](err); ok {
-		e.Message = t.Error()
+	if t, ok := errors.AsType[*template.Error](err); ok && t.Line > 0 {
+		e.At, e.Message = fmt.Sprintf("%s/%s:%d", p.templateDir(), t.File, t.Line), t.Message
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		e.Code = "not_found"

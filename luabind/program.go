@@ -33,8 +33,11 @@ import (
 	"rws/server/template"
 )
 
-// loadLimit is how long a script may take to load.
-const loadLimit = time.Minute
+// What a script may take to load: in all, and computing without a wait.
+const (
+	loadLimit = time.Minute
+	loadStall = 5 * time.Second
+)
 
 // Options say how to load a script.
 type Options struct {
@@ -103,11 +106,12 @@ type state struct {
 	hooks     map[string][]*lua.LFunction
 	errors    map[int]*lua.LFunction // by status; 0 is all
 	tests     []Test
-	modules   map[string]lua.LValue // what require returned
-	globals   map[string]lua.LValue // env, rws, app
-	contexts  lua.LValue            // metatable of requests
-	responses lua.LValue            // and of their answers
-	enter     *lua.LFunction        // see entry
+	modules   map[string]lua.LValue     // what require returned
+	pending   map[string]*pendingModule // by name
+	globals   map[string]lua.LValue     // env, rws, app
+	contexts  lua.LValue                // metatable of requests
+	responses lua.LValue                // and of their answers
+	enter     *lua.LFunction            // see entry
 	segments  map[*segment]*lua.LUserData
 }
 
@@ -239,13 +243,13 @@ func (p *Program) boot(n int, source string) (*state, error) {
 	s := &state{
 		program: p, loading: true,
 		hooks: make(map[string][]*lua.LFunction), errors: make(map[int]*lua.LFunction),
-		modules: make(map[string]lua.LValue), globals: make(map[string]lua.LValue),
+		modules: make(map[string]lua.LValue), pending: make(map[string]*pendingModule), globals: make(map[string]lua.LValue),
 	}
 	o := p.Config.isolateOptions()
 	o.Number, o.Data, o.OnError, o.Output = n, s, fault.Capture, p.options.Output
 	s.isolate = vm.New(o)
 	p.states = append(p.states, s)
-	run := &vm.Run{Stall: -1}
+	run := &vm.Run{Stall: loadStall}
 	run.SetDeadline(time.Now().Add(loadLimit))
 	err := s.isolate.Do(run, func(L *lua.LState) error {
 		s.open(L)
@@ -254,8 +258,13 @@ func (p *Program) boot(n int, source string) (*state, error) {
 			return err
 		}
 		s.main = fn.Proto
-		if _, err := vm.Call(L, fn); err != nil {
-			return err
+		if _, err := vm.Call(L, L.NewFunction(func(L *lua.LState) int {
+			defer vm.KeepOverflow(L)
+			L.Push(fn)
+			L.Call(0, 0)
+			return 0
+		})); err != nil {
+			return asFault(err)
 		}
 		s.isolate.Seal(L)
 		return nil
@@ -345,9 +354,18 @@ func (p *Program) keep(name, source string) {
 func (p *Program) Source(file string) (string, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	text, ok := p.sources[file]
-	return text, ok
+	if text, ok := p.sources[file]; ok {
+		return text, true
+	}
+	if !strings.HasPrefix(file, p.templateDir()+"/") {
+		return "", false
+	}
+	text, err := p.root.ReadFile(file)
+	return string(text), err == nil
 }
+
+// templateDir is the folder of templates as errors name it.
+func (p *Program) templateDir() string { return filepath.ToSlash(filepath.Clean(p.Config.Templates)) }
 
 // depend makes a reload depend on a file or folder of the app.
 func (p *Program) depend(name string) {

@@ -30,7 +30,9 @@ func (p *Program) render(L *lua.LState, name string, data lua.LValue) ([]byte, e
 	default:
 		return nil, fmt.Errorf("the data of template %q is a %s, a table was expected", name, data.Type())
 	}
-	values["url"] = template.Func(p.templateURL)
+	if _, own := values["url"]; !own {
+		values["url"] = template.Func(p.templateURL)
+	}
 	var out []byte
 	err := vm.Wait(L, func(ctx context.Context) (err error) {
 		out, err = p.templates.Render(ctx, name, values)

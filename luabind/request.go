@@ -95,11 +95,13 @@ func (c Call) request(ctx context.Context) (*http.Request, error) {
 	if !strings.HasPrefix(u.Path, "/") {
 		return nil, fmt.Errorf("the path %q does not begin with a slash", c.Target)
 	}
-	q := u.Query()
-	for name, v := range c.Query {
-		q.Set(name, v)
+	if len(c.Query) > 0 {
+		q := u.Query()
+		for name, v := range c.Query {
+			q.Set(name, v)
+		}
+		u.RawQuery = q.Encode()
 	}
-	u.RawQuery = q.Encode()
 	body, contentType, err := c.body()
 	if err != nil {
 		return nil, err

@@ -1,18 +1,23 @@
 package luabind
 
 import (
+	"context"
 	"fmt"
 	"path"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
+	"rws/luabind/bind"
 	"rws/luabind/fault"
 	"rws/luabind/vm"
 )
 
-// loadingMark is in modules while a file is being loaded.
-var loadingMark = lua.LString("\x00loading")
+// A pendingModule is one that some run is loading.
+type pendingModule struct {
+	run  *vm.Run
+	done chan struct{}
+}
 
 // require loads a file of the app once: "lib.users" is lib/users.lua or lib/users/init.lua,
 // in the app's folder or in its lua_modules.
@@ -22,21 +27,34 @@ func (s *state) require(L *lua.LState) int {
 		L.Push(v)
 		return 1
 	}
-	if v, ok := s.modules[name]; ok {
-		if v == loadingMark {
+	for {
+		if v, ok := s.modules[name]; ok {
+			L.Push(v)
+			return 1
+		}
+		p := s.pending[name]
+		if p == nil {
+			break
+		}
+		if p.run == vm.Current(L) {
 			fault.Raisef(L, "require", "require %q: the file requires itself, directly or by another file", name)
 		}
-		L.Push(v)
-		return 1
+		if err := vm.Wait(L, p.wait); err != nil {
+			bind.Raise(L, "require", err)
+		}
 	}
+	p := &pendingModule{run: vm.Current(L), done: make(chan struct{})}
+	s.pending[name] = p
+	defer func() {
+		delete(s.pending, name)
+		close(p.done)
+	}()
 	file, source, err := s.program.findModule(name)
 	if err != nil {
 		fault.Raise(L, &fault.Error{Code: "require", Message: err.Error()})
 	}
-	s.modules[name] = loadingMark
 	v, err := s.runModule(L, file, source, name)
 	if err != nil {
-		delete(s.modules, name)
 		if e := asFault(err); e.At != "" {
 			L.Error(fault.Value(L, e), 0)
 		}
@@ -45,6 +63,15 @@ func (s *state) require(L *lua.LState) int {
 	s.modules[name] = v
 	L.Push(v)
 	return 1
+}
+
+func (p *pendingModule) wait(ctx context.Context) error {
+	select {
+	case <-p.done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // runModule runs the file; a file that returns nothing gives true, as in Lua.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"mime"
 	"net/http"
 	"net/url"
@@ -221,7 +222,7 @@ func contextRender(L *lua.LState, c *Ctx) int {
 	name := L.CheckString(2)
 	html, err := c.state.program.render(L, name, L.Get(3))
 	if err != nil {
-		fault.Raise(L, templateError(err))
+		fault.Raise(L, c.state.program.templateError(err))
 	}
 	c.res.setText(string(html), contentTypeOf(name), optStatus(L, "c:render", 4))
 	return c.push(L)
@@ -257,7 +258,7 @@ func contextFile(L *lua.LState, c *Ctx) int {
 	var err error
 	_ = vm.Wait(L, func(context.Context) error { _, err = p.stat(name); return nil })
 	if err != nil {
-		fault.Raise(L, &fault.Error{Code: "not_found", Status: static.Status(err), Message: "c:file: " + err.Error(), Cause: err})
+		fault.Raise(L, &fault.Error{Code: "not_found", Status: fileStatus(err), Message: "c:file: " + err.Error(), Cause: err})
 	}
 	c.res.reset(bodyFile)
 	c.res.file = name
@@ -278,6 +279,14 @@ func contextFile(L *lua.LState, c *Ctx) int {
 		c.setHeader(L, "Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": *o.Download}))
 	}
 	return c.push(L)
+}
+
+// fileStatus is 403 for what may not be read, else 404: the name may be a visitor's.
+func fileStatus(err error) int {
+	if errors.Is(err, fs.ErrPermission) {
+		return http.StatusForbidden
+	}
+	return http.StatusNotFound
 }
 
 func (c *Ctx) setHeader(L *lua.LState, name, value string) {
@@ -383,6 +392,9 @@ func setResponseHeader(L *lua.LState, self any, key string, v lua.LValue) bool {
 	if !validHeaderName(name) {
 		fault.Raisef(L, "header", "%q is not a header name", key)
 	}
+	if framing[name] && v != lua.LNil {
+		fault.Raisef(L, "header", "header %s: the server sets it itself, to what it really sends", name)
+	}
 	h := c.res.headers()
 	switch v := v.(type) {
 	case *lua.LNilType:
@@ -402,6 +414,11 @@ func setResponseHeader(L *lua.LState, self any, key string, v lua.LValue) bool {
 		fault.Raisef(L, "header", "header %s: a string, a list or nil expected, got %s", name, v.Type())
 	}
 	return true
+}
+
+// framing are the headers that say where a message ends.
+var framing = map[string]bool{
+	"Content-Length": true, "Transfer-Encoding": true, "Connection": true, "Keep-Alive": true, "Trailer": true, "Upgrade": true,
 }
 
 func headerName(key string) string {

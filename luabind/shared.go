@@ -2,6 +2,7 @@ package luabind
 
 import (
 	"context"
+	"math"
 	"sync"
 
 	lua "github.com/yuin/gopher-lua"
@@ -64,11 +65,7 @@ func (s *state) sharedValue(L *lua.LState) lua.LValue {
 
 // sharedOfType describes app.shared.
 func sharedOfType() bind.Type {
-	return bind.Type{Name: sharedType, As: "app.shared", Methods: []bind.Func{
-		bind.RawMethod("get(key)", func(L *lua.LState, s *Shared) int {
-			L.Push(bind.FromGo(L, s.get(L.CheckString(2))))
-			return 1
-		}),
+	return bind.Type{Name: sharedType, As: "app.shared", Methods: append(bind.Writing(
 		bind.RawMethod("set(key, value)", func(L *lua.LState, s *Shared) int {
 			s.set(L.CheckString(2), sharedCopy(L, "app.shared:set", L.Get(3)))
 			return 0
@@ -76,7 +73,12 @@ func sharedOfType() bind.Type {
 		bind.RawMethod("del(key)", func(L *lua.LState, s *Shared) int { s.set(L.CheckString(2), nil); return 0 }),
 		bind.RawMethod("incr(key, by?)", sharedIncr),
 		bind.RawWaitMethod("update(key, fn)", sharedUpdate),
-	}}
+	),
+		bind.RawMethod("get(key)", func(L *lua.LState, s *Shared) int {
+			L.Push(bind.FromGo(L, s.get(L.CheckString(2))))
+			return 1
+		}),
+	)}
 }
 
 func sharedCopy(L *lua.LState, name string, v lua.LValue) any {
@@ -89,7 +91,11 @@ func sharedCopy(L *lua.LState, name string, v lua.LValue) any {
 
 func sharedIncr(L *lua.LState, s *Shared) int {
 	key := L.CheckString(2)
-	n, ok := s.incr(key, float64(L.OptNumber(3, 1)))
+	by := float64(L.OptNumber(3, 1))
+	if math.IsNaN(by) || math.IsInf(by, 0) {
+		bind.ArgError(L, "app.shared:incr", 2, "a finite number expected, got %v", by)
+	}
+	n, ok := s.incr(key, by)
 	if !ok {
 		fault.Raisef(L, "argument", "app.shared:incr: %q holds no number", key)
 	}

@@ -18,6 +18,7 @@ import (
 	"rws/luabind/bind"
 	"rws/luabind/fault"
 	"rws/luabind/vm"
+	"rws/server/router"
 	"rws/server/schema"
 )
 
@@ -74,6 +75,9 @@ func parseSpec(L *lua.LState, t *lua.LTable) (*spec, error) {
 		if part.table == nil {
 			continue
 		}
+		if part.table.Len() > 0 {
+			return nil, fmt.Errorf("option %q: fields have names, as { title = \"string\" }; a list goes into a field", part.name)
+		}
 		object, err := parseObject(part.table)
 		if err == nil {
 			err = object.Fits(part.source)
@@ -84,6 +88,23 @@ func parseSpec(L *lua.LState, t *lua.LTable) (*spec, error) {
 		*part.to = object
 	}
 	return s, nil
+}
+
+// fits reports parameters of the spec that the pattern does not have.
+func (s *spec) fits(p *router.Pattern) error {
+	if s.params == nil {
+		return nil
+	}
+	var names []string
+	for _, info := range p.Params() {
+		names = append(names, info.Name)
+	}
+	for f := range s.params.Fields() {
+		if !slices.Contains(names, f.Name) {
+			return fmt.Errorf("%s has no parameter %q%s", p, f.Name, didYouMean(f.Name, names))
+		}
+	}
+	return nil
 }
 
 // parseObject reads a table of fields; a nested table is an object, whose element [1] may
@@ -145,7 +166,7 @@ func (c *Ctx) validate(L *lua.LState, s *spec) {
 		c.fields[fieldParams] = t
 	}
 	if s.query != nil {
-		q := c.r.URL.Query()
+		q := c.queryOf(L)
 		values, errs := s.query.CheckStrings(func(name string) []string { return q[name] })
 		note(errs)
 		c.fields[fieldQuery] = bind.FromGo(L, values)
@@ -250,6 +271,9 @@ func (c *Ctx) parseForm(L *lua.LState) (url.Values, map[string][]*multipart.File
 			}
 			return c.r.ParseForm()
 		})
+		if err == nil {
+			err = checkText(c.r.PostForm)
+		}
 		if err != nil {
 			fault.Raise(L, bodyError(err))
 		}
@@ -292,7 +316,12 @@ type File struct {
 }
 
 // Name is what the client called it, without folders.
-func (f *File) Name() string { return f.header.Filename }
+func (f *File) Name() string {
+	if name := f.header.Filename; name != "." && name != ".." && name != "/" {
+		return name
+	}
+	return "file"
+}
 
 // Size is in bytes.
 func (f *File) Size() int64 { return f.header.Size }
@@ -308,8 +337,8 @@ func (f *File) MediaType() string {
 	n, _ := r.Read(head)
 	t, _, _ := strings.Cut(http.DetectContentType(head[:n]), ";")
 	declared, _, err := mime.ParseMediaType(f.header.Header.Get("Content-Type"))
-	if err == nil && slices.Contains([]string{"text/plain", "application/octet-stream", "text/xml"}, t) {
-		return declared // sniffing says nothing about these
+	if err == nil && t == "text/plain" && (strings.HasPrefix(declared, "text/") || declared == "application/json") {
+		return declared // one kind of text looks like another
 	}
 	return t
 }

@@ -27,7 +27,10 @@ import (
 type Func struct {
 	Sig   string
 	Waits bool
-	make  func(name string) lua.LGFunction
+	// Writes marks a function that changes something outside of Lua; a read-only run
+	// can't call it.
+	Writes bool
+	make   func(name string) lua.LGFunction
 }
 
 // Name returns the part of Sig before the parenthesis.
@@ -45,7 +48,22 @@ func (f Func) Params() []string {
 // Bind returns the Lua function. full is how a script writes it, for error texts:
 // "rws.http.get" or "db:one".
 func (f Func) Bind(L *lua.LState, full string) *lua.LFunction {
-	return L.NewFunction(f.make(full))
+	fn := f.make(full)
+	if !f.Writes {
+		return L.NewFunction(fn)
+	}
+	return L.NewFunction(func(L *lua.LState) int {
+		vm.Writes(L)
+		return fn(L)
+	})
+}
+
+// Writing marks functions as ones that write.
+func Writing(funcs ...Func) []Func {
+	for i := range funcs {
+		funcs[i].Writes = true
+	}
+	return funcs
 }
 
 // None is the result of a function that returns nothing to Lua.

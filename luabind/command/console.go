@@ -116,7 +116,7 @@ func (t *terminal) subject(h *host) string {
 
 // offline loads the app that args name, the one of this folder, or an empty one.
 func (t *terminal) offline(args []string, flags map[string]string, logTo, printTo io.Writer) (*host, error) {
-	o := luabind.Options{File: "app.lua", Source: emptyScript, Flags: flags, Output: printTo}
+	o := luabind.Options{File: "app.lua", Source: emptyScript, Flags: flags, Output: printTo, Excerpts: t.excerpts(flags)}
 	script := len(args) > 0 || exists("app.lua")
 	if script {
 		file, err := appFile(args)

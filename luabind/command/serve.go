@@ -82,7 +82,7 @@ func (t *terminal) serve(file string, flags map[string]string) error {
 // options say how this site loads its script.
 func (s *site) options() luabind.Options {
 	return luabind.Options{
-		File: s.file, Flags: s.flags, Output: s.printed, Excerpts: s.excerpts(), Shared: s.shared, Version: Version, Environ: os.Environ(),
+		File: s.file, Flags: s.flags, Output: s.printed, Excerpts: s.excerpts(s.flags), Shared: s.shared, Version: Version, Environ: os.Environ(),
 		Logger: s.loggerFor,
 	}
 }
@@ -260,8 +260,8 @@ func (s *site) reloadFailed(err error) {
 }
 
 // excerpts reports whether people read the log here.
-func (s *site) excerpts() bool {
-	return s.flags["log"] == "pretty" || s.flags["log"] == "" && isTerminal(s.err)
+func (t *terminal) excerpts(flags map[string]string) bool {
+	return flags["log"] == "pretty" || flags["log"] == "" && isTerminal(t.err)
 }
 
 // run waits for signals: SIGHUP reloads, SIGINT and SIGTERM stop, a second one at once.

@@ -90,8 +90,12 @@ func dotHint(f frame, c *culprit) string {
 	}
 	switch object := object.(type) {
 	case *lua.LTable: // a library, as string or table, unless it has methods
-		if object.Metatable == lua.LNil {
+		mt, ok := object.Metatable.(*lua.LTable)
+		if !ok {
 			return ""
+		}
+		if index, ok := mt.RawGetString("__index").(*lua.LFunction); ok && index.IsG {
+			return "" // a module of rws
 		}
 	case *lua.LUserData, lua.LString:
 	default:

@@ -33,7 +33,7 @@ func (s *Session) Complete(ctx context.Context, line string, pos int) (from int,
 	text := line[:min(max(pos, 0), len(line))]
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	run := &vm.Run{Context: ctx, Stall: -1, Owner: s}
+	run := &vm.Run{Context: ctx, Stall: -1, Owner: s, ReadOnly: s.options.ReadOnly}
 	err := s.host.Isolate().Do(run, func(L *lua.LState) error {
 		from, list = s.complete(L, text)
 		return nil

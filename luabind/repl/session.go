@@ -26,7 +26,8 @@ type Options struct {
 	// (rawset, setmetatable, table.insert and their like, see writers); methods whose
 	// name says that they change something (set, update, exec, push, send and their
 	// like); requests other than GET, HEAD and OPTIONS; and :reload. Variables of the
-	// session can be assigned.
+	// session can be assigned. Functions of rws that change files, shared values or other
+	// servers refuse whatever way a line reaches them (vm.Run.ReadOnly).
 	//
 	// It is no sandbox: a function of the app that a line calls does what it does, and
 	// so does a GET route. Who may open a session is decided by who may open the socket.
@@ -185,7 +186,7 @@ func (s *Session) scopeIsolate() *vm.Isolate {
 }
 
 func (s *Session) enter(ctx context.Context, f func(L *lua.LState) error) error {
-	run := &vm.Run{Context: ctx, Stall: -1, Owner: s}
+	run := &vm.Run{Context: ctx, Stall: -1, Owner: s, ReadOnly: s.options.ReadOnly}
 	s.state.Lock()
 	s.run = run
 	s.state.Unlock()

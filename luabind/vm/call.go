@@ -18,7 +18,7 @@ func Call(L *lua.LState, fn lua.LValue, args ...lua.LValue) (lua.LValue, error) 
 		L.Push(a)
 	}
 	if err := L.PCall(len(args), 1, Of(L).onError); err != nil {
-		return lua.LNil, AsError(err)
+		return lua.LNil, AsError(placed(L, err))
 	}
 	v := L.Get(-1)
 	L.Pop(1)
@@ -60,6 +60,34 @@ func Try(L *lua.LState, onError *lua.LFunction, fn lua.LValue, args ...lua.LValu
 		results[n] = T.Get(n + 1)
 	}
 	return results, nil
+}
+
+// KeepOverflow makes Call say where a stack overflowed. Defer it at the bottom of what Call
+// calls: a full stack has no room for the error handler, and gopher-lua's own report has no
+// place.
+func KeepOverflow(L *lua.LState) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	if s, ok := v.(string); ok && s == "lua callstack overflow" {
+		Current(L).overflow = lua.LString(L.Where(0) + " stack overflow")
+	}
+	panic(v)
+}
+
+// placed puts the error that KeepOverflow saw in the place of the one that followed from it.
+func placed(L *lua.LState, err error) error {
+	r := Current(L)
+	api, ok := errors.AsType[*lua.ApiError](err)
+	if r.overflow == nil || !ok {
+		return err
+	}
+	if _, isError := api.Object.(*lua.LUserData); !isError {
+		api.Object = r.overflow
+	}
+	r.overflow = nil
+	return err
 }
 
 // OnError returns the function that Options.OnError became, for Try.

@@ -106,6 +106,17 @@ func Data(L *lua.LState) any { return Of(L).options.Data }
 // Current returns the run that executes on L. Valid while that run holds the lock.
 func Current(L *lua.LState) *Run { return Of(L).current.Load() }
 
+// ErrReadOnly is raised by Writes.
+var ErrReadOnly = errors.New("this console is read-only: it can't change files, shared values or other servers")
+
+// Writes raises ErrReadOnly in a run that is read-only. Functions that change something
+// outside of Lua call it first.
+func Writes(L *lua.LState) {
+	if Current(L).ReadOnly {
+		L.RaiseError("%s", ErrReadOnly.Error())
+	}
+}
+
 // Number returns the isolate's place among the isolates of its app, from 0.
 func (i *Isolate) Number() int { return i.options.Number }
 

@@ -44,6 +44,10 @@ func (i *Isolate) openLibs() {
 	i.openString(L)
 	i.openOS(L)
 	i.openCoroutine(L)
+	debug := library(L, "debug")
+	for _, name := range []string{"setupvalue", "setlocal", "sethook", "setmetatable", "setfenv", "getregistry"} {
+		debug.RawSetString(name, lua.LNil)
+	}
 	L.SetTop(0)
 }
 
@@ -193,11 +197,28 @@ func (i *Isolate) openCoroutine(L *lua.LState) {
 		L.Get(-1).(*lua.LState).SetContext(&i.watch)
 		return n
 	}))
+	resume := co.RawGetString("resume").(*lua.LFunction).GFunction
+	co.RawSetString("resume", L.NewFunction(func(L *lua.LState) int { return i.nested(L, resume) }))
 	co.RawSetString("wrap", L.NewFunction(func(L *lua.LState) int {
 		n := i.detached(L, wrap)
-		L.Get(-1).(*lua.LFunction).Upvalues[0].Value().(*lua.LState).SetContext(&i.watch)
-		return n
+		made := L.Get(-1).(*lua.LFunction)
+		thread := made.Upvalues[0].Value()
+		thread.(*lua.LState).SetContext(&i.watch)
+		L.Pop(n)
+		L.Push(L.NewClosure(func(L *lua.LState) int { return i.nested(L, made.GFunction) }, thread))
+		return 1
 	}))
+}
+
+// nested calls resume, which nests the Go stack.
+func (i *Isolate) nested(L *lua.LState, resume lua.LGFunction) int {
+	r := i.current.Load()
+	if r.depth >= maxDepth {
+		L.RaiseError("stack overflow: coroutines are nested more than %d deep", maxDepth)
+	}
+	r.depth++
+	defer func() { r.depth-- }()
+	return resume(L)
 }
 
 // detached calls make with L's context put aside, so that the thread it makes doesn't

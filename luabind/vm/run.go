@@ -17,12 +17,15 @@ type Run struct {
 	// Stall is how long Lua may compute without a wait. 0 means the isolate's
 	// limit, a negative value no limit.
 	Stall time.Duration
+	// ReadOnly refuses the functions that call Writes, as in a console in production.
+	ReadOnly bool
 	// Owner is whatever the run works for, as the request; Owner(L) finds it.
 	Owner any
 
 	iso      atomic.Pointer[Isolate]
 	thread   *lua.LState
 	depth    int          // nested protected calls
+	overflow lua.LValue   // see KeepOverflow
 	deadline atomic.Int64 // Unix nanoseconds, 0 for none
 	cause    atomic.Pointer[error]
 	waits    context.Context                    // the owner's goroutine only

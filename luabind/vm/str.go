@@ -22,6 +22,8 @@ func (i *Isolate) openString(L *lua.LState) {
 	} {
 		s.RawSetString(name, L.NewFunction(fn))
 	}
+	format := s.RawGetString("format").(*lua.LFunction).GFunction
+	s.RawSetString("format", L.NewFunction(func(L *lua.LState) int { checkFormat(L); return format(L) }))
 	s.RawSetString("gfind", lua.LNil)
 	s.RawSetString("dump", gone(L, "string.dump", "functions can't leave their isolate"))
 }

@@ -25,6 +25,8 @@ func TestStringFunctions(t *testing.T) {
 		"gsub table":      `assert(("$name $x"):gsub("%$(%w+)", { name = "ann" }) == "ann $x")`,
 		"gsub function":   `assert(("abc"):gsub("%w", function(c) if c == "b" then return "B" end end) == "aBc")`,
 		"gsub in gsub":    `assert(("ab"):gsub("%w", function(c) return (c:gsub(".", "<%0>")) end) == "<a><b>")`,
+		"format":          `assert(("%d %s %5.2f %x %q %%"):format(3, nil, 1.5, 255, "a") == '3 nil  1.50 ff "a" %')`,
+		"format, misfits": `for _, f in ipairs { "%d", "%y", "%s %s", "%" } do local ok, e = pcall(string.format, f, "x") assert(not ok and e:find("string.format", 1, true), f) end assert(not pcall(string.format, "%d", 1.5))`,
 		"rep":             `assert(("ab"):rep(3) == "ababab" and ("ab"):rep(0) == "" and ("ab"):rep(-1) == "")`,
 		"concat":          `assert(table.concat({1, "b", 3}, "-", 1, 2) == "1-b")`,
 		"hidden in pcall": `local ok, e = pcall(string.find, "a", "[") assert(not ok and e:find("malformed pattern", 1, true), e)`,

@@ -278,9 +278,10 @@ func TestAWaiterGivesUpWithItsContext(t *testing.T) {
 func TestDeepRecursionIsAClearError(t *testing.T) {
 	i := newIsolate(t, vm.Options{Stall: -1})
 	for name, source := range map[string]string{
-		"calls":  `return function(n) local function f(k) return 1 + f(k + 1) end return f(1) end`,
-		"pcalls": `return function(n) local function f() local ok, e = pcall(f) if not ok then error(e, 0) end return 1 end return f() end`,
-		"tables": `return function(n) local t = {} setmetatable(t, {__index = function(t, k) return t[k .. "x"] end}) return t.a end`,
+		"calls":      `return function(n) local function f(k) return 1 + f(k + 1) end return f(1) end`,
+		"pcalls":     `return function(n) local function f() local ok, e = pcall(f) if not ok then error(e, 0) end return 1 end return f() end`,
+		"coroutines": `return function(n) local function f() coroutine.wrap(f)() end f() end`,
+		"tables":     `return function(n) local t = {} setmetatable(t, {__index = function(t, k) return t[k .. "x"] end}) return t.a end`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := compile(t, i, source)

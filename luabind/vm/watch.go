@@ -14,7 +14,7 @@ import (
 const tick = 20 * time.Millisecond
 
 // ErrDeadline is the cause of a run that used up its time.
-var ErrDeadline = errors.New("the deadline of this request passed")
+var ErrDeadline = errors.New("the deadline passed")
 
 // ErrStopped is the cause of a run that was ended from outside, as by Ctrl-C or a
 // server that stops.

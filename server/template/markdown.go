@@ -44,6 +44,9 @@ func Markdown(text string, o MarkdownOptions) (string, error) {
 	if len(text) > limit {
 		return "", fmt.Errorf("template: markdown of %d bytes: the limit is %d; a larger MaxBytes is for text that is trusted", len(text), limit)
 	}
+	if line := tooDeep(text); line > 0 {
+		return "", fmt.Errorf("template: markdown line %d: quotes or lists are nested more than %d deep", line, maxMarkers)
+	}
 	var b strings.Builder
 	convert := converter
 	if o.HardWraps {
@@ -56,6 +59,29 @@ func Markdown(text string, o MarkdownOptions) (string, error) {
 		return b.String(), nil
 	}
 	return policy().Sanitize(b.String()), nil
+}
+
+// maxMarkers bounds the nesting of one line: 50 KB of ">" took 3 s and made 1.3 MB.
+const maxMarkers = 50
+
+// tooDeep returns the first line that opens more than maxMarkers quotes or lists, or 0.
+func tooDeep(text string) int {
+	number := 0
+	for line := range strings.Lines(text) {
+		number++
+		markers := 0
+		for _, ch := range line {
+			if ch == '>' || ch == '-' || ch == '*' || ch == '+' {
+				markers++
+			} else if ch != ' ' && ch != '\t' {
+				break
+			}
+		}
+		if markers > maxMarkers && strings.Trim(line, "- \t\r\n") != "" && strings.Trim(line, "* \t\r\n") != "" {
+			return number
+		}
+	}
+	return 0
 }
 
 // converter and wrapping are made once: making one takes 200 allocations, 22 KB.

@@ -1,0 +1,70 @@
+package luabind_test
+
+import (
+	"strings"
+	"testing"
+
+	"rws/luabind"
+)
+
+func TestAModuleThatWaitsIsLoadedOnce(t *testing.T) {
+	p := newApp(t, `app:get("/", function() return { require("slow").n } end)`, map[string]string{"slow.lua": `rws.sleep("20ms") return { n = app.shared:incr("loads") }`})
+	many(t, 50, func() {
+		if got := summary(do(t, p, "GET /")); got != "200 application/json [1]" {
+			t.Error(got)
+		}
+	})
+}
+
+func TestWhatVisitorsSendIsTheirFault(t *testing.T) {
+	p := newApp(t, `
+		app:get("/q", function(c) return { c.query.a } end)
+		app:get("/file", function(c) return c:file(c.query.name) end)
+		app:post("/u", { upload = { f = "file image/*" } }, function(c) return { c.files.f.name, c.files.f.type } end)
+	`, map[string]string{"a.txt": "a"})
+	for request, want := range map[string]int{
+		"GET /q?a=%ff": 400, "GET /q?%zz": 400, "GET /q?a=1": 200,
+		"GET /file?name=../secret": 404, "GET /file?name=a.txt": 200, "GET /file?name=/etc/passwd": 403, "GET /file?name=no": 404,
+	} {
+		if a := do(t, p, request); a.Status != want {
+			t.Errorf("%s: %s", request, summary(a))
+		}
+	}
+	for content, want := range map[string]int{"\x7fELF\x02\x01\x01": 422, "<svg onload='x'/>": 422, "\x89PNG\r\n\x1a\n0000": 200} {
+		if a := do(t, p, "POST /u", luabind.Call{Files: map[string]luabind.Upload{"f": {Name: "..", Content: content, Type: "image/png"}}}); a.Status != want {
+			t.Errorf("%q: %s", content, summary(a))
+		}
+	}
+}
+
+func TestAStreamThatFailsAtOnceIsAnError(t *testing.T) {
+	p := newApp(t, `app:get("/", function(c) return c:stream(function() error("x") end) end)
+		app:get("/empty", function(c) return c:stream(function() end) end)`, nil)
+	if a := do(t, p, "GET /"); a.Status != 500 {
+		t.Error(summary(a))
+	}
+	if a := do(t, p, "GET /empty"); a.Status != 200 {
+		t.Error(summary(a))
+	}
+}
+
+func TestMistakesAtLoad(t *testing.T) {
+	for source, want := range map[string]string{
+		`app:get("/:id", { params = { di = "int" } }, function() end)`:  `"id"`,
+		`app:post("/", { body = { "[int] 1..2" } }, function() end)`:    "fields have names",
+		`app:group("/x"):on_error(404, function() end)`:                 "whole app",
+		`app:static("/x", "../")`:                                       "outside of the app's folder",
+		`rws.array(5)`:                                                  "table expected",
+		`local function f() return 1 + f() end f()`:                     "app.lua:1",
+		`app:get("/", function(c) end) return string.format("%d", "x")`: "string.format",
+	} {
+		_, err := load(t, source, nil)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s\ngot %v", source, err)
+		}
+	}
+	p := newApp(t, `app:get("/", function(c) c.res.headers.content_length = "2" return "abcdef" end)`, nil)
+	if a := do(t, p, "GET /"); a.Status != 500 || !strings.Contains(string(a.Body), "the server sets it itself") {
+		t.Error(summary(a))
+	}
+}
