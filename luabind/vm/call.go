@@ -2,6 +2,7 @@ package vm
 
 import (
 	"errors"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -42,7 +43,9 @@ func Try(L *lua.LState, onError *lua.LFunction, fn lua.LValue, args ...lua.LValu
 	current := i.main.G.CurrentThread
 	defer func() {
 		i.main.G.CurrentThread = current
-		i.put(T)
+		if !r.spoilt {
+			i.put(T)
+		}
 		r.depth--
 	}()
 	T.Push(fn)
@@ -53,7 +56,7 @@ func Try(L *lua.LState, onError *lua.LFunction, fn lua.LValue, args ...lua.LValu
 		onError = i.asIs
 	}
 	if err := T.PCall(len(args), lua.MultRet, onError); err != nil {
-		return nil, err
+		return nil, placed(T, err)
 	}
 	results := make([]lua.LValue, T.GetTop())
 	for n := range results {
@@ -76,15 +79,24 @@ func KeepOverflow(L *lua.LState) {
 	panic(v)
 }
 
-// placed puts the error that KeepOverflow saw in the place of the one that followed from it.
+// placed improves on what gopher-lua reports: it gives a stack overflow its place, and names
+// the usual reason of a panic in the interpreter itself. After one, the threads that were
+// in use are not used again.
 func placed(L *lua.LState, err error) error {
 	r := Current(L)
 	api, ok := errors.AsType[*lua.ApiError](err)
-	if r.overflow == nil || !ok {
+	if !ok {
 		return err
 	}
-	if _, isError := api.Object.(*lua.LUserData); !isError {
+	_, explained := api.Object.(*lua.LUserData)
+	switch {
+	case r.overflow != nil && !explained:
 		api.Object = r.overflow
+	case r.yielded || api.Type == lua.ApiErrorPanic:
+		r.spoilt = true
+		if r.yielded && !explained && (api.Type == lua.ApiErrorPanic || strings.HasSuffix(api.Object.String(), "register underflow")) {
+			api.Object = lua.LString("attempt to yield across a metamethod, an iterator or a function of rws: coroutine.yield works in the Lua functions of a coroutine itself")
+		}
 	}
 	r.overflow = nil
 	return err

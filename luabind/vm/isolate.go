@@ -16,6 +16,7 @@ import (
 const (
 	DefaultStall  = time.Second
 	DefaultFrames = 2_000
+	DefaultGrowth = 1 << 30
 )
 
 // maxSlots bounds the values on one thread's stack: 16 MB.
@@ -34,6 +35,9 @@ type Options struct {
 	Stall time.Duration
 	// Frames is how deep calls may nest. Default: DefaultFrames.
 	Frames int
+	// Growth is how much memory Lua may add to the process without a wait, in bytes.
+	// Default: DefaultGrowth.
+	Growth int64
 	// OnError runs at the place of an error, with the error value as its argument and
 	// all frames still there, and returns the value that Call reports. Default: the
 	// value as it is.
@@ -74,6 +78,9 @@ func New(o Options) *Isolate {
 	}
 	if o.Frames == 0 {
 		o.Frames = DefaultFrames
+	}
+	if o.Growth == 0 {
+		o.Growth = DefaultGrowth
 	}
 	limitArrays()
 	i := &Isolate{options: o, done: make(chan struct{})}
@@ -150,7 +157,9 @@ func (i *Isolate) Enter(r *Run) error {
 
 // Leave ends r: it gives back the thread and the lock.
 func (i *Isolate) Leave(r *Run) {
-	i.put(r.thread)
+	if !r.spoilt {
+		i.put(r.thread)
+	}
 	r.thread = nil
 	i.surrender()
 	r.release()

@@ -197,6 +197,11 @@ func (i *Isolate) openCoroutine(L *lua.LState) {
 		L.Get(-1).(*lua.LState).SetContext(&i.watch)
 		return n
 	}))
+	yield := co.RawGetString("yield").(*lua.LFunction).GFunction
+	co.RawSetString("yield", L.NewFunction(func(L *lua.LState) int {
+		i.current.Load().yielded = true
+		return yield(L)
+	}))
 	resume := co.RawGetString("resume").(*lua.LFunction).GFunction
 	co.RawSetString("resume", L.NewFunction(func(L *lua.LState) int { return i.nested(L, resume) }))
 	co.RawSetString("wrap", L.NewFunction(func(L *lua.LState) int {

@@ -26,6 +26,8 @@ type Run struct {
 	thread   *lua.LState
 	depth    int          // nested protected calls
 	overflow lua.LValue   // see KeepOverflow
+	yielded  bool         // coroutine.yield was called
+	spoilt   bool         // the interpreter panicked: its threads may be in any state
 	deadline atomic.Int64 // Unix nanoseconds, 0 for none
 	cause    atomic.Pointer[error]
 	waits    context.Context                    // the owner's goroutine only

@@ -318,6 +318,26 @@ func TestYieldAcrossPcallIsAClearError(t *testing.T) {
 	}
 }
 
+func TestYieldFromWhereItCannotIsAnErrorAndSpoilsNothing(t *testing.T) {
+	i := newIsolate(t, vm.Options{})
+	for _, source := range []string{
+		`return function() assert(coroutine.resume(coroutine.create(function() return setmetatable({}, { __index = function() coroutine.yield(1) end }).x end))) error("no result") end`,
+		`return function() coroutine.wrap(function() ("x"):gsub("x", function() coroutine.yield(1) end) end)() end`,
+	} {
+		f := compile(t, i, source)
+		for range 3 {
+			if _, err := number(t, f, &vm.Run{}, 1); err == nil {
+				t.Errorf("no error from %s", source)
+			}
+		}
+	}
+	for place, source := range waitingPlaces {
+		if n, err := number(t, compile(t, i, source), &vm.Run{}, 4); n != 5 || err != nil {
+			t.Errorf("afterwards, %s: %d, %v", place, n, err)
+		}
+	}
+}
+
 func TestUndeclaredGlobals(t *testing.T) {
 	i := newIsolate(t, vm.Options{})
 	f := compile(t, i, `declared = 1 return function(n) if n == 1 then declared = 2 return declared end oops = 1 return 0 end`)

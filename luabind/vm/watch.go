@@ -29,12 +29,14 @@ func (e *StallError) Error() string {
 		"split the work, or raise the limit with app:config { stall = \"…\" }", e.Limit)
 }
 
-// maxGrowth is how much memory Lua may add to the process without a wait. A string that
-// doubles itself gets there in a moment, and nothing else would stop it.
-const maxGrowth = 1 << 30
+// A GrowthError is the cause of a run that used up memory. A string that doubles itself gets
+// there in a moment, and nothing else would stop it.
+type GrowthError struct{ Limit int64 }
 
-// ErrMemory is the cause of a run that used up memory.
-var ErrMemory = errors.New("this code used more than 1 GB of memory without waiting: work in smaller pieces, or stream with c:stream")
+// Error says what to do about it.
+func (e *GrowthError) Error() string {
+	return fmt.Sprintf("this code used more than %d MB of memory without waiting: work in smaller pieces, or stream with c:stream", e.Limit>>20)
+}
 
 var closed = func() chan struct{} {
 	c := make(chan struct{})
@@ -95,8 +97,8 @@ func (i *Isolate) guard() {
 			}
 			if n := i.slices.Load(); n != seen || since.IsZero() {
 				seen, since, before = n, now, heap()
-			} else if heap() > before+maxGrowth {
-				r.Interrupt(ErrMemory)
+			} else if limit := i.options.Growth; heap() > before+uint64(limit) {
+				r.Interrupt(&GrowthError{Limit: limit})
 			}
 			if cause := r.overdue(now, now.Sub(since)); cause != nil {
 				r.Interrupt(cause)
