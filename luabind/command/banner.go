@@ -39,7 +39,7 @@ func (s *site) banner() {
 		fmt.Fprintf(&b, "  %s\n", color.add(dim, "off: "+strings.Join(off, " · ")))
 	}
 	if !p.Config.Production() && p.Config.Watch {
-		fmt.Fprintf(&b, "\n  %s\n", color.add(dim, "watching "+count(s.files(), "file")+" · Ctrl-C stops"))
+		fmt.Fprintf(&b, "\n  %s\n", color.add(dim, "watching "+count(s.files(), "file")+" · "+s.wayOut()))
 	}
 	fmt.Fprintln(s.output, b.String())
 }
@@ -155,4 +155,12 @@ func off(c *luabind.Config) []string {
 		list = append(list, "reload")
 	}
 	return list
+}
+
+// wayOut says how to stop, and with a console how to get help.
+func (s *site) wayOut() string {
+	if s.hasConsole() {
+		return ":help · Ctrl-D stops"
+	}
+	return "Ctrl-C stops"
 }

@@ -169,6 +169,11 @@ func (t *terminal) evalHost(args []string, flags map[string]string) (*host, erro
 	return h, err
 }
 
+// hasConsole reports whether the console opens on the terminal.
+func (s *site) hasConsole() bool {
+	return isTerminal(s.in) && isTerminal(s.terminal.out) && !s.current().Config.Production()
+}
+
 // openConsole lets consoles into the site: by the socket for `rws attach`, and on the
 // terminal when rws runs on one. The channel tells when the one on the terminal is left;
 // it is nil when there is none.
@@ -187,7 +192,7 @@ func (s *site) openConsole(ctx context.Context) (left <-chan error, closeAll fun
 			closeAll = func() { _ = l.Close() }
 		}
 	}
-	if !isTerminal(s.in) || !isTerminal(s.terminal.out) || p.Config.Production() {
+	if !s.hasConsole() {
 		return nil, closeAll, nil
 	}
 	term, err := repl.NewTerminal(terminalOptions(p.Dir()))

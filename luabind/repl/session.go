@@ -6,13 +6,16 @@ import (
 	"fmt"
 	"io"
 	"net/http/cookiejar"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 
 	lua "github.com/yuin/gopher-lua"
+	"github.com/yuin/gopher-lua/parse"
 
 	"rws/luabind/fault"
+	"rws/luabind/inspect"
 	"rws/luabind/vm"
 	"rws/server/suggest"
 )
@@ -164,6 +167,9 @@ func (s *Session) line(ctx context.Context, text string) (Result, error) {
 		}
 		s.remember(results)
 		r.Text = s.show(L, results)
+		if name := strings.TrimSpace(text); isName(name) && len(results) == 1 && results[0] == lua.LNil {
+			s.explainNil(name)
+		}
 		return nil
 	})
 	return r, err
@@ -306,6 +312,24 @@ func (s *Session) failure(err error) error {
 	e := fault.FromError(err)
 	text := e.Text(s.source, fault.TextOptions{Color: s.style.Color, Width: s.style.width(), Locals: true, Trace: true})
 	return &Error{Text: text, Err: err}
+}
+
+// explainNil remarks on a name that is nil because there is no such variable.
+func (s *Session) explainNil(name string) {
+	names := s.scope.Load().names()
+	if slices.Contains(names, name) {
+		return
+	}
+	text, _ := s.host.Source(s.host.Main())
+	if chunk, err := parse.Parse(strings.NewReader(text), s.host.Main()); err == nil {
+		if slices.ContainsFunc(inspect.TopLocals(chunk), func(l inspect.Local) bool { return l.Name == name }) {
+			s.note("%s is a local of %s that no function uses, so Lua has dropped it", name, s.host.Main())
+			return
+		}
+	}
+	if near := suggest.Closest(name, names); near != "" {
+		s.note("there is no variable %s; did you mean %s?", name, near)
+	}
 }
 
 // suggest adds to an error about an unknown name of a line what was probably meant. The

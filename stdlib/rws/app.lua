@@ -16,7 +16,8 @@ app = {}
 ---@alias rws.Handler fun(c: rws.Context): any
 
 ---Middleware: `function(c, next)` that returns `next()`, or an answer of its own, or middleware of rws. What
----`next()` returns can be changed before it is returned.
+---`next()` returns can be changed before it is returned. An error goes through `next()` as through any
+---call, so a transaction around it rolls back; its answer is made outside of the middleware in Lua.
 ---@alias rws.AnyMiddleware rws.Middleware|fun(c: rws.Context, next: fun(): rws.Response): any
 
 ---What a route takes and gives, as the table before its handler. What does not hold is answered 422, with
