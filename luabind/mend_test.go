@@ -4,7 +4,10 @@ import (
 	"strings"
 	"testing"
 
+	lua "github.com/yuin/gopher-lua"
+
 	"rws/luabind"
+	"rws/luabind/vm"
 )
 
 func TestAModuleThatWaitsIsLoadedOnce(t *testing.T) {
@@ -33,6 +36,32 @@ func TestWhatVisitorsSendIsTheirFault(t *testing.T) {
 	for content, want := range map[string]int{"\x7fELF\x02\x01\x01": 422, "<svg onload='x'/>": 422, "\x89PNG\r\n\x1a\n0000": 200} {
 		if a := do(t, p, "POST /u", luabind.Call{Files: map[string]luabind.Upload{"f": {Name: "..", Content: content, Type: "image/png"}}}); a.Status != want {
 			t.Errorf("%q: %s", content, summary(a))
+		}
+	}
+}
+
+func TestAReadOnlyRunChangesNothing(t *testing.T) {
+	p := newApp(t, `app:get("/", function() end)`, map[string]string{"a.txt": "a"})
+	for source, want := range map[string]string{
+		`rws.fs["wri" .. "te"]("b.txt", "b")`:                                                 "read-only",
+		`pcall(rws.fs.read, "a.txt") error(select(2, pcall(rws.fs.remove, "a.txt")), 0)`:      "read-only",
+		`rws.parallel(function() rws.fs.mkdir("d") end)`:                                      "read-only",
+		`rws.fs.open("a.txt", "w")`:                                                           "read-only",
+		`app.shared:set("k", 1)`:                                                              "read-only",
+		`rws.http.post("http://localhost:1/")`:                                                "read-only",
+		`_G["raw" .. "set"]({}, "a", 1)`:                                                      "read-only",
+		`assert(rws.fs.read("a.txt") == "a" and app.shared:get("k") == nil) error("fine", 0)`: "fine",
+	} {
+		err := p.Isolates()[0].Do(&vm.Run{ReadOnly: true}, func(L *lua.LState) error {
+			fn, err := L.LoadString(source)
+			if err != nil {
+				return err
+			}
+			_, err = vm.Call(L, fn)
+			return err
+		})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", source, err)
 		}
 	}
 }

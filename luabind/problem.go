@@ -126,7 +126,8 @@ func (p *Program) writeProblem(w http.ResponseWriter, r *http.Request, e *fault.
 		return
 	}
 	d := problem.Details{Status: status, ID: ex.ID()}
-	if status < 500 || e.Code == "fail" {
+	inside := e.Code == "not_found" && p.Config.Production() // names of files are nobody's business
+	if (status < 500 || e.Code == "fail") && !inside {
 		d.Detail = e.Message
 	}
 	for _, f := range e.Fields {

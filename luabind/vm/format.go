@@ -31,7 +31,7 @@ func checkFormat(L *lua.LState) {
 		}
 		arg++
 		if problem := misfit(L, spec[0], arg); problem != "" {
-			L.RaiseError("string.format: argument %d for %%%c: %s", arg-1, spec[0], problem)
+			L.RaiseError("string.format: argument %d for %%%c: %s", arg, spec[0], problem)
 		}
 		rest = spec[1:]
 	}

@@ -16,7 +16,7 @@ import (
 const (
 	DefaultStall  = time.Second
 	DefaultFrames = 2_000
-	DefaultGrowth = 1 << 30
+	DefaultGrowth = 256 << 20
 )
 
 // maxSlots bounds the values on one thread's stack: 16 MB.
@@ -35,8 +35,8 @@ type Options struct {
 	Stall time.Duration
 	// Frames is how deep calls may nest. Default: DefaultFrames.
 	Frames int
-	// Growth is how much memory Lua may add to the process without a wait, in bytes.
-	// Default: DefaultGrowth.
+	// Growth is how much memory Lua may add to the process without a wait, in bytes, beyond
+	// what the garbage collector lets any heap grow. Default: DefaultGrowth.
 	Growth int64
 	// OnError runs at the place of an error, with the error value as its argument and
 	// all frames still there, and returns the value that Call reports. Default: the
@@ -119,7 +119,7 @@ var ErrReadOnly = errors.New("this console is read-only: it can't change files, 
 // Writes raises ErrReadOnly in a run that is read-only. Functions that change something
 // outside of Lua call it first.
 func Writes(L *lua.LState) {
-	if Current(L).ReadOnly {
+	if r := Current(L); r != nil && r.ReadOnly {
 		L.RaiseError("%s", ErrReadOnly.Error())
 	}
 }

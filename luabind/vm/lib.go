@@ -85,6 +85,10 @@ func (i *Isolate) openBase(L *lua.LState) {
 	L.SetGlobal("pcall", L.NewFunction(pcall))
 	L.SetGlobal("xpcall", L.NewFunction(xpcall))
 	L.SetGlobal("pairs", L.NewFunction(pairs(L.GetGlobal("pairs").(*lua.LFunction))))
+	for _, name := range []string{"rawset", "setfenv"} {
+		change := L.GetGlobal(name).(*lua.LFunction).GFunction
+		L.SetGlobal(name, L.NewFunction(func(L *lua.LState) int { Writes(L); return change(L) }))
+	}
 	L.SetGlobal("collectgarbage", L.NewFunction(collectGarbage))
 }
 

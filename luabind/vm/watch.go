@@ -97,7 +97,7 @@ func (i *Isolate) guard() {
 			}
 			if n := i.slices.Load(); n != seen || since.IsZero() {
 				seen, since, before = n, now, heap()
-			} else if limit := i.options.Growth; heap() > before+uint64(limit) {
+			} else if limit := i.options.Growth; heap() > 2*before+uint64(limit) {
 				r.Interrupt(&GrowthError{Limit: limit})
 			}
 			if cause := r.overdue(now, now.Sub(since)); cause != nil {

@@ -45,7 +45,7 @@ func Markdown(text string, o MarkdownOptions) (string, error) {
 		return "", fmt.Errorf("template: markdown of %d bytes: the limit is %d; a larger MaxBytes is for text that is trusted", len(text), limit)
 	}
 	if line := tooDeep(text); line > 0 {
-		return "", fmt.Errorf("template: markdown line %d: quotes or lists are nested more than %d deep", line, maxMarkers)
+		return "", fmt.Errorf("markdown line %d: quotes or lists are nested more than %d deep", line, maxMarkers)
 	}
 	var b strings.Builder
 	convert := converter

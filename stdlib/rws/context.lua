@@ -139,8 +139,9 @@ function c:file(path, options) end
 ---@field type? string media type; default `"text/plain; charset=utf-8"`
 ---@field status? integer default 200
 
----Answers piece by piece. The function has no time limit; it ends when it returns, when the client leaves or
----when the server stops.
+---Answers piece by piece. The function has no time limit; it ends when it returns or when the client leaves.
+---When the server stops or replaces the app, it may go on for half of `stop_grace`, at most 5 s; then the client
+---sees the answer break off. A function that fails before its first write gives an error answer.
 ---
 ---```lua
 ---app:get("/count", function(c)
