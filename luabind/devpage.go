@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -184,11 +183,9 @@ func writePage(w http.ResponseWriter, page []byte, status int) {
 // writeDevelopment shows a failure of the script to its author: a page, or the text that
 // the terminal shows.
 func (p *Program) writeDevelopment(w http.ResponseWriter, r *http.Request, e *fault.Error, status int) {
-	if wantsHTML(r) {
+	if problem.WantsHTML(r) {
 		writePage(w, e.HTML(p.Source, p.page(r, e)), status)
 		return
 	}
 	problem.Write(w, r, problem.Details{Status: status, ID: exchangeOf(r).ID(), Detail: e.Text(p.Source, fault.TextOptions{})})
 }
-
-func wantsHTML(r *http.Request) bool { return strings.Contains(r.Header.Get("Accept"), "text/html") }

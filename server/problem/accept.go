@@ -1,9 +1,13 @@
 package problem
 
 import (
+	"net/http"
 	"strconv"
 	"strings"
 )
+
+// WantsHTML reports whether the client of r prefers a page to JSON.
+func WantsHTML(r *http.Request) bool { return prefersHTML(r.Header["Accept"]) }
 
 // prefersHTML reports whether the client names text/html and likes it more than any kind of JSON
 // it names, and at least as much as anything at all. So a browser does, and curl, a client that

@@ -40,7 +40,7 @@ func Write(w http.ResponseWriter, r *http.Request, d Details) {
 	}
 	d = d.complete()
 	kind, policy, body := "application/problem+json", "default-src 'none'", []byte(nil)
-	if prefersHTML(r.Header.Values("Accept")) {
+	if WantsHTML(r) {
 		kind, policy, body = "text/html; charset=utf-8", pagePolicy, d.page()
 	} else {
 		body = d.json()
