@@ -98,6 +98,9 @@ func checkAlone(o luabind.Options) []*fault.Error {
 // checkGlobals looks for globals that are declared nowhere, in all files of the app.
 func checkGlobals(p *luabind.Program) []*fault.Error {
 	names := globalsOf(p)
+	if len(names) == 0 {
+		return nil // the program was closed meanwhile
+	}
 	var findings []*fault.Error
 	for _, file := range scripts(p) {
 		if text, ok := p.Source(file); ok {

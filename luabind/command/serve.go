@@ -67,6 +67,7 @@ func (t *terminal) serve(file string, flags map[string]string) error {
 		return s.complain(err, s.current().Source)
 	}
 	s.banner()
+	s.warn(s.current())
 	s.watch(ctx)
 	tuneGC(ctx)
 	left, closeConsoles, err := s.openConsole(ctx)
@@ -166,6 +167,20 @@ func (s *site) watch(ctx context.Context) {
 	reload.Watch(ctx, s.watched, func(changed []string) { _ = s.reload(ctx, changed) }, reload.Options{Logger: s.logger})
 }
 
+// warn logs, in development, what `rws check` would find beyond what loading finds. It does
+// not hold up the first answer.
+func (s *site) warn(p *luabind.Program) {
+	if p.Config.Production() {
+		return
+	}
+	go func() {
+		_, faults := checkTemplates(p)
+		for _, e := range append(checkGlobals(p), faults...) {
+			s.logger.Warn(e.Message, "at", e.At)
+		}
+	}()
+}
+
 // watched lists what a reload depends on: the files of the app, its certificate, and what
 // a version that does not load is about.
 func (s *site) watched() []string {
@@ -195,6 +210,7 @@ func (s *site) reload(ctx context.Context, changed []string) error {
 		return err
 	}
 	s.suspects.Store(nil)
+	s.warn(p)
 	s.level.Set(levelOf(p.Config))
 	s.logger.Info("reloaded", "file", s.file, "changed", s.relative(changed), "took", time.Since(start).Round(100*time.Microsecond))
 	if logOptions(p.Config, s.err).Format != s.format {
