@@ -1,6 +1,8 @@
 package luabind_test
 
 import (
+	"bytes"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -8,6 +10,7 @@ import (
 
 	"rws/luabind"
 	"rws/luabind/vm"
+	"rws/server/logs"
 )
 
 func TestAModuleThatWaitsIsLoadedOnce(t *testing.T) {
@@ -95,5 +98,34 @@ func TestMistakesAtLoad(t *testing.T) {
 	p := newApp(t, `app:get("/", function(c) c.res.headers.content_length = "2" return "abcdef" end)`, nil)
 	if a := do(t, p, "GET /"); a.Status != 500 || !strings.Contains(string(a.Body), "the server sets it itself") {
 		t.Error(summary(a))
+	}
+}
+
+func TestOptionsOfAnswersAreChecked(t *testing.T) {
+	p := newApp(t, `
+		app:get("/status", function(c) return c:stream(function(out) out:write("x") end, { status = 42 }) end)
+		app:get("/second", function(c) c:file("a.txt", { type = "image/gif" }) return c:file("a.txt") end)
+	`, map[string]string{"a.txt": "a"})
+	if a := do(t, p, "GET /status"); a.Status != 500 || !strings.Contains(string(a.Body), "200 to 599") {
+		t.Errorf("a stream with status 42: %s", summary(a))
+	}
+	if a := do(t, p, "GET /second"); !strings.HasPrefix(a.Header.Get("Content-Type"), "text/plain") {
+		t.Errorf("the second file has the type of the first: %s", summary(a))
+	}
+}
+
+func TestFieldsOfARecordDoNotHideItsOwn(t *testing.T) {
+	var out bytes.Buffer
+	o := luabind.Options{File: "app.lua", Dir: t.TempDir(), Source: `rws.log.info("real", { level = "ERROR", msg = "forged", time = 1 })`}
+	o.Logger = func(*luabind.Config) *slog.Logger { return logs.New(&out, logs.Options{Format: logs.JSON}) }
+	p, err := luabind.Load(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close(t.Context())
+	for _, key := range []string{`"level":`, `"msg":`, `"time":`} {
+		if n := strings.Count(out.String(), key); n != 1 {
+			t.Errorf("%s stands %d times in %s", key, n, out.String())
+		}
 	}
 }

@@ -261,7 +261,7 @@ func contextFile(L *lua.LState, c *Ctx) int {
 		fault.Raise(L, &fault.Error{Code: "not_found", Status: fileStatus(err), Message: "c:file: " + err.Error(), Cause: err})
 	}
 	c.res.reset(bodyFile)
-	c.res.file = name
+	c.res.file, c.res.static = name, static.Options{}
 	if o.Cache != nil {
 		d, err := bind.ParseDuration((*o.Cache).String())
 		if err != nil {
@@ -306,6 +306,9 @@ func contextStream(L *lua.LState, c *Ctx) int {
 	contextOf(L, c)
 	fn := L.CheckFunction(2)
 	o := bind.Options[streamOptions](L, "c:stream", 3)
+	if o.Status != 0 && (o.Status < 200 || o.Status > 599) {
+		fault.Raisef(L, "option", "c:stream: option \"status\": a status from 200 to 599 expected, got %d", o.Status)
+	}
 	c.res.reset(bodyStream)
 	c.res.stream = fn
 	if o.Type != "" {

@@ -102,6 +102,9 @@ func (t *terminal) repl(args []string, flags map[string]string) error {
 	if term == nil {
 		return err
 	}
+	if err != nil {
+		fmt.Fprintf(t.err, "rws: this console has no history: %v\n", err)
+	}
 	output.Redirect(term)
 	fmt.Fprintf(term, "rws %s   %s   :help lists what there is, Ctrl-D leaves\n", Version, t.subject(h))
 	return term.Run(context.Background(), session)
@@ -198,6 +201,9 @@ func (s *site) openConsole(ctx context.Context) (left <-chan error, closeAll fun
 	term, err := repl.NewTerminal(terminalOptions(p.Dir()))
 	if term == nil {
 		return nil, closeAll, err
+	}
+	if err != nil {
+		s.logger.Warn("this console has no history", "error", err)
 	}
 	s.output.Redirect(term)
 	s.printed.Redirect(term)
