@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"rws/server/cancel"
 	"rws/server/exchange"
 	"rws/server/logs"
 	"rws/server/router"
@@ -29,8 +30,8 @@ type Handler struct {
 	onIdle   func() // closes idle, once
 
 	life    exchange.Life
-	leave   func() // closes life.Leaving, once
-	force   context.CancelCauseFunc
+	leave   func()                      // closes life.Leaving, once
+	force   func(cause error)           // ends life.Force
 	onClose func(context.Context) error // closes the app, once
 }
 
@@ -77,7 +78,8 @@ func compile(app *App, a around) (*Handler, error) {
 	h.table = b.Build()
 	leaving := make(chan struct{})
 	h.life.Leaving = leaving
-	h.life.Force, h.force = context.WithCancelCause(context.Background())
+	force := new(cancel.Context)
+	h.life.Force, h.force = force, func(cause error) { force.End(context.Canceled, cause) }
 	h.leave = sync.OnceFunc(func() { close(leaving) })
 	h.onIdle = sync.OnceFunc(func() { close(h.idle) })
 	h.onClose = onceClose(app)

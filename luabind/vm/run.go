@@ -6,6 +6,8 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"rws/server/cancel"
 )
 
 // A Run is one piece of work in an isolate: a request, a job, a tick, a REPL line.
@@ -30,8 +32,7 @@ type Run struct {
 	spoilt   bool         // the interpreter panicked: its threads may be in any state
 	deadline atomic.Int64 // Unix nanoseconds, 0 for none
 	cause    atomic.Pointer[error]
-	waits    context.Context                    // the owner's goroutine only
-	cancel   atomic.Pointer[context.CancelFunc] // ends waits
+	waits    atomic.Pointer[waits] // nil until the run waits
 }
 
 // SetDeadline sets when the run must have ended; the zero time means never. It may be
@@ -54,8 +55,8 @@ func (r *Run) Interrupt(cause error) {
 	if i := r.iso.Load(); i != nil {
 		i.watch.flag.Store(true)
 	}
-	if cancel := r.cancel.Load(); cancel != nil {
-		(*cancel)()
+	if w := r.waits.Load(); w != nil {
+		w.End(context.Canceled, cause)
 	}
 }
 
@@ -99,34 +100,67 @@ func (r *Run) base() context.Context {
 	return r.Context
 }
 
-// wait returns the context for the run's waits: it ends with the run's context, at
-// its deadline and when the run is interrupted. Made on the first wait, because most
-// requests never wait.
-func (r *Run) wait() context.Context {
-	if r.waits != nil {
-		return r.waits
-	}
-	// One context, made on the first wait: two in a row cost 1 KB more for each request
-	// that waits. It ends with its own cause at the deadline; Interrupt keeps the other.
-	var ctx context.Context
-	var cancel context.CancelFunc
-	if d := r.deadline.Load(); d != 0 {
-		ctx, cancel = context.WithDeadlineCause(r.base(), time.Unix(0, d), ErrDeadline)
-	} else {
-		ctx, cancel = context.WithCancel(r.base())
-	}
-	r.waits = ctx
-	r.cancel.Store(&cancel)
-	if r.Cause() != nil {
-		cancel()
-	}
-	return ctx
+// A waits is the context for the waits of a run: it ends with the run's context, at its deadline
+// and when the run is interrupted.
+type waits struct {
+	cancel.Context
+	base     context.Context
+	deadline time.Time // zero for none
+	timer    *time.Timer
+	untie    func() bool
 }
+
+// Deadline implements [context.Context].
+func (w *waits) Deadline() (time.Time, bool) {
+	at, ok := w.base.Deadline()
+	if w.deadline.IsZero() || ok && at.Before(w.deadline) {
+		return at, ok
+	}
+	return w.deadline, true
+}
+
+// Value implements [context.Context].
+func (w *waits) Value(key any) any {
+	if v := w.Context.Value(key); v != nil {
+		return v
+	}
+	return w.base.Value(key)
+}
+
+// wait returns the context for the run's waits. Made on the first wait, because most requests
+// never wait.
+func (r *Run) wait() context.Context {
+	if w := r.waits.Load(); w != nil {
+		return w
+	}
+	w := &waits{base: r.base()}
+	if d := r.deadline.Load(); d != 0 {
+		w.deadline = time.Unix(0, d)
+		w.timer = time.AfterFunc(time.Until(w.deadline), func() { w.End(context.DeadlineExceeded, ErrDeadline) })
+	}
+	w.untie = cancel.After(w.base, w.follow)
+	r.waits.Store(w)
+	switch {
+	case r.Cause() != nil:
+		w.End(context.Canceled, r.Cause())
+	case w.base.Err() != nil:
+		w.follow()
+	}
+	return w
+}
+
+// follow ends the waits as the context of the run has.
+func (w *waits) follow() { w.End(w.base.Err(), context.Cause(w.base)) }
 
 // release frees what wait made.
 func (r *Run) release() {
-	if cancel := r.cancel.Swap(nil); cancel != nil {
-		(*cancel)()
-		r.waits = nil
+	w := r.waits.Swap(nil)
+	if w == nil {
+		return
+	}
+	w.End(context.Canceled, nil)
+	w.untie()
+	if w.timer != nil {
+		w.timer.Stop()
 	}
 }

@@ -3,19 +3,24 @@ package exchange
 import (
 	"context"
 	"time"
+
+	"rws/server/cancel"
 )
 
-// Most requests are answered without anybody waiting for Done, so the context with a deadline
-// and a way to be cut short is made only when somebody does: 0 instead of 4 allocations.
+// Most requests are answered without anybody waiting for Done, so an Exchange is tied to what may
+// end it only when somebody does.
 
-// Limit ends the context d after Start, or sooner if that was already asked for. It has no
-// effect on contexts that were derived before.
+// Limit ends the context d after Start, or sooner if that was already asked for.
 func (e *Exchange) Limit(d time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	at := e.Start.Add(d)
-	if e.deadline.IsZero() || at.Before(e.deadline) {
-		e.deadline = at
+	if !e.deadline.IsZero() && !at.Before(e.deadline) {
+		return
+	}
+	e.deadline = at
+	if e.tied {
+		e.arm()
 	}
 }
 
@@ -32,29 +37,35 @@ func (e *Exchange) Deadline() (time.Time, bool) {
 
 // Done implements [context.Context].
 func (e *Exchange) Done() <-chan struct{} {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.state().Done()
+	e.tie()
+	return e.own.Done()
+}
+
+// AfterFunc has f called, on a goroutine of its own, when the context ends; see
+// [context.AfterFunc].
+func (e *Exchange) AfterFunc(f func()) (stop func() bool) {
+	e.tie()
+	return e.own.AfterFunc(f)
 }
 
 // Err implements [context.Context].
 func (e *Exchange) Err() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.live != nil {
-		return e.live.Err()
-	}
-	if err := e.Context.Err(); err != nil {
+	if err := e.own.Err(); err != nil {
 		return err
 	}
-	if e.ended || e.forced() || !e.deadline.IsZero() && !time.Now().Before(e.deadline) {
-		return e.state().Err() // which knows the cause too
+	e.mu.Lock()
+	deadline := e.deadline
+	e.mu.Unlock()
+	force := e.force()
+	switch {
+	case e.Context.Err() != nil:
+		e.follow(e.Context)
+	case force != nil && force.Err() != nil:
+		e.follow(force)
+	case !deadline.IsZero() && !time.Now().Before(deadline):
+		e.own.End(context.DeadlineExceeded, nil)
 	}
-	return nil
-}
-
-func (e *Exchange) forced() bool {
-	return e.life != nil && e.life.Force != nil && e.life.Force.Err() != nil
+	return e.own.Err()
 }
 
 // Value implements [context.Context].
@@ -62,39 +73,66 @@ func (e *Exchange) Value(k any) any {
 	if k == (key{}) {
 		return e
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.live != nil { // the context package looks for its own kind here
-		return e.live.Value(k)
+	if e.own.Err() != nil { // the package context looks for the cause
+		if v := e.own.Value(k); v != nil {
+			return v
+		}
 	}
 	return e.Context.Value(k)
 }
 
-// state is the context that really ends; made on the first call, with mu held.
-func (e *Exchange) state() context.Context {
-	if e.live != nil {
-		return e.live
+func (e *Exchange) force() context.Context {
+	if e.life == nil {
+		return nil
 	}
-	ctx, cancel := context.WithCancelCause(e.Context)
-	releaseTimer := context.CancelFunc(func() {})
+	return e.life.Force
+}
+
+// follow ends the exchange as ctx has.
+func (e *Exchange) follow(ctx context.Context) { e.own.End(ctx.Err(), context.Cause(ctx)) }
+
+// tie makes what may end the exchange do so, unless that is done already.
+func (e *Exchange) tie() {
+	if e.Err() != nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.tied {
+		return
+	}
+	e.tied = true
+	e.untie[0] = cancel.After(e.Context, func() { e.follow(e.Context) })
+	if force := e.force(); force != nil {
+		e.untie[1] = cancel.After(force, func() { e.follow(force) })
+	}
 	if !e.deadline.IsZero() {
-		ctx, releaseTimer = context.WithDeadline(ctx, e.deadline)
+		e.arm()
 	}
-	unhook := func() bool { return true }
-	if e.forced() {
-		cancel(context.Cause(e.life.Force))
-	} else if e.life != nil && e.life.Force != nil {
-		force := e.life.Force
-		unhook = context.AfterFunc(force, func() { cancel(context.Cause(force)) })
+}
+
+// arm sets the timer for the deadline; mu is held.
+func (e *Exchange) arm() {
+	left := time.Until(e.deadline)
+	if e.timer != nil {
+		e.timer.Reset(left)
+		return
 	}
-	e.live = ctx
-	e.release = func() {
-		unhook()
-		cancel(nil)
-		releaseTimer()
+	e.timer = time.AfterFunc(left, func() { e.own.End(context.DeadlineExceeded, nil) })
+}
+
+// End ends the context, if it has not ended already, and releases what it holds. The one who called
+// Begin calls it when the request is answered.
+func (e *Exchange) End() {
+	e.own.End(context.Canceled, nil)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, untie := range e.untie {
+		if untie != nil {
+			untie()
+		}
 	}
-	if e.ended {
-		e.release()
+	if e.timer != nil {
+		e.timer.Stop()
 	}
-	return e.live
 }

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"rws/server/cancel"
 	"rws/server/router"
 )
 
@@ -49,11 +50,13 @@ type Exchange struct {
 	serial uint64 // the number of this request, for the id we make
 	life   *Life
 
+	own cancel.Context
+
 	mu       sync.Mutex
-	deadline time.Time       // zero for none
-	ended    bool            // End was called
-	live     context.Context // made when somebody asks for Done; see state
-	release  func()
+	deadline time.Time // zero for none
+	tied     bool      // what may end own does so; see tie
+	untie    [2]func() bool
+	timer    *time.Timer
 }
 
 // Life is what the requests of one app have in common: how they learn that their time is up.
@@ -84,17 +87,6 @@ func (e *Exchange) Begin(r *http.Request, life *Life) {
 	e.sent = sentID(r.Header)
 	e.serial = serial.Add(1)
 	e.life = life
-}
-
-// End releases what the context holds and ends it, if the request has not done so already. The
-// one who called Begin calls it when the request is answered.
-func (e *Exchange) End() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.ended = true
-	if e.release != nil {
-		e.release()
-	}
 }
 
 // From finds the Exchange that ctx is, or descends from; nil when there is none.
