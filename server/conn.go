@@ -64,6 +64,20 @@ func (c *idleConn) Write(p []byte) (sent int, err error) {
 	}
 }
 
+// WriteBuffers writes several pieces with one system call, as [net.Buffers] does, and as long as
+// Write would.
+func (c *idleConn) WriteBuffers(pieces *net.Buffers) (sent int64, err error) {
+	for {
+		c.arm()
+		n, err := pieces.WriteTo(c.Conn)
+		sent += n
+		if n == 0 || c.manual.Load() || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return sent, err
+		}
+		c.armed.Store(0)
+	}
+}
+
 // piece is how much a client must take of a file within the idle time: 256 KiB in 30 s is 9 kB/s.
 const piece = 256 << 10
 

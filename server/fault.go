@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+
+	"rws/server/http1"
 )
 
 // ErrSlowBody is what reading a request body gives when the client does not send it in time, see
@@ -21,12 +23,16 @@ type PanicError struct {
 // Error has the value and not the stack.
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
-// Status is the HTTP status for an error of a handler: 413 for a body over the limit, 408 for one
+// Status is the HTTP status for an error of a handler: 413 for a body over the limit, 400 for one
+// that is not framed properly, 408 for one
 // that the client did not send in time, 504 for a deadline, 503 for a request that was broken off
 // because the app leaves, else 500.
 func Status(err error) int {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return http.StatusRequestEntityTooLarge
+	}
+	if e, ok := errors.AsType[*http1.RequestError](err); ok {
+		return e.Status
 	}
 	switch {
 	case errors.Is(err, ErrSlowBody):
@@ -43,6 +49,9 @@ func Status(err error) int {
 func detail(err error) string {
 	if e, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return fmt.Sprintf("The request body is larger than %d bytes.", e.Limit)
+	}
+	if e, ok := errors.AsType[*http1.RequestError](err); ok {
+		return "The request body can't be read: " + e.Reason + "."
 	}
 	switch Status(err) {
 	case http.StatusRequestTimeout:

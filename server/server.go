@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"rws/server/certs"
+	"rws/server/http1"
 	"rws/server/logs"
 )
 
@@ -34,7 +35,8 @@ type Server struct {
 	mu        sync.Mutex // held by Start and Swap, and by Shutdown while it begins
 	started   bool
 	stopping  atomic.Bool
-	http      *http.Server
+	http1     *http1.Server
+	http2     *http2
 	listeners []net.Listener
 	store     *certs.Store // nil without TLS
 	undo      func()       // puts the garbage collector back

@@ -31,8 +31,8 @@ type Settings struct {
 	// MaxConnsPerIP are open connections of one client for each address; 0 means no limit.
 	// Restart.
 	MaxConnsPerIP int
-	// MaxHeaderBytes is the size of the request line and header, give or take the 4 KiB that
-	// net/http reads ahead; default 16 KiB. More is answered 431. Restart.
+	// MaxHeaderBytes is the size of the request line and header; default 16 KiB. More is answered
+	// 431. HTTP/2 counts fields as RFC 9113 §10.5.1 does. Restart.
 	MaxHeaderBytes int
 	// MaxHeaders is the number of header fields; default 100. More is answered 431.
 	MaxHeaders int

@@ -5,13 +5,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math"
 	"net"
 	"net/http"
-	"time"
 
 	"rws/server/certs"
+	"rws/server/http1"
 	"rws/server/listen"
 )
 
@@ -68,30 +67,26 @@ func (s *Server) certificates(t TLS) (*tls.Config, error) {
 
 // serve starts the goroutines. The mutex is held.
 func (s *Server) serve(settings Settings) {
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	protocols.SetHTTP2(true)
-	protocols.SetUnencryptedHTTP2(settings.H2C)
 	maxHeader := settings.MaxHeaderBytes
 	if maxHeader < 0 {
 		maxHeader = math.MaxInt32
 	}
-	s.http = &http.Server{
-		Handler:           s,
-		ReadHeaderTimeout: settings.ReadHeader,
-		IdleTimeout:       settings.KeepAlive,
-		MaxHeaderBytes:    maxHeader,
-		Protocols:         protocols,
-		// Broken handshakes and the like: the client's fault, and there are many.
-		ErrorLog: slog.NewLogLogger(s.options.Logger.Handler(), slog.LevelDebug),
-		// A peer that vanished without a word is noticed by a ping, also in an endless stream.
-		HTTP2: &http.HTTP2Config{SendPingTimeout: 30 * time.Second},
-		// "OPTIONS *" is answered by the handler, so that it is counted and logged.
-		DisableGeneralOptionsHandler: true,
+	s.http2 = newHTTP2(s, settings, maxHeader, s.options.Logger)
+	s.http1 = &http1.Server{
+		Handler:        s,
+		ReadHeader:     max(settings.ReadHeader, 0),
+		KeepAlive:      max(settings.KeepAlive, 0),
+		MaxHeaderBytes: maxHeader,
+		HTTP2:          s.http2.take,
+		Log:            s.options.Logger,
+	}
+	if settings.H2C {
+		s.http1.H2C = s.http2.take
 	}
 	for _, l := range s.listeners {
 		s.work.Go(func() { s.accept(l) })
 	}
+	s.work.Go(func() { _ = s.http2.server.Serve(s.http2) }) // ends with Shutdown; taking can't fail
 	used := s.options.Memory
 	if used == nil {
 		used = goMemory()
@@ -103,7 +98,7 @@ func (s *Server) serve(settings Settings) {
 
 // accept serves one listener. One that fails stops the server: half of it is worse than none.
 func (s *Server) accept(l net.Listener) {
-	err := s.http.Serve(l)
+	err := s.http1.Serve(l)
 	if errors.Is(err, http.ErrServerClosed) {
 		return
 	}

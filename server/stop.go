@@ -60,10 +60,11 @@ func (s *Server) finish() error {
 	grace, cancel := graceful(s.hasty, h.settings.StopGrace)
 	defer cancel()
 	h.leave()
-	late := s.http.Shutdown(grace)
+	late := s.shutdown(grace)
 	ended := h.drain(grace, ErrStopped)
-	if late != nil {
-		_ = s.http.Close() // the connections that did not come to rest
+	if late != nil { // some connections did not come to rest
+		_ = s.http1.Close()
+		_ = s.http2.server.Close()
 	}
 	unhook := context.AfterFunc(grace, s.hurry) // apps that were replaced get the same time
 	s.work.Wait()
@@ -74,4 +75,13 @@ func (s *Server) finish() error {
 	}
 	s.undo()
 	return errors.Join(brokenOff(ended), fault)
+}
+
+// shutdown ends the connections of both protocols at the same time. Those of HTTP/1 end first
+// where they still may become HTTP/2.
+func (s *Server) shutdown(ctx context.Context) error {
+	first := make(chan error, 1)
+	go func() { first <- s.http1.Shutdown(ctx) }()
+	second := s.http2.server.Shutdown(ctx)
+	return errors.Join(<-first, second)
 }

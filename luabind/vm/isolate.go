@@ -15,7 +15,7 @@ import (
 // Defaults of Options.
 const (
 	DefaultStall  = time.Second
-	DefaultFrames = 2_000
+	DefaultFrames = 1_000
 	DefaultGrowth = 256 << 20
 )
 
@@ -63,11 +63,12 @@ type Isolate struct {
 	close   sync.Once
 
 	// Guarded by lock.
-	main    *lua.LState
-	idle    []*lua.LState
-	onError *lua.LFunction
-	asIs    *lua.LFunction
-	strict  bool
+	main     *lua.LState
+	template *lua.LState // never runs; made when the first thread is
+	idle     []*lua.LState
+	onError  *lua.LFunction
+	asIs     *lua.LFunction
+	strict   bool
 }
 
 // New returns an isolate with the standard library of Lua 5.1 less what reaches
@@ -215,12 +216,6 @@ func (i *Isolate) put(L *lua.LState) {
 	if len(i.idle) < maxIdle {
 		i.idle = append(i.idle, L)
 	}
-}
-
-func (i *Isolate) newThread() *lua.LState {
-	L, _ := i.main.NewThread()
-	L.SetContext(&i.watch)
-	return L
 }
 
 // Wait calls f with the lock released, so that other runs execute meanwhile. f must

@@ -1,0 +1,348 @@
+package http1
+
+import (
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// What a connection is doing. Whoever closes it while it waits, and the connection when a request
+// begins, both change waiting to something else, so that only one of them succeeds.
+const (
+	fresh   int32 = iota // it has not sent a request yet
+	waiting              // for the next one
+	serving              // one, from its first byte
+	closed
+)
+
+// A conn is one connection of a client.
+type conn struct {
+	server *Server
+	nc     net.Conn
+	tls    *tls.Conn            // nil without
+	state  *tls.ConnectionState // after the handshake
+	remote string
+	phase  atomic.Int32
+	since  time.Time // when the deadline of an idle connection was set
+	idle   bool      // that deadline is the one in force
+
+	buf  *[]byte // nil when nothing is buffered
+	r, w int     // what is buffered: (*buf)[r:w]
+
+	peek       [1]byte // what a watch reads
+	peeked     bool
+	unwatching atomic.Bool // the watch is being ended by us
+}
+
+// buffers hold heads, and what was read with them.
+var buffers = sync.Pool{New: func() any { b := make([]byte, readSize); return &b }}
+
+const readSize = 4 << 10
+
+// errHandedOver ends the service of a connection that others serve now.
+var errHandedOver = errors.New("the connection is in other hands")
+
+// serve is the goroutine of the connection.
+func (c *conn) serve() {
+	err := c.handshake()
+	for err == nil {
+		err = c.next()
+	}
+	defer c.server.remove(c)
+	c.release()
+	if errors.Is(err, errHandedOver) {
+		return
+	}
+	if fault, ok := errors.AsType[*RequestError](err); ok {
+		c.server.log().Debug("request refused", "client", c.remote, "err", fault)
+		if _, err := c.nc.Write(fault.answer()); err == nil {
+			c.linger()
+		}
+	}
+	_ = c.nc.Close()
+}
+
+// handshake begins TLS, and hands over to HTTP/2 if that was agreed on.
+func (c *conn) handshake() error {
+	c.remote = c.nc.RemoteAddr().String()
+	if c.tls == nil {
+		return nil
+	}
+	c.deadline(c.server.ReadHeader)
+	if err := c.tls.Handshake(); err != nil {
+		c.server.log().Debug("TLS handshake", "client", c.remote, "err", err)
+		return err
+	}
+	state := c.tls.ConnectionState()
+	c.state = &state
+	if state.NegotiatedProtocol == "h2" && c.server.HTTP2 != nil {
+		return c.handOver(c.server.HTTP2, c.nc)
+	}
+	return nil
+}
+
+// handOver gives the connection away, without a deadline.
+func (c *conn) handOver(take func(net.Conn), nc net.Conn) error {
+	if err := c.nc.SetDeadline(time.Time{}); err != nil {
+		return err
+	}
+	take(nc)
+	return errHandedOver
+}
+
+// next serves one request. An error ends the connection.
+func (c *conn) next() error {
+	first := c.phase.Load() == fresh
+	raw, err := c.readHead()
+	if err != nil {
+		return err
+	}
+	if first && c.server.H2C != nil && bytes.Equal(raw, preface) {
+		return c.handOver(c.server.H2C, &replay{Conn: c.nc, rest: bytes.Clone(c.buffered())})
+	}
+	t, fault := c.begin(raw)
+	if fault != nil {
+		return fault
+	}
+	c.r += len(raw)
+	c.settle()
+	if !t.run() {
+		if t.lingers() {
+			c.linger()
+		}
+		if t.hijacked {
+			return errHandedOver
+		}
+		return io.EOF
+	}
+	c.phase.Store(waiting)
+	if c.server.closing.Load() {
+		return io.EOF
+	}
+	return nil
+}
+
+var preface = []byte("PRI * HTTP/2.0\r\n\r\n") // SM\r\n\r\n follows
+
+// readHead waits for a request and reads its head, which stays in the buffer.
+func (c *conn) readHead() ([]byte, error) {
+	if err := c.await(); err != nil {
+		return nil, err
+	}
+	if err := c.skipLine(); err != nil {
+		return nil, err
+	}
+	limit, timed := c.server.maxHeader(), false
+	for from := 0; ; {
+		length, next, fault := scanHead((*c.buf)[c.r:c.w], from)
+		switch {
+		case fault != nil:
+			return nil, fault
+		case length > limit || length == 0 && c.w-c.r > limit:
+			return nil, &RequestError{http.StatusRequestHeaderFieldsTooLarge, "the request line and the header fields are too large"}
+		case length > 0:
+			return (*c.buf)[c.r : c.r+length], nil
+		}
+		if !timed { // most heads come in one piece and need no deadline of their own
+			c.deadline(c.server.ReadHeader)
+			timed = true
+		}
+		from = next
+		if err := c.fill(limit); err != nil {
+			return nil, c.brokenHead(err)
+		}
+	}
+}
+
+// brokenHead is what a client gets that has sent only part of a head.
+func (c *conn) brokenHead(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return &RequestError{http.StatusRequestTimeout, "the request did not arrive in time"}
+	}
+	return err
+}
+
+// await waits for the first byte of a request. The buffer is taken when there is something to
+// put into it.
+func (c *conn) await() error {
+	if c.w == c.r {
+		c.idleDeadline()
+		if err := c.fill(readSize); err != nil {
+			return err
+		}
+	}
+	if c.phase.CompareAndSwap(waiting, serving) || c.phase.CompareAndSwap(fresh, serving) {
+		return nil
+	}
+	return net.ErrClosed
+}
+
+// skipLine skips one empty line before a request: some clients send it after a body (RFC 9112
+// §2.2).
+func (c *conn) skipLine() error {
+	for c.w-c.r < 2 && (*c.buf)[c.r] == '\r' {
+		c.deadline(c.server.ReadHeader)
+		if err := c.fill(readSize); err != nil {
+			return err
+		}
+	}
+	if c.w-c.r >= 2 && (*c.buf)[c.r] == '\r' && (*c.buf)[c.r+1] == '\n' {
+		c.r += 2
+	}
+	return nil
+}
+
+// fill reads more into the buffer, which grows up to limit and one read.
+func (c *conn) fill(limit int) error {
+	if c.buf == nil {
+		c.buf = buffers.Get().(*[]byte)
+		c.r, c.w = 0, 0
+	}
+	if c.r > 0 {
+		c.w = copy(*c.buf, (*c.buf)[c.r:c.w])
+		c.r = 0
+	}
+	if c.w == len(*c.buf) {
+		larger := make([]byte, min(2*len(*c.buf), limit+readSize))
+		copy(larger, *c.buf)
+		if len(*c.buf) == readSize {
+			buffers.Put(c.buf)
+		}
+		c.buf = &larger
+	}
+	n, err := c.nc.Read((*c.buf)[c.w:])
+	c.w += n
+	if n > 0 {
+		return nil
+	}
+	if err == nil {
+		err = io.ErrNoProgress
+	}
+	return err
+}
+
+// unread puts what a watch has read into the buffer, which is empty.
+func (c *conn) unread() {
+	if !c.peeked {
+		return
+	}
+	c.peeked = false
+	if c.buf == nil {
+		c.buf = buffers.Get().(*[]byte)
+	}
+	(*c.buf)[0] = c.peek[0]
+	c.r, c.w = 0, 1
+}
+
+func (c *conn) buffered() []byte {
+	if c.buf == nil {
+		return nil
+	}
+	return (*c.buf)[c.r:c.w]
+}
+
+// settle gives the buffer back if nothing is in it.
+func (c *conn) settle() {
+	if c.r == c.w {
+		c.release()
+	}
+}
+
+func (c *conn) release() {
+	if c.buf != nil && len(*c.buf) == readSize {
+		buffers.Put(c.buf)
+	}
+	c.buf, c.r, c.w = nil, 0, 0
+}
+
+// Read gives what is buffered, then what comes. It is for bodies.
+func (c *conn) Read(p []byte) (int, error) {
+	if c.r == c.w {
+		if len(p) >= readSize/2 {
+			return c.nc.Read(p)
+		}
+		if err := c.fill(readSize); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, (*c.buf)[c.r:c.w])
+	c.r += n
+	return n, nil
+}
+
+// deadline bounds the reads from now on.
+func (c *conn) deadline(d time.Duration) {
+	c.idle = false
+	var at time.Time
+	if d > 0 {
+		at = time.Now().Add(d)
+	}
+	_ = c.nc.SetReadDeadline(at) // fails on a closed connection, as the read will
+}
+
+// idleDeadline bounds the wait for a request. Setting a deadline costs 0.15 µs, so one that is off
+// by less than a quarter stays.
+func (c *conn) idleDeadline() {
+	if c.phase.Load() == fresh {
+		c.deadline(c.server.ReadHeader)
+		if c.server.closing.Load() {
+			c.hurry()
+		}
+		return
+	}
+	now := time.Now()
+	if c.idle && now.Sub(c.since) < c.server.KeepAlive/4 {
+		return
+	}
+	c.deadline(c.server.KeepAlive)
+	c.since, c.idle = now, true
+}
+
+// closeIdle closes a connection that waits for its next request. One that has just been opened
+// may have sent its first already, and gets a moment.
+func (c *conn) closeIdle() {
+	if c.phase.CompareAndSwap(waiting, closed) {
+		_ = c.nc.Close()
+	} else if c.phase.Load() == fresh {
+		c.hurry()
+	}
+}
+
+// hurry gives the client a moment to send what it has to send.
+func (c *conn) hurry() { _ = c.nc.SetReadDeadline(time.Now().Add(moment)) }
+
+// linger lets the client read the answer before the connection goes: closing while there is
+// something unread resets it, and a reset throws away what the client has not read.
+func (c *conn) linger() {
+	half, ok := c.nc.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	c.deadline(moment)
+	_, _ = io.CopyN(io.Discard, c.nc, maxDrain)
+}
+
+// moment is how long a connection that is to be closed waits for what the client is sending.
+const moment = 500 * time.Millisecond
+
+// A replay is a connection of which the beginning is read again.
+type replay struct {
+	net.Conn
+	rest []byte
+}
+
+func (r *replay) Read(p []byte) (int, error) {
+	if len(r.rest) == 0 {
+		return r.Conn.Read(p)
+	}
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}

@@ -1,0 +1,194 @@
+// Package http1 serves HTTP/1.0 and HTTP/1.1 (RFC 9110, RFC 9112) to an [http.Handler], over TCP,
+// unix sockets and TLS.
+//
+// It does what the server of net/http does, with these differences:
+//
+//   - It is strict. A request that two parsers could read differently is refused: bare line feeds,
+//     folded fields, Content-Length together with Transfer-Encoding or more than once, white space
+//     in odd places. The connection is closed, so that what follows can't pass for another request.
+//   - It is lean. One goroutine serves a connection, and between the head of a request and its
+//     answer the connection holds no buffer. Whether the client is still there is watched only for
+//     requests whose context somebody waits for.
+//   - HTTP/2 is somebody else's: connections that speak it are handed over, see [Server.HTTP2].
+package http1
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Server serves connections. Set the fields before the first call and do not copy it.
+type Server struct {
+	Handler http.Handler
+	// ReadHeader is the time for a TLS handshake, and for a request head from its first byte.
+	// 0 means no limit.
+	ReadHeader time.Duration
+	// KeepAlive is how long a connection may wait for its next request. 0 means no limit.
+	KeepAlive time.Duration
+	// MaxHeaderBytes is the size of a request head, the request line included. More is answered
+	// 431. Default 16 KiB.
+	MaxHeaderBytes int
+	// HTTP2 takes over a connection whose client has chosen HTTP/2 in the TLS handshake. It
+	// returns at once; the connection is the taker's to close. nil: clients are not offered it.
+	HTTP2 func(net.Conn)
+	// H2C takes over a connection that begins with the preface of HTTP/2 (RFC 9113 §3.4), which
+	// it reads again. nil answers such a connection 505.
+	H2C func(net.Conn)
+	// Log gets panics of the handler as errors, and what clients do wrong at debug level. Default
+	// [slog.Default].
+	Log *slog.Logger
+
+	hangups   hangupWatch
+	closing   atomic.Bool
+	mu        sync.Mutex
+	listeners map[net.Listener]struct{}
+	conns     map[*conn]struct{}
+	empty     chan struct{} // closed when the last connection goes; nil while nobody waits
+}
+
+const defaultMaxHeaderBytes = 16 << 10
+
+// Serve accepts connections until the listener fails or the server is closed, for which the error
+// is [http.ErrServerClosed]. It closes the listener.
+func (s *Server) Serve(l net.Listener) error {
+	defer l.Close()
+	if !s.track(l) {
+		return http.ErrServerClosed
+	}
+	defer s.untrack(l)
+	for {
+		nc, err := l.Accept()
+		if err == nil {
+			s.ServeConn(nc)
+			continue
+		}
+		if s.closing.Load() {
+			return http.ErrServerClosed
+		}
+		return err
+	}
+}
+
+// ServeConn serves one connection in the background and closes it in the end.
+func (s *Server) ServeConn(nc net.Conn) {
+	c := &conn{server: s, nc: nc, since: time.Now()}
+	c.tls, _ = nc.(*tls.Conn)
+	if !s.add(c) {
+		_ = nc.Close()
+		return
+	}
+	go c.serve()
+}
+
+// Shutdown closes the listeners and the connections that wait for a request, lets the requests
+// under way end, with an answer that closes the connection, and returns when all connections are
+// gone, or with the error of ctx.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.closing.Store(true)
+	s.mu.Lock()
+	fault := s.closeListeners()
+	for c := range s.conns {
+		c.closeIdle()
+	}
+	if s.empty == nil {
+		s.empty = make(chan struct{})
+	}
+	empty := s.empty
+	s.checkEmpty()
+	s.mu.Unlock()
+	select {
+	case <-empty:
+		return fault
+	case <-ctx.Done():
+		return errors.Join(fault, ctx.Err())
+	}
+}
+
+// Close closes the listeners and all connections at once.
+func (s *Server) Close() error {
+	s.closing.Store(true)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fault := s.closeListeners()
+	for c := range s.conns {
+		_ = c.nc.Close()
+	}
+	s.checkEmpty()
+	return fault
+}
+
+// closeListeners is called with mu held.
+func (s *Server) closeListeners() error {
+	var faults []error
+	for l := range s.listeners {
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			faults = append(faults, err)
+		}
+	}
+	clear(s.listeners)
+	return errors.Join(faults...)
+}
+
+func (s *Server) track(l net.Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing.Load() {
+		return false
+	}
+	if s.listeners == nil {
+		s.listeners = map[net.Listener]struct{}{}
+	}
+	s.listeners[l] = struct{}{}
+	return true
+}
+
+func (s *Server) untrack(l net.Listener) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.listeners, l)
+}
+
+func (s *Server) add(c *conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing.Load() {
+		return false
+	}
+	if s.conns == nil {
+		s.conns = map[*conn]struct{}{}
+	}
+	s.conns[c] = struct{}{}
+	return true
+}
+
+// remove forgets a connection that is closed or in other hands.
+func (s *Server) remove(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+	s.checkEmpty()
+}
+
+// checkEmpty ends what a closed server has when its last connection is gone; mu is held.
+func (s *Server) checkEmpty() {
+	if !s.closing.Load() || len(s.conns) > 0 {
+		return
+	}
+	s.hangups.close()
+	if s.empty != nil {
+		close(s.empty)
+		s.empty = nil
+	}
+}
+
+func (s *Server) maxHeader() int { return cmp.Or(s.MaxHeaderBytes, defaultMaxHeaderBytes) }
+
+func (s *Server) log() *slog.Logger { return cmp.Or(s.Log, slog.Default()) }

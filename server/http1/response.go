@@ -1,0 +1,391 @@
+package http1
+
+import (
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+// What the fields of an answer say about its body.
+const (
+	framedByNothing = iota // not decided: the handler goes on and all it wrote is in the buffer
+	framedByLength
+	framedByChunks
+	framedByClose // HTTP/1.0
+	noBody        // HEAD, 204, 304
+)
+
+// A response is the writing half of a transaction. What a handler writes is collected; an answer
+// that is complete before the buffer is full gets a Content-Length and goes out in one write.
+type response struct {
+	header       http.Header
+	status       int  // 0 until the head is decided
+	keepAlive    bool // the connection may take another request
+	sayKeepAlive bool // to an HTTP/1.0 client, which needs to hear it
+	hijacked     bool
+	handled      bool // the handler has returned
+	sniff        bool // the type of the content is still to be guessed
+	kind         int  // framedBy…
+	length       int64
+	written      int64    // of the body, by the handler
+	trailers     []string // names that the header announced
+	deadline     bool     // the handler has set one for writing
+	fault        error    // of the connection
+
+	// What has not gone out: the head, a gap for what is decided last, and some of the body. Once
+	// the head is out, only the gap, for the size of a chunk, and some of the body.
+	out     *[]byte
+	headEnd int  // of the head in out; the body begins gap bytes later
+	sent    bool // the head has gone out
+	owed    bool // the line end behind the content of a chunk
+}
+
+// gap has room for the fields that frame the body, the end of the head, and the size of a chunk.
+const gap = 80
+
+var outs = sync.Pool{New: func() any { b := make([]byte, 0, outSize); return &b }}
+
+// outSize is as much as an answer may have, its head included, to be collected.
+const outSize = 4 << 10
+
+// Header implements [http.ResponseWriter].
+func (t *transaction) Header() http.Header {
+	if t.response.header == nil {
+		t.response.header = make(http.Header)
+	}
+	return t.response.header
+}
+
+// WriteHeader decides on the head, except for how the body is framed. A 1xx status is sent at
+// once.
+func (t *transaction) WriteHeader(status int) {
+	switch {
+	case t.hijacked:
+		return
+	case t.status != 0:
+		t.conn.server.log().Warn("the handler wrote a second status, which is not sent", "path", t.request.URL.Path, "first", t.status, "second", status)
+		return
+	case status < 100 || status > 999:
+		panic("http1: WriteHeader: " + strconv.Itoa(status) + " is no status")
+	case status < 200 && status != http.StatusSwitchingProtocols:
+		t.writeInterim(status)
+		return
+	}
+	t.status = status
+	t.decide()
+	t.writeHead()
+}
+
+// writeInterim sends a 1xx answer with the fields of the handler (RFC 9110 §15.2).
+func (t *transaction) writeInterim(status int) {
+	if t.request.ProtoMinor == 0 {
+		return
+	}
+	if status == http.StatusContinue {
+		t.body.continued()
+	}
+	b := appendStatusLine(make([]byte, 0, 256), 1, status)
+	b = t.appendFields(b, isFraming)
+	t.put(append(b, "\r\n"...), nil)
+}
+
+// writeContinue tells the client to send the body.
+func (t *transaction) writeContinue() error {
+	if t.status != 0 {
+		return nil // the client has its answer, and need not send anything
+	}
+	t.put([]byte("HTTP/1.1 100 Continue\r\n\r\n"), nil)
+	return t.response.fault
+}
+
+func isFraming(name string) bool { return name == "Content-Length" || name == "Transfer-Encoding" }
+
+// decide reads what the handler's header says about the message.
+func (t *transaction) decide() {
+	h := t.Header()
+	t.kind = framedByNothing
+	if n, ok := contentLength(h); ok {
+		t.kind, t.length = framedByLength, n
+	}
+	if !bodyAllowed(t.status) || t.request.Method == http.MethodHead {
+		t.kind = noBody
+	}
+	_, typed := h["Content-Type"]
+	t.sniff = !typed && bodyAllowed(t.status) && len(h["Content-Encoding"]) == 0 && len(h["Transfer-Encoding"]) == 0
+	for _, list := range h["Trailer"] {
+		for name := range strings.SplitSeq(list, ",") {
+			if name = canonical(strings.Trim(name, " \t")); isToken(name) && httpguts.ValidTrailerHeader(name) {
+				t.trailers = append(t.trailers, name)
+			}
+		}
+	}
+	for _, list := range h["Connection"] {
+		if hasToken(list, "close") {
+			t.keepAlive = false
+		}
+	}
+	if t.status == http.StatusSwitchingProtocols || t.conn.server.closing.Load() || !t.body.drainable() {
+		t.keepAlive = false
+	}
+}
+
+// contentLength is the handler's own, if it makes sense; else it is taken out of the header.
+func contentLength(h http.Header) (int64, bool) {
+	values, ok := h["Content-Length"]
+	if !ok {
+		return 0, false
+	}
+	if len(values) == 1 {
+		if n, err := strconv.ParseUint(values[0], 10, 63); err == nil && len(h["Transfer-Encoding"]) == 0 {
+			return int64(n), true
+		}
+	}
+	delete(h, "Content-Length")
+	return 0, false
+}
+
+// bodyAllowed is RFC 9110 §6.4.1.
+func bodyAllowed(status int) bool {
+	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
+}
+
+// writeHead puts the head into the buffer, without its end.
+func (t *transaction) writeHead() {
+	t.out = outs.Get().(*[]byte)
+	b := appendStatusLine((*t.out)[:0], t.request.ProtoMinor, t.status)
+	b = t.appendFields(b, func(name string) bool {
+		return name == "Transfer-Encoding" || name == "Content-Length" && (t.kind == framedByNothing || !bodyAllowed(t.status) && t.status != http.StatusNotModified) ||
+			name == "Connection" && !t.keepAlive && t.status != http.StatusSwitchingProtocols || slices.Contains(t.trailers, name)
+	})
+	if _, ok := t.header["Date"]; !ok {
+		b = append(b, "Date: "...)
+		b = appendDate(b, time.Now())
+		b = append(b, "\r\n"...)
+	}
+	t.head(b)
+}
+
+// head keeps b as the head, with room behind it.
+func (t *transaction) head(b []byte) {
+	t.headEnd = len(b)
+	*t.out = slices.Grow(b, gap)[:len(b)+gap]
+}
+
+func appendStatusLine(b []byte, minor, status int) []byte {
+	b = append(b, "HTTP/1."...)
+	b = append(b, byte('0'+minor), ' ')
+	b = strconv.AppendInt(b, int64(status), 10)
+	b = append(b, ' ')
+	b = append(b, http.StatusText(status)...)
+	return append(b, "\r\n"...)
+}
+
+// appendFields appends the handler's fields in the order of their names, less those to skip and
+// what is no field name. Line ends in values become spaces: an answer can't be split.
+func (t *transaction) appendFields(b []byte, skip func(string) bool) []byte {
+	var room [16]string
+	names := room[:0]
+	for name := range t.header {
+		if !isToken(name) || skip(name) || strings.HasPrefix(name, http.TrailerPrefix) {
+			continue
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		for _, value := range t.header[name] {
+			b = appendField(b, name, value)
+		}
+	}
+	return b
+}
+
+func appendField(b []byte, name, value string) []byte {
+	b = append(b, name...)
+	b = append(b, ": "...)
+	if isFieldValue(value) {
+		b = append(b, strings.Trim(value, " \t")...)
+	} else {
+		b = append(b, strings.TrimSpace(strings.Map(harmless, value))...)
+	}
+	return append(b, "\r\n"...)
+}
+
+// harmless takes the control characters out of a value.
+func harmless(r rune) rune {
+	if r < ' ' && r != '\t' || r == 127 {
+		return ' '
+	}
+	return r
+}
+
+// Write implements [http.ResponseWriter].
+func (t *transaction) Write(p []byte) (int, error) {
+	if err := t.prepare(len(p)); err != nil {
+		return 0, err
+	}
+	if len(p) == 0 {
+		return 0, nil
+	}
+	t.guess(p)
+	t.written += int64(len(p))
+	if t.kind == noBody {
+		return len(p), nil
+	}
+	if len(*t.out)+len(p) <= outSize {
+		*t.out = append(*t.out, p...)
+		return len(p), nil
+	}
+	return t.writeLarge(p)
+}
+
+// WriteString implements [io.StringWriter].
+func (t *transaction) WriteString(s string) (int, error) {
+	if err := t.prepare(len(s)); err != nil {
+		return 0, err
+	}
+	if t.sniff || t.kind == noBody || len(*t.out)+len(s) > outSize {
+		return t.Write([]byte(s))
+	}
+	t.written += int64(len(s))
+	*t.out = append(*t.out, s...)
+	return len(s), nil
+}
+
+// prepare checks that n more bytes may be written.
+func (t *transaction) prepare(n int) error {
+	if t.hijacked {
+		return http.ErrHijacked
+	}
+	if t.status == 0 {
+		t.WriteHeader(http.StatusOK)
+	}
+	switch {
+	case t.response.fault != nil:
+		return t.response.fault
+	case n > 0 && !bodyAllowed(t.status):
+		return http.ErrBodyNotAllowed
+	case t.kind == framedByLength && t.written+int64(n) > t.length:
+		return http.ErrContentLength
+	}
+	return nil
+}
+
+// guess adds the Content-Type that the handler has not set.
+func (t *transaction) guess(p []byte) {
+	if !t.sniff {
+		return
+	}
+	t.sniff = false
+	t.head(appendField((*t.out)[:t.headEnd], "Content-Type", http.DetectContentType(p)))
+}
+
+// writeLarge writes what the buffer has no room for.
+func (t *transaction) writeLarge(p []byte) (int, error) {
+	if len(p) < outSize/4 {
+		t.flush(nil)
+		*t.out = append(*t.out, p...)
+	} else {
+		t.flush(p)
+	}
+	if t.response.fault != nil {
+		return 0, t.response.fault
+	}
+	return len(p), nil
+}
+
+// Flush implements [http.Flusher].
+func (t *transaction) Flush() { _ = t.FlushError() }
+
+// FlushError is for [http.ResponseController].
+func (t *transaction) FlushError() error {
+	if t.hijacked {
+		return http.ErrHijacked
+	}
+	if t.status == 0 {
+		t.WriteHeader(http.StatusOK)
+	}
+	t.flush(nil)
+	return t.response.fault
+}
+
+// finish sends what is left of the answer and reads what is left of the request. It reports
+// whether the connection can take another.
+func (t *transaction) finish() bool {
+	t.handled = true
+	if t.status == 0 {
+		t.WriteHeader(http.StatusOK)
+	}
+	t.flush(nil)
+	t.discard()
+	if t.kind == framedByLength && t.written != t.length {
+		return false // the client waits for what never comes
+	}
+	if t.response.deadline {
+		_ = t.conn.nc.SetWriteDeadline(time.Time{}) // fails on a closed connection, as the next write will
+	}
+	return t.response.fault == nil && t.keepAlive && t.body.finish() && !t.conn.server.closing.Load()
+}
+
+// discard gives the buffer back.
+func (t *transaction) discard() {
+	if t.out == nil {
+		return
+	}
+	if cap(*t.out) <= 2*outSize {
+		outs.Put(t.out)
+	}
+	t.out = nil
+}
+
+// lingers reports whether the client may still be sending when the connection is closed.
+func (t *transaction) lingers() bool {
+	return !t.hijacked && t.response.fault == nil && t.sent
+}
+
+// ReadFrom sends src, by sendfile(2) or splice(2) when its length is known and the connection
+// allows.
+func (t *transaction) ReadFrom(src io.Reader) (n int64, err error) {
+	if err := t.prepare(0); err != nil {
+		return 0, err
+	}
+	direct, ok := t.conn.nc.(io.ReaderFrom)
+	if !ok || t.kind != framedByLength || t.sniff || !isLarge(src) {
+		return t.copy(src)
+	}
+	t.flush(nil)
+	if t.response.fault != nil {
+		return 0, t.response.fault
+	}
+	limited := &io.LimitedReader{R: src, N: t.length - t.written}
+	if given, ok := src.(*io.LimitedReader); ok { // one inside another would hide the file
+		limited.R, limited.N = given.R, min(given.N, limited.N)
+		defer func() { given.N -= n }()
+	}
+	n, t.response.fault = direct.ReadFrom(limited)
+	t.written += n
+	return n, t.response.fault
+}
+
+// isLarge reports whether src is worth a system call of its own. Below that a copy goes out with
+// the head.
+func isLarge(src io.Reader) bool {
+	limited, ok := src.(*io.LimitedReader)
+	return !ok || limited.N > copySize
+}
+
+var copies = sync.Pool{New: func() any { b := make([]byte, copySize); return &b }}
+
+const copySize = 32 << 10
+
+func (t *transaction) copy(src io.Reader) (int64, error) {
+	b := copies.Get().(*[]byte)
+	defer copies.Put(b)
+	return io.CopyBuffer(struct{ io.Writer }{t}, src, *b)
+}
