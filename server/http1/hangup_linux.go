@@ -58,7 +58,7 @@ func (w *hangupWatch) forget(t ticket) *life {
 	return l
 }
 
-// rawConn finds the file below what is wrapped around a connection, such as TLS.
+// rawConn finds the file below what is wrapped around a connection.
 func rawConn(nc net.Conn) syscall.RawConn {
 	for {
 		if s, ok := nc.(syscall.Conn); ok {

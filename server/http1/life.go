@@ -68,7 +68,10 @@ func (l *life) watch() {
 	if l.over || l.watcher != nil || l.ticket != 0 || l.t.body.pending.Load() || c.r != c.w {
 		return
 	}
-	if l.ticket = c.server.hangups.add(c.nc, l); l.ticket != 0 {
+	if c.tls == nil { // with TLS there is something to read when a client leaves: that it does
+		l.ticket = c.server.hangups.add(c.nc, l)
+	}
+	if l.ticket != 0 {
 		return
 	}
 	c.deadline(0)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unsafe"
 
 	"golang.org/x/net/http/httpguts"
 )
@@ -251,7 +252,7 @@ func (t *transaction) WriteString(s string) (int, error) {
 		return 0, err
 	}
 	if t.sniff || t.kind == noBody || len(*t.out)+len(s) > outSize {
-		return t.Write([]byte(s))
+		return t.Write(unsafe.Slice(unsafe.StringData(s), len(s))) // which only reads it
 	}
 	t.written += int64(len(s))
 	*t.out = append(*t.out, s...)

@@ -17,13 +17,13 @@ func (h *head) resolve(u *url.URL) (host string, fault *RequestError) {
 		}
 	}
 	switch {
+	case h.method == http.MethodConnect:
+		return h.resolveAuthority(u)
 	case h.target[0] == '/':
 		return h.host, parseOrigin(u, h.target)
 	case h.target == "*" && h.method == http.MethodOptions:
 		u.Path = "*"
 		return h.host, nil
-	case h.method == http.MethodConnect:
-		return h.resolveAuthority(u)
 	}
 	return h.resolveAbsolute(u)
 }
