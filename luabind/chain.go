@@ -60,7 +60,8 @@ func (s *segment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ex.Data = c
 	c.run.Context = ex
 	c.run.Owner = c
-	c.run.SetDeadline(c.route.deadline(s.program))
+	ex.BodyUntil = c.route.deadline(s.program)
+	c.run.SetDeadline(ex.BodyUntil)
 	defer c.end()
 	if !s.enter(c, &c.run, w, r) {
 		return

@@ -310,8 +310,8 @@ func bodyError(err error) *fault.Error {
 		return &fault.Error{Code: "too_large", Status: http.StatusRequestEntityTooLarge, Cause: err,
 			Message: fmt.Sprintf("the request body is larger than %s", bind.Size(tooLarge.Limit))}
 	}
-	if errors.Is(err, vm.ErrDeadline) {
-		return &fault.Error{Code: "timeout", Status: http.StatusGatewayTimeout, Message: err.Error(), Cause: err}
+	if errors.Is(err, vm.ErrDeadline) || errors.Is(err, context.DeadlineExceeded) {
+		return &fault.Error{Code: "timeout", Status: http.StatusGatewayTimeout, Message: "the deadline passed before the request body had arrived", Cause: err}
 	}
 	if errors.Is(err, server.ErrSlowBody) {
 		return &fault.Error{Code: "timeout", Status: http.StatusRequestTimeout, Message: err.Error(), Cause: err}

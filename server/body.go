@@ -1,12 +1,16 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"sync"
 	"time"
+
+	"rws/server/exchange"
 )
 
 // minRate is the bytes per second that a slow client must reach on average; see
@@ -18,6 +22,7 @@ const minRate = 240
 type body struct {
 	inner  io.ReadCloser // nil without a body
 	writer *writer
+	ex     *exchange.Exchange
 	idle   time.Duration // not positive for no limit
 	size   int64         // Content-Length, -1 if unknown
 	h1     bool
@@ -27,16 +32,16 @@ type body struct {
 	armed  time.Time // the deadline that is set
 	got    int64
 	waited time.Duration
-	over   bool // read to the end, or slow
-	slow   bool // given up
+	over   bool  // read to the end, or given up
+	fault  error // why it was given up
 }
 
 func hasBody(r *http.Request) bool {
 	return r.ContentLength != 0 && r.Body != nil && r.Body != http.NoBody
 }
 
-func (b *body) begin(r *http.Request, w *writer, idle time.Duration) {
-	b.inner, b.writer, b.idle, b.size, b.h1 = r.Body, w, idle, r.ContentLength, r.ProtoMajor < 2
+func (b *body) begin(r *http.Request, w *writer, ex *exchange.Exchange, idle time.Duration) {
+	b.inner, b.writer, b.ex, b.idle, b.size, b.h1 = r.Body, w, ex, idle, r.ContentLength, r.ProtoMajor < 2
 }
 
 // limit bounds a body of unknown length; a known one has been checked.
@@ -46,14 +51,15 @@ func (b *body) limit(n int64) {
 	}
 }
 
-// Read gives ErrSlowBody when the client is too slow, and *http.MaxBytesError beyond the limit.
+// Read gives ErrSlowBody when the client is too slow, [context.DeadlineExceeded] after the
+// exchange's BodyUntil, and *http.MaxBytesError beyond the limit.
 func (b *body) Read(p []byte) (int, error) {
-	if b.idle <= 0 {
+	if b.idle <= 0 && b.ex.BodyUntil.IsZero() {
 		return b.inner.Read(p)
 	}
 	start := time.Now()
-	if !b.before(start) {
-		return 0, ErrSlowBody
+	if err := b.before(start); err != nil {
+		return 0, err
 	}
 	n, err := b.inner.Read(p)
 	return n, b.after(start, n, err)
@@ -63,42 +69,57 @@ func (b *body) Close() error { return b.inner.Close() }
 
 // before sets the deadline of a read. Setting one costs more than reading from a buffer, so one
 // that is off by less than a quarter stays.
-func (b *body) before(now time.Time) bool {
+func (b *body) before(now time.Time) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.over {
-		return !b.slow
+		return b.fault
 	}
-	left := b.idle + time.Duration(b.got)*time.Second/minRate - b.waited
+	left, fault := b.left(now)
 	if left <= 0 {
-		b.fail()
-		return false
+		return b.fail(fault)
 	}
-	if at := now.Add(min(left, b.idle)); b.armed.IsZero() || at.Before(b.armed) || at.Sub(b.armed) > b.idle/4 {
+	if at := now.Add(left); b.armed.IsZero() || at.Before(b.armed) || at.Sub(b.armed) > b.idle/4 {
 		b.set(at)
 	}
-	return true
+	return nil
+}
+
+// left is how long a read may take, and what it means when it takes longer.
+func (b *body) left(now time.Time) (time.Duration, error) {
+	left, fault := time.Duration(math.MaxInt64), ErrSlowBody
+	if b.idle > 0 {
+		left = min(b.idle, b.idle+time.Duration(b.got)*time.Second/minRate-b.waited)
+	}
+	if until := b.ex.BodyUntil; !until.IsZero() && until.Sub(now) < left {
+		left, fault = until.Sub(now), context.DeadlineExceeded
+	}
+	return left, fault
 }
 
 func (b *body) after(start time.Time, n int, err error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.got += int64(n)
-	b.waited += time.Since(start)
+	now := time.Now()
+	b.waited += now.Sub(start)
 	switch {
 	case err == io.EOF: // the deadline stays: from here on net/http sets its own
 		b.over = true
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		b.fail()
-		return ErrSlowBody
+		if until := b.ex.BodyUntil; !until.IsZero() && !now.Before(until) {
+			return b.fail(context.DeadlineExceeded)
+		}
+		return b.fail(ErrSlowBody)
 	}
 	return err
 }
 
-// fail leaves nothing to read for net/http, which would otherwise wait for the rest.
-func (b *body) fail() {
-	b.over, b.slow = true, true
+// fail leaves nothing to read for the engine, which would otherwise wait for the rest.
+func (b *body) fail(fault error) error {
+	b.over, b.fault = true, fault
 	b.set(time.Unix(1, 0))
+	return fault
 }
 
 func (b *body) set(at time.Time) {

@@ -62,7 +62,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) (served bool) {
 func (t *transaction) answer() {
 	h, r := t.handler, t.request
 	if hasBody(r) {
-		t.body.begin(r, &t.writer, h.settings.BodyIdle)
+		t.body.begin(r, &t.writer, &t.Exchange, h.settings.BodyIdle)
 		r.Body = &t.body
 	}
 	if fault := t.refuse(); fault != nil {

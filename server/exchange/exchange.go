@@ -42,6 +42,10 @@ type Exchange struct {
 	// such as middleware that trusts a proxy. The zero value means the peer of the connection.
 	Client netip.Addr
 
+	// BodyUntil is when reading the request body ends with [context.DeadlineExceeded], whatever the
+	// client still sends. Set it before the first read; the zero value means never.
+	BodyUntil time.Time
+
 	// Data is for the front end that owns the handlers: what it keeps for a request.
 	Data any
 

@@ -123,6 +123,9 @@ func (b *body) finish() bool {
 func (b *body) drain() {
 	scratch := buffers.Get().(*[]byte)
 	defer buffers.Put(scratch)
+	if c := b.t.conn; int64(c.w-c.r) < b.left { // the client has an answer, and no more time than to notice
+		c.deadline(moment)
+	}
 	for b.fault == nil {
 		_, _ = b.read(*scratch)
 	}

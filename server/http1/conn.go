@@ -78,7 +78,7 @@ func (c *conn) handshake() error {
 	c.deadline(c.server.ReadHeader)
 	if err := c.tls.Handshake(); err != nil {
 		c.server.log().Debug("TLS handshake", "client", c.remote, "err", err)
-		return err
+		return c.notTLS(err)
 	}
 	state := c.tls.ConnectionState()
 	c.state = &state
@@ -86,6 +86,16 @@ func (c *conn) handshake() error {
 		return c.handOver(c.server.HTTP2, c.nc)
 	}
 	return nil
+}
+
+// notTLS helps a client that speaks plain HTTP to a port with TLS.
+func (c *conn) notTLS(err error) error {
+	e, ok := errors.AsType[tls.RecordHeaderError](err)
+	if !ok || e.Conn == nil || kinds[e.RecordHeader[0]]&token == 0 {
+		return err
+	}
+	c.nc = e.Conn
+	return bad("this is HTTP, and the port speaks HTTPS")
 }
 
 // handOver gives the connection away, without a deadline.
@@ -325,12 +335,22 @@ func (c *conn) linger() {
 	if !ok || half.CloseWrite() != nil {
 		return
 	}
-	c.deadline(moment)
-	_, _ = io.CopyN(io.Discard, c.nc, maxDrain)
+	scratch := buffers.Get().(*[]byte)
+	defer buffers.Put(scratch)
+	for start := time.Now(); time.Since(start) < lingering; {
+		c.deadline(moment)
+		if _, err := c.nc.Read(*scratch); err != nil {
+			return
+		}
+	}
 }
 
-// moment is how long a connection that is to be closed waits for what the client is sending.
-const moment = 500 * time.Millisecond
+// How long a connection that is to be closed waits for what the client is sending: for each read,
+// and in all.
+const (
+	moment    = 500 * time.Millisecond
+	lingering = 5 * time.Second
+)
 
 // A replay is a connection of which the beginning is read again.
 type replay struct {
