@@ -81,7 +81,7 @@ func (t *transaction) answer() {
 		return
 	}
 	t.route, t.Params = m.Value, m.Params
-	if m.Params.Len() <= 8 { // beyond that the copy shares memory with the match
+	if m.Params.Len() <= router.InlineParams { // beyond that the copy shares memory with the match
 		matches.Put(m)
 	}
 	t.Route, t.RouteName = t.route.Pattern, t.route.Name

@@ -12,14 +12,15 @@ type Param struct {
 	Type  Type   // what the pattern asked for and Value satisfies
 }
 
-// inlineParams is how many parameters fit without a heap allocation. Patterns with more are rare.
-const inlineParams = 8
+// InlineParams is how many parameters fit without a heap allocation. Patterns with more are rare, and every request that
+// waits pays for the room. A copy of Params with more shares memory with the original.
+const InlineParams = 4
 
 // Params are the parameters of one match in the order of the pattern. Parameters of an optional part that was left out
 // are absent. The zero value is empty.
 type Params struct {
 	n      int
-	inline [inlineParams]Param
+	inline [InlineParams]Param
 	more   []Param
 }
 
@@ -57,10 +58,10 @@ func (p *Params) All() iter.Seq[Param] {
 
 // slot is the place of the i-th parameter, made on demand; the walk writes values there before it knows their names.
 func (p *Params) slot(i int) *Param {
-	if i < inlineParams {
+	if i < InlineParams {
 		return &p.inline[i]
 	}
-	i -= inlineParams
+	i -= InlineParams
 	for len(p.more) <= i {
 		p.more = append(p.more, Param{})
 	}
