@@ -33,8 +33,9 @@ type conn struct {
 	since  time.Time // when the deadline of an idle connection was set
 	idle   bool      // that deadline is the one in force
 
-	buf  *[]byte // nil when nothing is buffered
-	r, w int     // what is buffered: (*buf)[r:w]
+	idler *idler  // nil where there is no way to read without a buffer
+	buf   *[]byte // nil when nothing is buffered
+	r, w  int     // what is buffered: (*buf)[r:w]
 
 	peek       [1]byte // what a watch reads
 	peeked     bool
@@ -52,6 +53,7 @@ var errHandedOver = errors.New("the connection is in other hands")
 // serve is the goroutine of the connection.
 func (c *conn) serve() {
 	err := c.handshake()
+	c.idler = newIdler(c)
 	for err == nil {
 		err = c.next()
 	}
@@ -179,12 +181,11 @@ func (c *conn) brokenHead(err error) error {
 	return err
 }
 
-// await waits for the first byte of a request. The buffer is taken when there is something to
-// put into it.
+// await waits for the first byte of a request.
 func (c *conn) await() error {
 	if c.w == c.r {
 		c.idleDeadline()
-		if err := c.fill(readSize); err != nil {
+		if err := c.fillIdle(); err != nil {
 			return err
 		}
 	}
@@ -209,12 +210,26 @@ func (c *conn) skipLine() error {
 	return nil
 }
 
-// fill reads more into the buffer, which grows up to limit and one read.
-func (c *conn) fill(limit int) error {
+// fillIdle reads into the buffer, which is empty, after a wait that may be long.
+func (c *conn) fillIdle() error {
+	if c.idler == nil {
+		return c.fill(readSize)
+	}
+	c.release()
+	return c.idler.fill()
+}
+
+// take makes sure that there is a buffer.
+func (c *conn) take() {
 	if c.buf == nil {
 		c.buf = buffers.Get().(*[]byte)
 		c.r, c.w = 0, 0
 	}
+}
+
+// fill reads more into the buffer, which grows up to limit and one read.
+func (c *conn) fill(limit int) error {
+	c.take()
 	if c.r > 0 {
 		c.w = copy(*c.buf, (*c.buf)[c.r:c.w])
 		c.r = 0
@@ -244,9 +259,7 @@ func (c *conn) unread() {
 		return
 	}
 	c.peeked = false
-	if c.buf == nil {
-		c.buf = buffers.Get().(*[]byte)
-	}
+	c.take()
 	(*c.buf)[0] = c.peek[0]
 	c.r, c.w = 0, 1
 }

@@ -58,24 +58,6 @@ func (w *hangupWatch) forget(t ticket) *life {
 	return l
 }
 
-// rawConn finds the file below what is wrapped around a connection.
-func rawConn(nc net.Conn) syscall.RawConn {
-	for {
-		if s, ok := nc.(syscall.Conn); ok {
-			raw, err := s.SyscallConn()
-			if err != nil {
-				return nil
-			}
-			return raw
-		}
-		below, ok := nc.(interface{ NetConn() net.Conn })
-		if !ok {
-			return nil
-		}
-		nc = below.NetConn()
-	}
-}
-
 // control changes the epoll instance. The file can't be closed, and its number not be reused,
 // while it does.
 func (w *hangupWatch) control(raw syscall.RawConn, op int, t ticket) (err error) {

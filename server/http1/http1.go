@@ -6,8 +6,8 @@
 //   - It is strict. A request that two parsers could read differently is refused: bare line feeds,
 //     folded fields, Content-Length together with Transfer-Encoding or more than once, white space
 //     in odd places. The connection is closed, so that what follows can't pass for another request.
-//   - It is lean. One goroutine serves a connection, and between the head of a request and its
-//     answer the connection holds no buffer. Whether the client is still there is watched only for
+//   - It is lean. One goroutine serves a connection, which holds no buffer while the handler works
+//     or nothing is to be read. Whether the client is still there is watched only for
 //     requests whose context somebody waits for.
 //   - HTTP/2 is somebody else's: connections that speak it are handed over, see [Server.HTTP2].
 package http1
