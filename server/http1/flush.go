@@ -115,15 +115,29 @@ func (t *transaction) hasLateTrailer() bool {
 
 // put writes to the connection, unless that has failed before.
 func (t *transaction) put(first, second []byte) {
-	switch {
-	case t.response.fault != nil || len(first)+len(second) == 0:
-	case len(second) == 0:
-		_, t.response.fault = t.conn.nc.Write(first)
-	case len(first) == 0:
-		_, t.response.fault = t.conn.nc.Write(second)
-	default:
-		t.response.fault = t.putBoth(first, second)
+	if len(first)+len(second) == 0 || t.broken() != nil {
+		return
 	}
+	var err error
+	switch {
+	case len(second) == 0:
+		_, err = t.conn.nc.Write(first)
+	case len(first) == 0:
+		_, err = t.conn.nc.Write(second)
+	default:
+		err = t.putBoth(first, second)
+	}
+	t.fail(err)
+}
+
+// fail notes that the connection is broken.
+func (t *transaction) fail(err error) {
+	if err == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.response.fault = err
 }
 
 // A gatherer writes several pieces with one system call.

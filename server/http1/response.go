@@ -37,7 +37,12 @@ type response struct {
 	written      int64    // of the body, by the handler
 	trailers     []string // names that the header announced
 	deadline     bool     // the handler has set one for writing
-	fault        error    // of the connection
+
+	// The goroutine of a proxy may read the body, and so send 100 Continue, while the handler
+	// writes the answer.
+	mu      sync.Mutex
+	decided bool  // there is a final status: no 100 Continue any more
+	fault   error // of the connection
 
 	// What has not gone out: the head, a gap for what is decided last, and some of the body. Once
 	// the head is out, only the gap, for the size of a chunk, and some of the body.
@@ -79,6 +84,9 @@ func (t *transaction) WriteHeader(status int) {
 		return
 	}
 	t.status = status
+	t.mu.Lock()
+	t.decided = true
+	t.mu.Unlock()
 	t.decide()
 	t.writeHead()
 }
@@ -98,10 +106,19 @@ func (t *transaction) writeInterim(status int) {
 
 // writeContinue tells the client to send the body.
 func (t *transaction) writeContinue() error {
-	if t.status != 0 {
-		return nil // the client has its answer, and need not send anything
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.decided || t.response.fault != nil {
+		return t.response.fault // the client has its answer, and need not send anything
 	}
-	t.put([]byte("HTTP/1.1 100 Continue\r\n\r\n"), nil)
+	_, t.response.fault = io.WriteString(t.conn.nc, "HTTP/1.1 100 Continue\r\n\r\n")
+	return t.response.fault
+}
+
+// broken is why nothing more can be written, or nil.
+func (t *transaction) broken() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	return t.response.fault
 }
 
@@ -268,8 +285,8 @@ func (t *transaction) prepare(n int) error {
 		t.WriteHeader(http.StatusOK)
 	}
 	switch {
-	case t.response.fault != nil:
-		return t.response.fault
+	case t.broken() != nil:
+		return t.broken()
 	case n > 0 && !bodyAllowed(t.status):
 		return http.ErrBodyNotAllowed
 	case t.kind == framedByLength && t.written+int64(n) > t.length:
@@ -295,8 +312,8 @@ func (t *transaction) writeLarge(p []byte) (int, error) {
 	} else {
 		t.flush(p)
 	}
-	if t.response.fault != nil {
-		return 0, t.response.fault
+	if err := t.broken(); err != nil {
+		return 0, err
 	}
 	return len(p), nil
 }
@@ -313,7 +330,7 @@ func (t *transaction) FlushError() error {
 		t.WriteHeader(http.StatusOK)
 	}
 	t.flush(nil)
-	return t.response.fault
+	return t.broken()
 }
 
 // finish sends what is left of the answer and reads what is left of the request. It reports
@@ -331,7 +348,7 @@ func (t *transaction) finish() bool {
 	if t.response.deadline {
 		_ = t.conn.nc.SetWriteDeadline(time.Time{}) // fails on a closed connection, as the next write will
 	}
-	return t.response.fault == nil && t.keepAlive && t.body.finish() && !t.conn.server.closing.Load()
+	return t.broken() == nil && t.keepAlive && t.body.finish() && !t.conn.server.closing.Load()
 }
 
 // discard gives the buffer back.
@@ -347,7 +364,7 @@ func (t *transaction) discard() {
 
 // lingers reports whether the client may still be sending when the connection is closed.
 func (t *transaction) lingers() bool {
-	return !t.hijacked && t.response.fault == nil && t.sent
+	return !t.hijacked && t.broken() == nil && t.sent
 }
 
 // ReadFrom sends src, by sendfile(2) or splice(2) when its length is known and the connection
@@ -361,17 +378,18 @@ func (t *transaction) ReadFrom(src io.Reader) (n int64, err error) {
 		return t.copy(src)
 	}
 	t.flush(nil)
-	if t.response.fault != nil {
-		return 0, t.response.fault
+	if err := t.broken(); err != nil {
+		return 0, err
 	}
 	limited := &io.LimitedReader{R: src, N: t.length - t.written}
 	if given, ok := src.(*io.LimitedReader); ok { // one inside another would hide the file
 		limited.R, limited.N = given.R, min(given.N, limited.N)
 		defer func() { given.N -= n }()
 	}
-	n, t.response.fault = direct.ReadFrom(limited)
+	n, err = direct.ReadFrom(limited)
 	t.written += n
-	return n, t.response.fault
+	t.fail(err)
+	return n, err
 }
 
 // isLarge reports whether src is worth a system call of its own. Below that a copy goes out with
