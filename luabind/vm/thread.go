@@ -17,7 +17,7 @@ import (
 // registry mirrors that of gopher-lua: the values of a thread.
 type registry struct {
 	array   []lua.LValue
-	top     int
+	_       int // top
 	growBy  int
 	maxSize int
 	alloc   unsafe.Pointer // of numbers; all threads of an isolate share one
@@ -27,8 +27,8 @@ type registry struct {
 // frames mirrors autoGrowingCallFrameStack: the calls of a thread.
 type frames struct {
 	segments []unsafe.Pointer
-	index    uint16
-	top      uint8
+	_        uint16 // segIdx
+	_        uint8  // segSp
 }
 
 // iface is how an interface with methods is laid out.

@@ -14,18 +14,18 @@ import (
 	"rws/server/cancel"
 )
 
-var gone = errors.New("gone")
+var errGone = errors.New("gone")
 
 func TestItEndsOnce(t *testing.T) {
 	var c cancel.Context
 	require.NoError(t, c.Err())
 	done := c.Done()
-	assert.True(t, c.End(context.Canceled, gone))
+	assert.True(t, c.End(context.Canceled, errGone))
 	assert.False(t, c.End(context.DeadlineExceeded, nil))
 	<-done
 	<-c.Done()
 	assert.Equal(t, context.Canceled, c.Err())
-	assert.Equal(t, gone, context.Cause(&c))
+	assert.Equal(t, errGone, context.Cause(&c))
 }
 
 func TestWithoutACauseItIsTheError(t *testing.T) {
@@ -44,14 +44,14 @@ func TestContextsBelowEndWithIt(t *testing.T) {
 		defer stop()
 		unasked, stop := context.WithCancel(&c)
 		stop()
-		c.End(context.Canceled, gone)
+		c.End(context.Canceled, errGone)
 		<-before.Done()
 		<-timed.Done()
 		after, stop := context.WithCancel(&c)
 		defer stop()
 		for name, below := range map[string]context.Context{"before": before, "timed": timed, "after": after} {
 			assert.Equal(t, context.Canceled, below.Err(), name)
-			assert.Equal(t, gone, context.Cause(below), name)
+			assert.Equal(t, errGone, context.Cause(below), name)
 		}
 		assert.Equal(t, context.Canceled, context.Cause(unasked))
 	})
