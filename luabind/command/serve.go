@@ -77,6 +77,7 @@ func (t *terminal) serve(file string, flags map[string]string) error {
 	if closeConsoles != nil {
 		defer closeConsoles()
 	}
+	forgetStart()
 	return s.run(ctx, cancel, signals, left)
 }
 
