@@ -278,7 +278,7 @@ func (p *Program) Main() string { return filepath.Base(p.options.File) }
 
 // compileChunk compiles source as the file called name.
 func (s *state) compileChunk(L *lua.LState, name, source string) (*lua.LFunction, error) {
-	s.program.keep(name, source)
+	s.program.keep(name, fault.Clean(source))
 	return fault.Load(L, name, source)
 }
 
