@@ -48,6 +48,7 @@ func Try(L *lua.LState, onError *lua.LFunction, fn lua.LValue, args ...lua.LValu
 		}
 		r.depth--
 	}()
+	makeRoom(T, len(args)+1)
 	T.Push(fn)
 	for _, a := range args {
 		T.Push(a)
@@ -137,6 +138,7 @@ func answer(L *lua.LState, results []lua.LValue, err error) int {
 		L.Push(ErrorValue(err))
 		return 2
 	}
+	makeRoom(L, len(results)+1)
 	L.Push(lua.LTrue)
 	for _, v := range results {
 		L.Push(v)

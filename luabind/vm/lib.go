@@ -84,6 +84,7 @@ func (i *Isolate) openBase(L *lua.LState) {
 	L.SetGlobal("print", L.NewFunction(i.print))
 	L.SetGlobal("pcall", L.NewFunction(pcall))
 	L.SetGlobal("xpcall", L.NewFunction(xpcall))
+	L.SetGlobal("unpack", L.NewFunction(unpack))
 	L.SetGlobal("pairs", L.NewFunction(pairs(L.GetGlobal("pairs").(*lua.LFunction))))
 	for _, name := range []string{"rawset", "setfenv"} {
 		change := L.GetGlobal(name).(*lua.LFunction).GFunction
