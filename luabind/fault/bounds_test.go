@@ -123,7 +123,7 @@ func TestLoadstringKeepsTheBounds(t *testing.T) {
 		assert(f == nil and problem:find("longer than 1 MB"), problem)
 		f, problem = loadstring(("-"):rep(3e6))
 		assert(f == nil and problem:find("longer than 1 MB"), problem)
-		f, problem = loadstring("x x = = 1")
+		f, problem = loadstring("x = = 1")
 		assert(f == nil and problem:find("^<string>:1: unexpected .=."), problem)
 		assert(load("return 1 + 1")() == 2)
 		local n = 0
