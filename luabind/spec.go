@@ -186,11 +186,7 @@ func (c *Ctx) validateBody(L *lua.LState, o *schema.Object) schema.Errors {
 	if t := c.mediaType(); t != "application/json" && !strings.HasSuffix(t, "+json") {
 		fault.Raise(L, &fault.Error{Code: "media_type", Status: http.StatusUnsupportedMediaType, Message: fmt.Sprintf("the body must be application/json, not %q", t)})
 	}
-	in, err := bind.ToGo(L, c.decodeJSON(L))
-	if err != nil {
-		bind.Raise(L, "the request body", err)
-	}
-	values, errs := o.Check(in)
+	values, errs := o.Check(c.plainJSON(L))
 	c.fields[fieldInput] = bind.FromGo(L, values)
 	return errs
 }

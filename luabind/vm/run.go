@@ -68,6 +68,20 @@ func (r *Run) Cause() error {
 	return nil
 }
 
+// Checkpoint raises, as the interpreter does before an instruction, when the run on L must
+// end. A Go function that works for long with the lock held calls it now and then.
+func Checkpoint(L *lua.LState) {
+	ctx := L.Context()
+	if ctx == nil {
+		return
+	}
+	select {
+	case <-ctx.Done():
+		L.RaiseError("%s", ctx.Err().Error())
+	default:
+	}
+}
+
 // Thread returns the run's own Lua thread; valid between Enter and Leave.
 func (r *Run) Thread() *lua.LState { return r.thread }
 
