@@ -220,6 +220,10 @@ func (p *Program) load() error {
 			return err
 		}
 	}
+	limit := p.settings().Memory()
+	for _, s := range p.states {
+		s.isolate.SetMemoryLimit(limit)
+	}
 	p.templates = template.New(p.templateFiles(), template.Options{Reload: !p.Config.Production()})
 	return p.compile()
 }

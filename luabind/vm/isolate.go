@@ -53,14 +53,15 @@ type Options struct {
 // An Isolate is one Lua universe behind one lock. Make it with New; all methods are
 // safe for concurrent use unless they say otherwise.
 type Isolate struct {
-	options Options
-	lock    fairLock
-	watch   watch
-	current atomic.Pointer[Run] // who holds the lock
-	slices  atomic.Uint64       // how often Lua got the lock
-	active  atomic.Int64        // runs that have entered and not left
-	done    chan struct{}
-	close   sync.Once
+	options  Options
+	lock     fairLock
+	watch    watch
+	current  atomic.Pointer[Run] // who holds the lock
+	slices   atomic.Uint64       // how often Lua got the lock
+	active   atomic.Int64        // runs that have entered and not left
+	done     chan struct{}
+	close    sync.Once
+	pressure pressure
 
 	// Guarded by lock.
 	main     *lua.LState
@@ -191,6 +192,7 @@ func (i *Isolate) acquire(r *Run) error {
 
 // resume makes r the run that executes; the lock is held.
 func (i *Isolate) resume(r *Run) {
+	i.pressure.begin(r)
 	i.current.Store(r)
 	i.slices.Add(1)
 	i.watch.flag.Store(r.cause.Load() != nil)
@@ -198,6 +200,7 @@ func (i *Isolate) resume(r *Run) {
 
 // surrender gives up the lock.
 func (i *Isolate) surrender() {
+	i.pressure.end(i.current.Load())
 	i.current.Store(nil)
 	i.lock.unlock()
 }
@@ -242,6 +245,9 @@ func Wait(L *lua.LState, f func(ctx context.Context) error) error {
 		cause := r.Cause()
 		if cause == nil {
 			cause = context.Cause(ctx)
+		}
+		if errors.Is(err, cause) || errors.Is(err, ctx.Err()) {
+			return cause
 		}
 		return fmt.Errorf("%w (%w)", cause, err)
 	}

@@ -33,6 +33,7 @@ type Run struct {
 	deadline atomic.Int64 // Unix nanoseconds, 0 for none
 	cause    atomic.Pointer[error]
 	waits    atomic.Pointer[waits] // nil until the run waits
+	spent    spent
 }
 
 // SetDeadline sets when the run must have ended; the zero time means never. It may be
