@@ -250,7 +250,7 @@ func (p *Program) boot(n int, source string) (*state, error) {
 		modules: make(map[string]lua.LValue), pending: make(map[string]*pendingModule), globals: make(map[string]lua.LValue),
 	}
 	o := p.Config.isolateOptions()
-	o.Number, o.Data, o.OnError, o.Output = n, s, fault.Capture, p.options.Output
+	o.Number, o.Data, o.OnError, o.Caught, o.Output = n, s, fault.Capture, fault.Caught, p.options.Output
 	s.isolate = vm.New(o)
 	p.states = append(p.states, s)
 	run := &vm.Run{Stall: loadStall}

@@ -109,7 +109,7 @@ func OnError(L *lua.LState) *lua.LFunction { return Of(L).onError }
 // pcall is Lua's, with waits allowed inside.
 func pcall(L *lua.LState) int {
 	L.CheckAny(1)
-	results, err := Try(L, nil, L.Get(1), arguments(L, 2)...)
+	results, err := Try(L, Of(L).caught, L.Get(1), arguments(L, 2)...)
 	return answer(L, results, err)
 }
 
@@ -117,7 +117,15 @@ func pcall(L *lua.LState) int {
 func xpcall(L *lua.LState) int {
 	L.CheckAny(1)
 	handler := L.CheckFunction(2)
-	results, err := Try(L, closing(L, handler), L.Get(1), arguments(L, 3)...)
+	i := Of(L)
+	explained := L.NewFunction(func(L *lua.LState) int {
+		v := i.options.Caught(L, 2, L.Get(1))
+		L.Push(handler)
+		L.Push(v)
+		L.Call(1, 1)
+		return 1
+	})
+	results, err := Try(L, closing(L, explained), L.Get(1), arguments(L, 3)...)
 	return answer(L, results, err)
 }
 

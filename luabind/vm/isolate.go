@@ -42,6 +42,10 @@ type Options struct {
 	// all frames still there, and returns the value that Call reports. Default: the
 	// value as it is.
 	OnError lua.LGFunction
+	// Caught is called at the place of an error that pcall, xpcall or coroutine.resume will
+	// hand to the script, with how many frames at the top are not the script's, and returns
+	// the value to hand on. Default: the value as it is.
+	Caught func(L *lua.LState, skip int, v lua.LValue) lua.LValue
 	// Output is where print writes. Default: nowhere.
 	Output io.Writer
 	// Data is whatever the owner of the isolate wants to find again by Data(L).
@@ -69,6 +73,7 @@ type Isolate struct {
 	idle     []*lua.LState
 	onError  *lua.LFunction
 	asIs     *lua.LFunction
+	caught   *lua.LFunction // see Options.Caught
 	strict   bool
 }
 
@@ -96,7 +101,14 @@ func New(o Options) *Isolate {
 	})
 	i.main.G.MainThread = i.main
 	i.main.G.CurrentThread = i.main
+	if o.Caught == nil {
+		i.options.Caught = func(_ *lua.LState, _ int, v lua.LValue) lua.LValue { return v }
+	}
 	i.asIs = closing(i.main, nil)
+	i.caught = closing(i.main, i.main.NewFunction(func(L *lua.LState) int {
+		L.Push(i.options.Caught(L, 2, L.Get(1)))
+		return 1
+	}))
 	i.onError = i.asIs
 	if o.OnError != nil {
 		i.onError = closing(i.main, i.main.NewFunction(o.OnError))
