@@ -210,10 +210,7 @@ func paramsOfType() bind.Type {
 			}
 			return lua.LNil, true
 		},
-		Meta: map[string]lua.LGFunction{"__pairs": func(L *lua.LState) int {
-			L.Push(contextOf(L, L.CheckUserData(1).Value).paramsTable(L))
-			return 1
-		}},
+		View: func(L *lua.LState, self any) *lua.LTable { return contextOf(L, self).paramsTable(L) },
 	}
 }
 

@@ -2,7 +2,9 @@ package luabind_test
 
 import (
 	"bytes"
+	"html"
 	"log/slog"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -10,6 +12,7 @@ import (
 
 	"rws/luabind"
 	"rws/luabind/vm"
+	"rws/server"
 	"rws/server/logs"
 )
 
@@ -126,6 +129,88 @@ func TestFieldsOfARecordDoNotHideItsOwn(t *testing.T) {
 	for _, key := range []string{`"level":`, `"msg":`, `"time":`} {
 		if n := strings.Count(out.String(), key); n != 1 {
 			t.Errorf("%s stands %d times in %s", key, n, out.String())
+		}
+	}
+}
+
+func TestParamsCookiesAndHeadersAreLikeTheQuery(t *testing.T) {
+	p := newApp(t, `
+		app:get("/params/:a/:b{int}", function(c) return c.params end)
+		app:get("/in/:a", function(c) return { p = c.params, k = c.cookies } end)
+		app:get("/cookies", function(c) return c.cookies end)
+		app:get("/pairs/:a", function(c)
+			local n = {}
+			for k, v in pairs(c.cookies) do n[#n + 1] = k .. v end
+			for k, v in pairs(c.params) do n[#n + 1] = k .. v end
+			table.sort(n)
+			return table.concat(n, " ")
+		end)
+		app:get("/headers", function(c) return { c.headers.x_user or "none", c.headers["X_User"] or "none", c.headers["x-user"] or "none" } end)
+		app:get("/all", function(c) return c.headers end)
+	`, nil)
+	for _, test := range []struct {
+		request, want string
+		call          luabind.Call
+	}{
+		{"GET /params/x/7", `{"a":"x","b":7}`, luabind.Call{}},
+		{"GET /in/x", `{"p":{"a":"x"},"k":{"t":"1"}}`, luabind.Call{Cookies: map[string]string{"t": "1"}}},
+		{"GET /cookies", `{"a":"1"}`, luabind.Call{Header: map[string]string{"Cookie": "a=1; a=2"}}},
+		{"GET /cookies", "{\"a\":\"\u00fc\",\"b\":\"x y\",\"c\":\"\u00e9\"}", luabind.Call{Header: map[string]string{"Cookie": "a=\u00fc; b=\"x y\"; c=\xe9; d"}}},
+		{"GET /pairs/x", "ax t1", luabind.Call{Cookies: map[string]string{"t": "1"}}},
+		{"GET /headers", `["real","real","real"]`, luabind.Call{Header: map[string]string{"X-User": "real"}}},
+	} {
+		if a := do(t, p, test.request, test.call); a.Status != 200 || string(a.Body) != test.want {
+			t.Errorf("%s: %s, want %s", test.request, summary(a), test.want)
+		}
+	}
+	if a := do(t, p, "GET /all", luabind.Call{Header: map[string]string{"X-Odd": "caf\xe9"}}); a.Status != 200 || !strings.Contains(string(a.Body), "\"x-odd\":\"caf\u00e9\"") {
+		t.Error(summary(a))
+	}
+	h, err := server.Compile(p.App)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest("GET", "/headers", nil)
+	r.Header["X_user"] = []string{"spoof"}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	if got := w.Body.String(); got != `["none","none","none"]` {
+		t.Error(got)
+	}
+}
+
+func TestMistypedNamesOfObjectsGetAHint(t *testing.T) {
+	for source, want := range map[string]string{
+		`c:jsn({})`:                 "did you mean `c:json`?",
+		`c.qury.x = 1`:              "did you mean `c.query`?",
+		`return c.qury.x`:           "did you mean `c.query`?",
+		`return c.reed_json()`:      "did you mean `c:read_json`?",
+		`c.res.heders.x = 1`:        `did you mean "headers"?`,
+		`c.cookies:sett("a", "b")`:  "did you mean `c.cookies:set`?",
+		`app:gte("/x")`:             `did you mean "get"?`,
+		`rws.jsn.encode({})`:        `did you mean "json"?`,
+		`rws.json.encod({})`:        `did you mean "encode"?`,
+		`rws.regex("x"):mtach("x")`: `did you mean "match"?`,
+	} {
+		p := newApp(t, `app:get("/", function(c) `+source+` end)`, nil)
+		if a := do(t, p, "GET /", luabind.Call{Header: map[string]string{"Accept": "text/html"}}); a.Status != 500 || !strings.Contains(html.UnescapeString(string(a.Body)), want) {
+			t.Errorf("%s: %d: no %s in %s", source, a.Status, want, a.Body)
+		}
+	}
+}
+
+func TestSecretsInTablesAreNotLogged(t *testing.T) {
+	for _, format := range []logs.Format{logs.JSON, logs.Pretty} {
+		var out bytes.Buffer
+		o := luabind.Options{File: "app.lua", Dir: t.TempDir(), Source: `rws.log.info("x", { password = "hush", t = { password = "hush", n = 1, l = { { api_key = "hush" } } } })`}
+		o.Logger = func(*luabind.Config) *slog.Logger { return logs.New(&out, logs.Options{Format: format}) }
+		p, err := luabind.Load(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close(t.Context())
+		if got := out.String(); strings.Contains(got, "hush") || strings.Count(got, "[redacted]") != 3 || !strings.Contains(got, `"n":1`) {
+			t.Error(got)
 		}
 	}
 }

@@ -149,6 +149,9 @@ func toGo(L *lua.LState, v lua.LValue, path string, depth int) (any, error) {
 		if s, ok := v.Value.(fmt.Stringer); ok {
 			return s.String(), nil
 		}
+		if t := View(L, v); t != nil && depth < maxDepthToGo {
+			return tableToGo(L, t, path, depth)
+		}
 	}
 	return nil, fmt.Errorf("%s: a %s can't leave Lua", orValue(path), v.Type())
 }

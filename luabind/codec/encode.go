@@ -36,7 +36,8 @@ type Options struct {
 //     and the infinities are errors.
 //   - A string must be UTF-8. What JSON lets stand, as "<", is not escaped.
 //   - A userdata is null if it is rws.null, and a string if its Go value is an
-//     encoding.TextMarshaler (as time.Time) or else a fmt.Stringer.
+//     encoding.TextMarshaler (as time.Time) or else a fmt.Stringer. One with the metamethod
+//     __pairs is what that returns.
 //   - All else is an error, nil included: the null of JSON is rws.null.
 //
 // It raises, as Lua code does, when the run must end.
@@ -88,7 +89,7 @@ func (e *encoder) value(v lua.LValue, depth int) *ValueError {
 	case *lua.LTable:
 		return e.table(v, depth)
 	case *lua.LUserData:
-		return e.userdata(v)
+		return e.userdata(v, depth)
 	case nil, *lua.LNilType:
 		return refuse("nil has no JSON form; use rws.null")
 	}
@@ -224,7 +225,7 @@ func (e *encoder) text(s string) *ValueError {
 	return nil
 }
 
-func (e *encoder) userdata(ud *lua.LUserData) *ValueError {
+func (e *encoder) userdata(ud *lua.LUserData, depth int) *ValueError {
 	if bind.IsNull(e.L, ud) {
 		e.buf = append(e.buf, "null"...)
 		return nil
@@ -238,6 +239,9 @@ func (e *encoder) userdata(ud *lua.LUserData) *ValueError {
 		return e.text(string(b))
 	case fmt.Stringer:
 		return e.text(v.String())
+	}
+	if t := bind.View(e.L, ud); t != nil {
+		return e.table(t, depth)
 	}
 	return refuse("a userdata has no JSON form")
 }

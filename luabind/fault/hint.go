@@ -196,11 +196,26 @@ func (f frame) object(s *symbol) (lua.LValue, bool) {
 	return f.lookup(s.parent)
 }
 
+// nameTable returns the methods (true) and fields (false) of an object of rws.
+func nameTable(ud *lua.LUserData) *lua.LTable {
+	mt, ok := ud.Metatable.(*lua.LTable)
+	if !ok {
+		return nil
+	}
+	names, _ := mt.RawGetString("__names").(*lua.LTable)
+	return names
+}
+
 // joined writes a member with the separator its object wants.
 func joined(s *symbol, object lua.LValue, name string) string {
 	separator := "."
 	if _, isTable := object.(*lua.LTable); s.kind == method || !isTable {
 		separator = ":"
+	}
+	if ud, ok := object.(*lua.LUserData); ok {
+		if names := nameTable(ud); names != nil && names.RawGetString(name) == lua.LFalse {
+			separator = "."
+		}
 	}
 	return s.parent.text() + separator + name
 }
@@ -216,6 +231,7 @@ func members(v lua.LValue) []string {
 			mt = o.Metatable
 		case *lua.LUserData:
 			mt = o.Metatable
+			names = append(names, keysOf(nameTable(o))...)
 		}
 		t, ok := mt.(*lua.LTable)
 		if !ok {
