@@ -19,7 +19,7 @@ func (s *state) checkShareable() error {
 	seen := make(map[string]bool)
 	first := ""
 	for _, fn := range s.functions() {
-		for _, w := range inspect.SharedWrites(fn, inspect.Options{}) {
+		for _, w := range inspect.SharedWrites(fn, inspect.Options{Field: stateField}) {
 			at := fmt.Sprintf("%s:%d", w.File, w.Line)
 			if seen[at+w.Name] {
 				continue // reached from another handler too
@@ -39,6 +39,18 @@ func (s *state) checkShareable() error {
 		Message: fmt.Sprintf("with isolates = %s each isolate has its own copy of what this writes:\n    %s", showIsolates(s.program.Config), strings.Join(lines, "\n    ")),
 		Hint:    "keep what requests share in app.shared (app.shared:incr(\"hits\")), in a database, or use isolates = 1",
 	}
+}
+
+// stateField is app.state, of which each isolate has its own.
+func stateField(object *lua.LUserData, name string) *lua.LTable {
+	a, ok := object.Value.(*App)
+	if !ok || name != "state" {
+		return nil
+	}
+	if a.state.root.data == nil {
+		return &lua.LTable{Metatable: lua.LNil} // nobody has asked for it yet
+	}
+	return a.state.root.data
 }
 
 // functions returns everything the script gave to run later.

@@ -39,11 +39,25 @@ func (f *frame) index(tables, key set) set {
 		switch {
 		case t.inside:
 			out = out.union(one(t))
+		case t.object != nil:
+			out = out.union(f.ofObject(t, key))
 		case t.table != nil && len(key) == 0:
 			out = out.union(f.elements(t))
 		case t.table != nil:
 			for _, k := range key {
 				out = out.union(f.field(t, k))
+			}
+		}
+	}
+	return out
+}
+
+// ofObject returns the tables that an object has under the key.
+func (f *frame) ofObject(t *atom, key set) (out set) {
+	for _, k := range key {
+		if name, ok := k.key.(lua.LString); ok {
+			if table := f.analysis.field(t.object, string(name)); table != nil {
+				out = out.union(one(f.value(table, f.label(t, name))))
 			}
 		}
 	}
@@ -157,6 +171,10 @@ func (f *frame) change(t *atom, key set) {
 			name = key[0].key.String()
 		}
 		f.report(GlobalWrite, name)
+	case t.object != nil:
+		for _, field := range f.ofObject(t, key) {
+			f.report(TableWrite, field.name)
+		}
 	case t.table != nil || t.inside:
 		f.report(TableWrite, t.name)
 	}

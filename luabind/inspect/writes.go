@@ -49,6 +49,9 @@ type Options struct {
 	// Skip tells which files' functions not to look into, such as libraries whose
 	// state may differ between isolates. Default: none.
 	Skip func(file string) bool
+	// Field returns the table that an object of rws has as a field of its isolate's, as
+	// app.state, nil for all other fields. Default: no object has one.
+	Field func(object *lua.LUserData, name string) *lua.LTable
 }
 
 // SharedWrites returns what fn writes that outlives its call, ordered by place: captured
@@ -91,6 +94,7 @@ const (
 type analysis struct {
 	env     *lua.LTable
 	skip    func(string) bool
+	field   func(*lua.LUserData, string) *lua.LTable
 	natives map[*lua.LFunction]native
 	shapes  map[*lua.FunctionProto]shape
 	atoms   map[lua.LValue]*atom
@@ -106,7 +110,7 @@ type analysis struct {
 
 func newAnalysis(env *lua.LTable, o Options) *analysis {
 	a := &analysis{
-		env: env, skip: o.Skip,
+		env: env, skip: o.Skip, field: o.Field,
 		natives: nativesOf(env),
 		shapes:  make(map[*lua.FunctionProto]shape),
 		atoms:   make(map[lua.LValue]*atom),
