@@ -214,3 +214,42 @@ func TestSecretsInTablesAreNotLogged(t *testing.T) {
 		}
 	}
 }
+
+func TestHandlersCannotChangeTheLibrary(t *testing.T) {
+	for body, want := range map[string]string{
+		`string.rep = nil`:                            "string.rep can't be set",
+		`rws.http = nil`:                              "rws.http can't be set",
+		`rws.json.encode = print`:                     "rws.json.encode can't be set",
+		`os.clock = nil`:                              "os.clock can't be set",
+		`local s = string s.format = nil`:             "string.format can't be set",
+		`env.HOME = 1`:                                "env.HOME can't be set",
+		`string = nil`:                                "string can't be set",
+		`print = nil`:                                 "print can't be set",
+		`rawset(string, "rep", nil)`:                  "string.rep can't be set",
+		`local function f() table.sort = nil end f()`: "table.sort can't be set",
+	} {
+		_, err := load(t, "app:get('/', function(c)\n"+body+"\nend)", nil)
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "app.lua:2: ") {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+	for body, want := range map[string]string{
+		`_G['str' .. 'ing'].trim = print`:              "string.trim can't be set once the script has loaded",
+		`_G['rw' .. 's'].mine = 1`:                     "rws.mine can't be set once the script has loaded",
+		`_G['en' .. 'v'].NEW_NAME = 1`:                 "env.NEW_NAME can't be set",
+		`getmetatable("").__index = nil`:               "the metatable of strings",
+		`getmetatable("").__index = {}`:                "the metatable of strings",
+		`rawset(_G, "zzz", 1)`:                         "a global can't be set once the script has loaded",
+		`local s = _G["str" .. "ing"] rawset(s, 1, 2)`: "rawset: string.1 can't be set",
+		`setmetatable(string, {})`:                     "protected metatable",
+		`debug.setmetatable("", {})`:                   "debug.setmetatable",
+	} {
+		p := newApp(t, "function string.twice(s) return s .. s end app:get('/', function(c)\n"+body+"\nend) app:get('/fine', function() return getmetatable('').__index.upper(('a'):twice()) .. tostring(env.PATH == nil) end)", nil)
+		if a := do(t, p, "GET /"); a.Status != 500 || !strings.Contains(string(a.Body), want) {
+			t.Errorf("%s: %s", body, summary(a))
+		}
+		if a := do(t, p, "GET /fine"); !strings.HasPrefix(string(a.Body), "AA") {
+			t.Errorf("after %s: %s", body, summary(a))
+		}
+	}
+}

@@ -206,6 +206,9 @@ func (p *Program) load() error {
 	if n == 0 {
 		n = runtime.GOMAXPROCS(0)
 	}
+	if err := first.checkLibrary(); err != nil {
+		return err
+	}
 	if n > 1 {
 		if err := first.checkShareable(); err != nil {
 			return err
@@ -302,6 +305,7 @@ func (s *state) open(L *lua.LState) {
 		L.SetGlobal(name, v)
 	}
 	L.SetGlobal("require", L.NewFunction(s.require))
+	s.isolate.Prepared(L)
 }
 
 // library makes the table rws.

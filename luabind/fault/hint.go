@@ -94,8 +94,9 @@ func dotHint(f frame, c *culprit) string {
 		if !ok {
 			return ""
 		}
-		if index, ok := mt.RawGetString("__index").(*lua.LFunction); ok && index.IsG {
-			return "" // a module of rws
+		index := mt.RawGetString("__index")
+		if fn, ok := index.(*lua.LFunction); index == lua.LNil || ok && fn.IsG {
+			return "" // a library, or a module of rws
 		}
 	case *lua.LUserData, lua.LString:
 	default:

@@ -127,7 +127,7 @@ func (f *frame) elements(t *atom) set {
 // assign does tables[key] = value.
 func (f *frame) assign(tables, key, value set) {
 	for _, t := range tables {
-		if isClassIndex(t, key, value) {
+		if isClassIndex(t, key, value) || f.inLibrary(tables, key) {
 			continue
 		}
 		f.assignOne(t, key, value)
@@ -160,6 +160,22 @@ func (f *frame) assignOne(t *atom, key, value set) {
 		t = next
 	}
 	f.change(t, key)
+}
+
+// inLibrary reports a change of the library, if nothing else can be what is changed.
+func (f *frame) inLibrary(tables, key set) bool {
+	if len(tables) != 1 || tables[0].table == nil || len(key) != 1 || key[0].key == nil {
+		return false
+	}
+	table := tables[0].table
+	if table == f.env {
+		table = nil
+	}
+	name, ok := f.library(table, key[0].key.String())
+	if ok {
+		f.report(LibraryWrite, name)
+	}
+	return ok
 }
 
 // change reports that what t holds is changed.

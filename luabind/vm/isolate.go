@@ -75,6 +75,8 @@ type Isolate struct {
 	asIs     *lua.LFunction
 	caught   *lua.LFunction // see Options.Caught
 	strict   bool
+	library  Library         // once strict
+	builtin  map[string]bool // see Prepared
 }
 
 // New returns an isolate with the standard library of Lua 5.1 less what reaches

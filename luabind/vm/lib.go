@@ -45,7 +45,7 @@ func (i *Isolate) openLibs() {
 	i.openOS(L)
 	i.openCoroutine(L)
 	debug := library(L, "debug")
-	for _, name := range []string{"setupvalue", "setlocal", "sethook", "setmetatable", "setfenv", "getregistry"} {
+	for _, name := range []string{"setupvalue", "setlocal", "sethook", "setmetatable", "setfenv", "getregistry", "getmetatable"} {
 		debug.RawSetString(name, lua.LNil)
 	}
 	L.SetTop(0)
@@ -86,10 +86,13 @@ func (i *Isolate) openBase(L *lua.LState) {
 	L.SetGlobal("xpcall", L.NewFunction(xpcall))
 	L.SetGlobal("unpack", L.NewFunction(unpack))
 	L.SetGlobal("pairs", L.NewFunction(pairs(L.GetGlobal("pairs").(*lua.LFunction))))
-	for _, name := range []string{"rawset", "setfenv"} {
-		change := L.GetGlobal(name).(*lua.LFunction).GFunction
-		L.SetGlobal(name, L.NewFunction(func(L *lua.LState) int { Writes(L); return change(L) }))
-	}
+	setfenv, rawset := L.GetGlobal("setfenv").(*lua.LFunction).GFunction, L.GetGlobal("rawset").(*lua.LFunction).GFunction
+	L.SetGlobal("setfenv", L.NewFunction(func(L *lua.LState) int { Writes(L); return setfenv(L) }))
+	L.SetGlobal("rawset", L.NewFunction(func(L *lua.LState) int {
+		Writes(L)
+		i.sealed(L, L.CheckTable(1), L.Get(2).String())
+		return rawset(L)
+	}))
 	L.SetGlobal("collectgarbage", L.NewFunction(collectGarbage))
 }
 
