@@ -42,6 +42,7 @@ type Ctx struct {
 	extra  *lua.LTable   // what scripts store: c.user
 	fields [lazyFields]lua.LValue
 
+	form     *form // once read
 	body     []byte
 	bodyRead bool
 	cleanup  []func()

@@ -5,6 +5,7 @@ import (
 	"html"
 	"log/slog"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -33,7 +34,7 @@ func TestWhatVisitorsSendIsTheirFault(t *testing.T) {
 	`, map[string]string{"a.txt": "a"})
 	for request, want := range map[string]int{
 		"GET /q?a=%ff": 400, "GET /q?%zz": 400, "GET /q?a=1": 200,
-		"GET /file?name=../secret": 404, "GET /file?name=a.txt": 200, "GET /file?name=/etc/passwd": 403, "GET /file?name=no": 404,
+		"GET /file?name=../secret": 404, "GET /file?name=a.txt": 200, "GET /file?name=/etc/passwd": 404, "GET /file?name=no": 404,
 	} {
 		if a := do(t, p, request); a.Status != want {
 			t.Errorf("%s: %s", request, summary(a))
@@ -250,6 +251,81 @@ func TestHandlersCannotChangeTheLibrary(t *testing.T) {
 		}
 		if a := do(t, p, "GET /fine"); !strings.HasPrefix(string(a.Body), "AA") {
 			t.Errorf("after %s: %s", body, summary(a))
+		}
+	}
+}
+
+func TestMistakesOfSpecsAreAtTheirOwnLine(t *testing.T) {
+	for source, want := range map[string]string{
+		"app:post('/', {\n  query = { a = 'int' },\n  body = {\n    title = 'string 1..5',\n    n = 'itn',\n  },\n}, function() end)": "app.lua:5: ",
+		"app:post('/', {\n  query = { n = 'int' },\n  body = {\n    n = 'itn' } }, function() end)":                                   "app.lua:4: ",
+		"app:post('/', {\n  body = {\n    user = {\n      ['first name'] = 'strin' } } }, function() end)":                            "app.lua:4: ",
+		"app:post('/', {\n  body = { a = 'int' },\n  timout = '1s' }, function() end)":                                                "app.lua:3: ",
+		"local s = { body = {\n a = 'itn' } }\napp:post('/', s, function() end)":                                                      "app.lua:3: ",
+	} {
+		_, err := load(t, source, nil)
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: %v", source, err)
+		}
+	}
+}
+
+func TestWhatCannotBeMeantIsRefusedAtLoad(t *testing.T) {
+	for source, want := range map[string]string{
+		`app:post("/", { upload = { a = "int" } }, function() end)`:      "an upload has files only",
+		`app:post("/", { upload = { a = "[string]" } }, function() end)`: "an upload has files only",
+		`app:get("/", { body = { a = "int" } }, function() end)`:         "a GET request has no body",
+		`app:head("/", { form = { a = "int" } }, function() end)`:        "a HEAD request has no body",
+		`app:host("exa mple")`:                        `host "exa mple" is not a name`,
+		`app:host("http://a")`:                        "leave out the scheme",
+		`app:config { fs = { alow = {} } }`:           `did you mean "fs.allow"?`,
+		`app:config { fs = { allow = { "/nope" } } }`: `"/nope": stat /nope: no such file`,
+		`app:static("/x", "nope")`:                    "app:static: stat",
+	} {
+		_, err := load(t, source, nil)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", source, err)
+		}
+	}
+	for _, source := range []string{`app:post("/", { upload = { a = "file", b = "[file]?" } }, function() end)`, `app:host("*.example.com")`, `app:config { fs = { allow = {} } }`} {
+		if _, err := load(t, source, nil); err != nil {
+			t.Errorf("%s: %v", source, err)
+		}
+	}
+}
+
+func TestRequireKnowsTheLibrariesOfLua(t *testing.T) {
+	newApp(t, `for _, name in ipairs { "string", "os", "table", "math", "coroutine" } do assert(require(name) == _G[name]) end
+		assert(require("marked") == 7 and require("run") == 8)`, map[string]string{"marked.lua": "\uFEFFreturn 7", "run.lua": "#!/usr/bin/env rws\nreturn 8"})
+}
+
+func TestALockIsNotTakenTwice(t *testing.T) {
+	p := newApp(t, `
+		app:get("/", function() rws.lock("a", function() rws.lock("a", function() end) end) end)
+		app:get("/update", function() app.shared:update("k", function() app.shared:update("k", function() end) end) end)
+		app:get("/fine", function()
+			rws.lock("a", function() rws.lock("b", function() end) end)
+			rws.parallel(function() rws.lock("a", function() rws.sleep("1ms") end) end, function() rws.lock("a", function() end) end)
+			return "fine"
+		end)`, nil)
+	for _, path := range []string{"/", "/update"} {
+		if a := do(t, p, "GET "+path); a.Status != 500 || !strings.Contains(string(a.Body), "already held by this request") {
+			t.Error(summary(a))
+		}
+	}
+	if a := do(t, p, "GET /fine"); string(a.Body) != "fine" {
+		t.Error(summary(a))
+	}
+}
+
+func TestRedirectsGoToPages(t *testing.T) {
+	p := newApp(t, `app:get("/", function(c) return c:redirect(c.query.to) end)`, nil)
+	for to, want := range map[string]int{
+		"/a": 302, "a?b=c:d": 302, "https://x.example/": 302, "HTTP://x": 302, "//x/y": 302, "?a=b:c": 302, "./a:b": 302,
+		"javascript:alert(1)": 500, "JavaScript:alert(1)": 500, "data:text/html,x": 500, "file:///etc": 500,
+	} {
+		if a := do(t, p, "GET /?to="+url.QueryEscape(to)); a.Status != want {
+			t.Errorf("%s: %s", to, summary(a))
 		}
 	}
 }

@@ -201,6 +201,9 @@ func (p *Program) load() error {
 	if err := p.Config.overlay(p.environ, p.options.Flags); err != nil {
 		return err
 	}
+	if err := p.checkAllowed(); err != nil {
+		return err
+	}
 	p.logger = p.options.Logger(p.Config)
 	n := p.Config.Isolates
 	if n == 0 {
