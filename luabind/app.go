@@ -142,8 +142,11 @@ func (a *App) option(L *lua.LState, name string, r *route, n int) {
 		bind.ArgError(L, name, n-1, "this is the second spec table; put all of the spec into one")
 	}
 	s, err := parseSpec(L, t)
+	if err == nil {
+		err = s.suits(r.method)
+	}
 	if err != nil {
-		fault.Raise(L, &fault.Error{Code: "spec", Message: name + " " + r.pattern + ": " + err.Error()})
+		fault.Raise(L, &fault.Error{Code: "spec", At: a.state.placeOf(fault.Where(L), err), Message: name + " " + r.pattern + ": " + err.Error()})
 	}
 	r.spec = s
 }
@@ -254,6 +257,9 @@ func appGroup(L *lua.LState, a *App) int {
 func appHost(L *lua.LState, a *App) int {
 	a.mustLoad(L, "app:host")
 	h := &App{state: a.state, parent: a, prefix: a.prefix, host: L.CheckString(2)}
+	if err := router.CheckHost(h.host); err != nil {
+		bind.ArgError(L, "app:host", 1, "%s", err)
+	}
 	object := bind.New(L, appType, h)
 	if L.GetTop() > 2 {
 		L.Push(L.CheckFunction(3))
@@ -359,7 +365,7 @@ func appStatic(L *lua.LState, a *App) int {
 	}
 	h, err := static.New(p.path(folder), so)
 	if err != nil {
-		bind.Raise(L, "app:static", err)
+		fault.Raisef(L, "folder", "app:static: %s", strings.TrimPrefix(err.Error(), "static: "))
 	}
 	a.add(L, "app:static", &route{method: http.MethodGet, pattern: prefix + "/*", native: slashed(h), kind: "static"})
 	return 0

@@ -176,6 +176,10 @@ func (c *Ctx) finish(L *lua.LState, v lua.LValue, by *lua.LFunction) {
 		if v == &c.answer {
 			return
 		}
+		if t := bind.View(L, v); t != nil {
+			c.finish(L, t, by)
+			return
+		}
 	case lua.LString:
 		c.finishText(string(v), by)
 		return

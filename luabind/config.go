@@ -187,6 +187,9 @@ func (c *Config) fromTable(t *lua.LTable, prefix string) error {
 	for _, key := range bind.Keys(t) {
 		name, v := prefix+key, t.RawGetString(key)
 		if nested, ok := v.(*lua.LTable); ok && nested.Len() == 0 {
+			if !slices.ContainsFunc(settings, func(s Setting) bool { return s.Name == name || strings.HasPrefix(s.Name, name+".") }) {
+				return unknownSetting(name, settings)
+			}
 			if err := c.fromTable(nested, name+"."); err != nil {
 				return err
 			}

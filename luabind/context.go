@@ -42,6 +42,7 @@ type Ctx struct {
 	extra  *lua.LTable   // what scripts store: c.user
 	fields [lazyFields]lua.LValue
 
+	form     *form // once read
 	body     []byte
 	bodyRead bool
 	cleanup  []func()
@@ -210,10 +211,7 @@ func paramsOfType() bind.Type {
 			}
 			return lua.LNil, true
 		},
-		Meta: map[string]lua.LGFunction{"__pairs": func(L *lua.LState) int {
-			L.Push(contextOf(L, L.CheckUserData(1).Value).paramsTable(L))
-			return 1
-		}},
+		View: func(L *lua.LState, self any) *lua.LTable { return contextOf(L, self).paramsTable(L) },
 	}
 }
 
@@ -324,12 +322,47 @@ func contextReadJSON(L *lua.LState, c *Ctx) int {
 	return 1
 }
 
+// maxBodyItems bounds the values of a JSON body: a visitor shall not decide how much Lua has to
+// hold. A handler that expects more can decode c.body by rws.json.decode.
+const maxBodyItems = 100_000
+
 func (c *Ctx) decodeJSON(L *lua.LState) lua.LValue {
-	v, err := codec.Decode(L, c.readBody(L), codec.Limits{})
+	v, err := codec.Decode(L, c.readBody(L), codec.Limits{MaxItems: maxBodyItems})
 	if err != nil {
-		fault.Raise(L, &fault.Error{Code: "json", Status: http.StatusBadRequest, Message: "the request body: " + err.Error(), Cause: err})
+		raiseJSON(L, err)
 	}
 	return v
+}
+
+// plainJSON is the body in Go values. Decoding a long one lets other requests run.
+func (c *Ctx) plainJSON(L *lua.LState) (v any) {
+	body := c.readBody(L)
+	decode := func(ctx context.Context) (err error) {
+		v, err = codec.DecodePlain(ctx, body, codec.Limits{MaxItems: maxBodyItems})
+		return err
+	}
+	var err error
+	if len(body) > shortText {
+		err = vm.Wait(L, decode)
+	} else {
+		err = decode(context.Background())
+	}
+	if err != nil {
+		raiseJSON(L, err)
+	}
+	return v
+}
+
+// shortText is how many bytes are worked through with the lock held: giving it away and getting
+// it back takes as long.
+const shortText = 64 << 10
+
+// raiseJSON raises what is wrong with a JSON body.
+func raiseJSON(L *lua.LState, err error) {
+	if errors.Is(err, vm.ErrDeadline) {
+		fault.Raise(L, bodyError(err))
+	}
+	fault.Raise(L, &fault.Error{Code: "json", Status: http.StatusBadRequest, Message: "the request body: " + err.Error(), Cause: err})
 }
 
 // contextFail ends the request with a status.

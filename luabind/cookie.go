@@ -1,7 +1,9 @@
 package luabind
 
 import (
+	"iter"
 	"net/http"
+	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -39,6 +41,7 @@ func cookiesOfType() bind.Type {
 		Index: func(L *lua.LState, self any, key string) (lua.LValue, bool) {
 			return contextOf(L, self).cookie(key), true
 		},
+		View: func(L *lua.LState, self any) *lua.LTable { return contextOf(L, self).cookiesTable(L) },
 		Set: func(L *lua.LState, self any, key string, v lua.LValue) bool {
 			c := contextOf(L, self)
 			if v == lua.LNil {
@@ -56,10 +59,45 @@ func cookiesOfType() bind.Type {
 }
 
 func (c *Ctx) cookie(name string) lua.LValue {
-	if k, err := c.r.Cookie(name); err == nil {
-		return lua.LString(k.Value)
+	for k, v := range c.cookies() {
+		if k == name {
+			return lua.LString(v)
+		}
 	}
 	return lua.LNil
+}
+
+// cookies yields what the client sent (RFC 6265 §5.4). net/http leaves out values with bytes
+// that no server should set, as those of UTF-8; other programs set them nevertheless.
+func (c *Ctx) cookies() iter.Seq2[string, string] {
+	return func(yield func(name, value string) bool) {
+		for _, line := range c.r.Header["Cookie"] {
+			for pair := range strings.SplitSeq(line, ";") {
+				name, value, ok := strings.Cut(strings.TrimSpace(pair), "=")
+				if name = strings.TrimSpace(name); !ok || name == "" {
+					continue
+				}
+				value = strings.TrimSpace(value)
+				if n := len(value); n > 1 && value[0] == '"' && value[n-1] == '"' {
+					value = value[1 : n-1]
+				}
+				if !yield(headerText(name), headerText(value)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// cookiesTable holds what the client sent; of two with one name the first counts.
+func (c *Ctx) cookiesTable(L *lua.LState) *lua.LTable {
+	t := L.NewTable()
+	for name, value := range c.cookies() {
+		if t.RawGetString(name) == lua.LNil {
+			t.RawSetString(name, lua.LString(value))
+		}
+	}
+	return t
 }
 
 func cookieGet(L *lua.LState, c *Ctx) int {

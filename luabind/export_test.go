@@ -31,7 +31,7 @@ func CheckTemplate(pattern, by string) (groups int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	return re.NumSubexp(), checkTemplate(by, re)
+	return re.NumSubexp(), checkTemplate(by, re.Regexp)
 }
 
 // Types is types.

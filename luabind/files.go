@@ -1,6 +1,7 @@
 package luabind
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -55,8 +56,32 @@ func (p *Program) rooted(name string) (root *os.Root, below string, done func(),
 		}
 		return root, filepath.ToSlash(below), func() { root.Close() }, nil
 	}
-	return nil, "", nil, &fs.PathError{Op: "open", Path: name,
-		Err: fmt.Errorf("%w: it is outside of the app's folder; allow its folder with app:config { fs = { allow = { … } } }", fs.ErrPermission)}
+	return nil, "", nil, &fs.PathError{Op: "open", Path: name, Err: errElsewhere}
+}
+
+var errElsewhere = fmt.Errorf("%w: it is outside of the app's folder; allow its folder with app:config { fs = { allow = { … } } }", fs.ErrPermission)
+
+// plainly is an error of os.Root in the words of os: "stat x" for "statat x".
+func plainly(err error) error {
+	at, ok := errors.AsType[*fs.PathError](err)
+	if !ok || at != err {
+		return err
+	}
+	return &fs.PathError{Op: strings.TrimSuffix(at.Op, "at"), Path: at.Path, Err: at.Err}
+}
+
+// checkAllowed refuses folders of fs.allow that are not there.
+func (p *Program) checkAllowed() error {
+	for _, folder := range p.Config.FSAllow {
+		info, err := os.Stat(p.path(folder))
+		if err == nil && !info.IsDir() {
+			err = errors.New("it is not a folder")
+		}
+		if err != nil {
+			return fmt.Errorf("setting fs.allow (%s): %q: %w", p.Config.Origin("fs.allow"), folder, err)
+		}
+	}
+	return nil
 }
 
 func (p *Program) stat(name string) (fs.FileInfo, error) {
@@ -66,6 +91,7 @@ func (p *Program) stat(name string) (fs.FileInfo, error) {
 	}
 	defer done()
 	info, err := root.Stat(below)
+	err = plainly(err)
 	if err == nil && !info.Mode().IsRegular() {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	}

@@ -159,12 +159,13 @@ type locks struct {
 }
 
 type namedLock struct {
-	turn  chan struct{} // holds one token while the lock is free
-	users int
+	turn   chan struct{} // holds one token while the lock is free
+	users  int
+	holder *vm.Run // who is inside
 }
 
-// acquire waits for the lock called name.
-func (l *locks) acquire(ctx context.Context, name string) error {
+// acquire waits for the lock called name. A run that holds it already would wait for itself.
+func (l *locks) acquire(ctx context.Context, name string, run *vm.Run) error {
 	l.mu.Lock()
 	if l.held == nil {
 		l.held = make(map[string]*namedLock)
@@ -175,10 +176,17 @@ func (l *locks) acquire(ctx context.Context, name string) error {
 		n.turn <- struct{}{}
 		l.held[name] = n
 	}
+	if n.holder == run {
+		l.mu.Unlock()
+		return bind.Errorf("held", "%q is already held by this request: it would wait for itself", name)
+	}
 	n.users++
 	l.mu.Unlock()
 	select {
 	case <-n.turn:
+		l.mu.Lock()
+		n.holder = run
+		l.mu.Unlock()
 		return nil
 	case <-ctx.Done():
 		l.leave(name, n)
@@ -190,6 +198,7 @@ func (l *locks) acquire(ctx context.Context, name string) error {
 func (l *locks) release(name string) {
 	l.mu.Lock()
 	n := l.held[name]
+	n.holder = nil
 	l.mu.Unlock()
 	n.turn <- struct{}{}
 	l.leave(name, n)
@@ -207,7 +216,8 @@ func (l *locks) leave(name string, n *namedLock) {
 func lock(L *lua.LState) int {
 	name, fn := L.CheckString(1), L.CheckFunction(2)
 	l := &stateOf(L).program.shared.locks
-	if err := vm.Wait(L, func(ctx context.Context) error { return l.acquire(ctx, name) }); err != nil {
+	run := vm.Current(L)
+	if err := vm.Wait(L, func(ctx context.Context) error { return l.acquire(ctx, name, run) }); err != nil {
 		bind.Raise(L, "rws.lock", err)
 	}
 	defer l.release(name)

@@ -257,11 +257,15 @@ func httpResponseOfType() bind.Type {
 }
 
 // headerTable holds headers under their lower-case names, several of one name joined by a
-// comma; looking one up takes any case and "_" for "-".
+// comma; looking one up takes any case and "_" for "-". Names with a "_" of their own are left
+// out: X_User must not pass for the X-User that a proxy has checked. What is not UTF-8 is read
+// as Latin-1, as HTTP once had it.
 func headerTable(L *lua.LState, h http.Header) *lua.LTable {
 	t := L.CreateTable(0, len(h))
 	for name, values := range h {
-		t.RawSetString(strings.ToLower(name), lua.LString(strings.Join(values, ", ")))
+		if !strings.Contains(name, "_") {
+			t.RawSetString(strings.ToLower(name), lua.LString(headerText(strings.Join(values, ", "))))
+		}
 	}
 	mt := L.NewTable()
 	mt.RawSetString("__index", L.NewFunction(func(L *lua.LState) int {
@@ -270,6 +274,18 @@ func headerTable(L *lua.LState, h http.Header) *lua.LTable {
 	}))
 	t.Metatable = mt
 	return t
+}
+
+// headerText is the value of a header as UTF-8.
+func headerText(value string) string {
+	if utf8.ValidString(value) {
+		return value
+	}
+	text := make([]rune, len(value))
+	for i := range len(value) {
+		text[i] = rune(value[i])
+	}
+	return string(text)
 }
 
 // httpOK returns the response if its status is one of success, and raises otherwise.

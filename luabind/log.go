@@ -2,6 +2,7 @@ package luabind
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 
@@ -84,10 +85,13 @@ func logValue(L *lua.LState, v lua.LValue) any {
 		if err != nil {
 			return fmt.Sprintf("!%s", err)
 		}
-		return string(b)
+		return json.RawMessage(b) // the logger takes the secrets out, at every depth
 	case *lua.LUserData:
 		if e, ok := fault.From(v); ok {
 			return e
+		}
+		if t := bind.View(L, v); t != nil {
+			return logValue(L, t)
 		}
 	}
 	return L.ToStringMeta(v).String()

@@ -27,7 +27,7 @@ func TestLog(t *testing.T) {
 		`rws.log.info("hello")`:                                                                      `level=INFO msg=hello`,
 		`rws.log.debug("d") rws.log.warn("w") rws.log.error("e")`:                                    "level=DEBUG msg=d\nlevel=WARN msg=w\nlevel=ERROR msg=e",
 		`rws.log.info("m", { b = 2, a = "x", c = true, d = 1.5 })`:                                   `level=INFO msg=m a=x b=2 c=true d=1.5`,
-		`rws.log.info("m", { t = { n = 1 }, l = { 1, 2 } })`:                                         `level=INFO msg=m l=[1,2] t="{\"n\":1}"`,
+		`rws.log.info("m", { t = { n = 1 }, l = { 1, 2 } })`:                                         `level=INFO msg=m l="[1,2]" t="{\"n\":1}"`,
 		`rws.log.info("m", { at = rws.time.at(0), none = rws.null })`:                                `level=INFO msg=m at=1970-01-01T00:00:00.000Z none=null`,
 		`rws.log.info("m", { bad = { f = print } })`:                                                 `level=INFO msg=m bad="!f: a function has no JSON form"`,
 		`local _, e = rws.try(error, { code = "x", message = "boom" }) rws.log.warn("m", { e = e })`: `e.message=boom`,

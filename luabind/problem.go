@@ -104,6 +104,9 @@ func (c *Ctx) problem(e *fault.Error, status int) response {
 // fail answers for a handler of the engine that failed before it wrote.
 func (p *Program) fail(w http.ResponseWriter, r *http.Request, err error) {
 	e := asFault(err)
+	if server.Status(err) == http.StatusRequestEntityTooLarge {
+		e = bodyError(err)
+	}
 	if e.Status == 0 {
 		failed := *e
 		failed.Status = server.Status(err)

@@ -201,10 +201,16 @@ func (p *Program) load() error {
 	if err := p.Config.overlay(p.environ, p.options.Flags); err != nil {
 		return err
 	}
+	if err := p.checkAllowed(); err != nil {
+		return err
+	}
 	p.logger = p.options.Logger(p.Config)
 	n := p.Config.Isolates
 	if n == 0 {
 		n = runtime.GOMAXPROCS(0)
+	}
+	if err := first.checkLibrary(); err != nil {
+		return err
 	}
 	if n > 1 {
 		if err := first.checkShareable(); err != nil {
@@ -219,6 +225,10 @@ func (p *Program) load() error {
 		if err != nil {
 			return err
 		}
+	}
+	limit := p.settings().Memory()
+	for _, s := range p.states {
+		s.isolate.SetMemoryLimit(limit)
 	}
 	p.templates = template.New(p.templateFiles(), template.Options{Reload: !p.Config.Production()})
 	return p.compile()
@@ -246,7 +256,7 @@ func (p *Program) boot(n int, source string) (*state, error) {
 		modules: make(map[string]lua.LValue), pending: make(map[string]*pendingModule), globals: make(map[string]lua.LValue),
 	}
 	o := p.Config.isolateOptions()
-	o.Number, o.Data, o.OnError, o.Output = n, s, fault.Capture, p.options.Output
+	o.Number, o.Data, o.OnError, o.Caught, o.Output = n, s, fault.Capture, fault.Caught, p.options.Output
 	s.isolate = vm.New(o)
 	p.states = append(p.states, s)
 	run := &vm.Run{Stall: loadStall}
@@ -278,7 +288,7 @@ func (p *Program) Main() string { return filepath.Base(p.options.File) }
 
 // compileChunk compiles source as the file called name.
 func (s *state) compileChunk(L *lua.LState, name, source string) (*lua.LFunction, error) {
-	s.program.keep(name, source)
+	s.program.keep(name, fault.Clean(source))
 	return fault.Load(L, name, source)
 }
 
@@ -298,6 +308,7 @@ func (s *state) open(L *lua.LState) {
 		L.SetGlobal(name, v)
 	}
 	L.SetGlobal("require", L.NewFunction(s.require))
+	s.isolate.Prepared(L)
 }
 
 // library makes the table rws.

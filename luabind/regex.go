@@ -1,6 +1,7 @@
 package luabind
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"regexp"
@@ -36,25 +37,27 @@ const (
 // patterns, unless they make them of input, and then none is worth keeping.
 type regexCache struct {
 	mu   sync.Mutex
-	kept map[string]*regexp.Regexp
+	kept map[string]*regex
 }
 
-var regexes = regexCache{kept: make(map[string]*regexp.Regexp)}
+var regexes = regexCache{kept: make(map[string]*regex)}
 
-func (c *regexCache) compile(pattern string) (*regexp.Regexp, error) {
+func (c *regexCache) compile(pattern string) (*regex, error) {
 	c.mu.Lock()
 	re := c.kept[pattern]
 	c.mu.Unlock()
 	if re != nil {
 		return re, nil
 	}
-	if err := checkPattern(pattern); err != nil {
+	steps, err := checkPattern(pattern)
+	if err != nil {
 		return nil, err
 	}
-	re, err := regexp.Compile(pattern)
+	made, err := regexp.Compile(pattern)
 	if err != nil {
 		return nil, patternError(pattern, err)
 	}
+	re = &regex{made, steps}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.kept) >= maxRegexes {
@@ -64,23 +67,25 @@ func (c *regexCache) compile(pattern string) (*regexp.Regexp, error) {
 	return re, nil
 }
 
-// checkPattern refuses patterns that are wrong or too large.
-func checkPattern(pattern string) error {
+// checkPattern refuses patterns that are wrong or too large, and returns how many steps the
+// others have.
+func checkPattern(pattern string) (steps int, err error) {
 	if len(pattern) > maxPattern {
-		return bind.Errorf("pattern", "the pattern has %d bytes; at most %d are taken", len(pattern), maxPattern)
+		return 0, bind.Errorf("pattern", "the pattern has %d bytes; at most %d are taken", len(pattern), maxPattern)
 	}
 	tree, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {
-		return patternError(pattern, err)
+		return 0, patternError(pattern, err)
 	}
 	program, err := syntax.Compile(tree.Simplify())
 	if err != nil {
-		return patternError(pattern, err)
+		return 0, patternError(pattern, err)
 	}
-	if n := len(program.Inst); n > maxProgram {
-		return bind.Errorf("pattern", "the pattern takes %d steps, more than %d; make the counts in its braces smaller", n, maxProgram)
+	n := len(program.Inst)
+	if n > maxProgram {
+		return 0, bind.Errorf("pattern", "the pattern takes %d steps, more than %d; make the counts in its braces smaller", n, maxProgram)
 	}
-	return nil
+	return n, nil
 }
 
 // patternError says what is wrong where.
@@ -125,18 +130,18 @@ func regexOfType() bind.Type {
 	return bind.Type{
 		Name: regexType, As: "regex",
 		Fields: map[string]func(*lua.LState, any) lua.LValue{
-			"pattern": func(_ *lua.LState, self any) lua.LValue { return lua.LString(self.(*regexp.Regexp).String()) },
+			"pattern": func(_ *lua.LState, self any) lua.LValue { return lua.LString(self.(*regex).String()) },
 		},
 		Methods: []bind.Func{
-			bind.Method1("test(text)", func(re *regexp.Regexp, text string) (bool, error) { return re.MatchString(text), nil }),
-			bind.RawMethod("match(text)", regexMatch),
-			bind.RawMethod("find(text)", regexFind),
-			bind.RawMethod("groups(text)", regexGroups),
-			bind.RawMethod("gmatch(text)", regexGmatch),
-			bind.RawMethod("replace(text, by)", regexReplace),
-			bind.Method1("split(text)", regexSplit),
+			bind.RawWaitMethod("test(text)", regexTest),
+			bind.RawWaitMethod("match(text)", regexMatch),
+			bind.RawWaitMethod("find(text)", regexFind),
+			bind.RawWaitMethod("groups(text)", regexGroups),
+			bind.RawWaitMethod("gmatch(text)", regexGmatch),
+			bind.RawWaitMethod("replace(text, by)", regexReplace),
+			bind.RawWaitMethod("split(text)", regexSplit),
 		},
-		String: func(self any) string { return self.(*regexp.Regexp).String() },
+		String: func(self any) string { return self.(*regex).String() },
 	}
 }
 
@@ -161,9 +166,21 @@ func group(text string, m []int, n int) string {
 	return text[m[2*n]:m[2*n+1]]
 }
 
-func regexMatch(L *lua.LState, re *regexp.Regexp) int {
+func regexTest(L *lua.LState, re *regex) int {
+	text := bind.Arg[string](L, "regex:test", 2)
+	found := false
+	short, _ := re.short(text)
+	re.work(L, "regex:test", text, short, func(context.Context) error {
+		found = re.MatchString(text)
+		return nil
+	})
+	L.Push(lua.LBool(found))
+	return 1
+}
+
+func regexMatch(L *lua.LState, re *regex) int {
 	text := bind.Arg[string](L, "regex:match", 2)
-	m := re.FindStringSubmatchIndex(text)
+	m := re.first(L, "regex:match", text)
 	if m == nil {
 		L.Push(lua.LNil)
 		return 1
@@ -172,9 +189,9 @@ func regexMatch(L *lua.LState, re *regexp.Regexp) int {
 }
 
 // regexFind returns the first and the last byte of the match, from 1, and the captures.
-func regexFind(L *lua.LState, re *regexp.Regexp) int {
+func regexFind(L *lua.LState, re *regex) int {
 	text := bind.Arg[string](L, "regex:find", 2)
-	m := re.FindStringSubmatchIndex(text)
+	m := re.first(L, "regex:find", text)
 	if m == nil {
 		L.Push(lua.LNil)
 		return 1
@@ -188,9 +205,9 @@ func regexFind(L *lua.LState, re *regexp.Regexp) int {
 }
 
 // regexGroups returns the named groups that took part, nil without a match.
-func regexGroups(L *lua.LState, re *regexp.Regexp) int {
+func regexGroups(L *lua.LState, re *regex) int {
 	text := bind.Arg[string](L, "regex:groups", 2)
-	m := re.FindStringSubmatchIndex(text)
+	m := re.first(L, "regex:groups", text)
 	if m == nil {
 		L.Push(lua.LNil)
 		return 1
@@ -205,18 +222,9 @@ func regexGroups(L *lua.LState, re *regexp.Regexp) int {
 	return 1
 }
 
-// allMatches finds every match, or raises when there are too many to hold.
-func allMatches(L *lua.LState, name string, re *regexp.Regexp, text string) [][]int {
-	all := re.FindAllStringSubmatchIndex(text, maxMatches+1)
-	if len(all) > maxMatches {
-		fault.Raisef(L, "too_large", "%s: more than %d matches; work on the text in pieces", name, maxMatches)
-	}
-	return all
-}
-
-func regexGmatch(L *lua.LState, re *regexp.Regexp) int {
+func regexGmatch(L *lua.LState, re *regex) int {
 	text := bind.Arg[string](L, "regex:gmatch", 2)
-	all := allMatches(L, "regex:gmatch", re, text)
+	all := re.all(L, "regex:gmatch", text)
 	L.Push(L.NewFunction(func(L *lua.LState) int {
 		if len(all) == 0 {
 			L.Push(lua.LNil)
@@ -231,13 +239,13 @@ func regexGmatch(L *lua.LState, re *regexp.Regexp) int {
 
 // regexReplace replaces every match by a text, in which $1 and ${name} stand for groups, or
 // by what a function makes of the captures; nil and false keep the match.
-func regexReplace(L *lua.LState, re *regexp.Regexp) int {
+func regexReplace(L *lua.LState, re *regex) int {
 	const name = "regex:replace"
 	text := bind.Arg[string](L, name, 2)
 	var expand func(dst []byte, m []int) []byte
 	switch by := L.Get(3).(type) {
 	case lua.LString:
-		if err := checkTemplate(string(by), re); err != nil {
+		if err := checkTemplate(string(by), re.Regexp); err != nil {
 			bind.ArgError(L, name, 2, "%s", err)
 		}
 		expand = func(dst []byte, m []int) []byte { return re.ExpandString(dst, string(by), text, m) }
@@ -248,7 +256,7 @@ func regexReplace(L *lua.LState, re *regexp.Regexp) int {
 	}
 	var out []byte
 	end := 0
-	for _, m := range allMatches(L, name, re, text) {
+	for _, m := range re.all(L, name, text) {
 		out = append(out, text[end:m[0]]...)
 		out = expand(out, m)
 		end = m[1]
@@ -326,10 +334,21 @@ func reference(s string) string {
 
 func notWord(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }
 
-func regexSplit(re *regexp.Regexp, text string) ([]string, error) {
-	list := re.Split(text, maxMatches+1)
-	if len(list) > maxMatches {
-		return nil, bind.Errorf("too_large", "more than %d parts; work on the text in pieces", maxMatches)
+// regexSplit returns what is between the matches. As with regexp.Split, an empty match at the
+// beginning or the end is none.
+func regexSplit(L *lua.LState, re *regex) int {
+	text := bind.Arg[string](L, "regex:split", 2)
+	list := L.NewTable()
+	begin, end := 0, 0
+	for _, m := range re.all(L, "regex:split", text) {
+		if end = m[0]; m[1] != 0 {
+			list.Append(lua.LString(text[begin:end]))
+			begin = m[1]
+		}
 	}
-	return list, nil
+	if end != len(text) || text == "" && re.String() != "" {
+		list.Append(lua.LString(text[begin:]))
+	}
+	L.Push(bind.MarkArray(L, list))
+	return 1
 }

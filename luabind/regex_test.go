@@ -3,6 +3,7 @@ package luabind_test
 import (
 	"regexp"
 	"testing"
+	"time"
 
 	"rws/luabind"
 )
@@ -72,6 +73,47 @@ func TestRegexKeepsABoundedNumber(t *testing.T) {
 	script(t, `for n = 1, 1000 do eq(rws.regex("^" .. n .. "$"):test(tostring(n)), true) end`)
 	if n := luabind.CompiledRegexes(); n > 256 {
 		t.Errorf("%d expressions are kept", n)
+	}
+}
+
+func TestLongTextsForExpressionsEnd(t *testing.T) {
+	script(t, `
+		local re = rws.regex("(x+x+)+y")
+		local text = ("x"):rep(2e5)
+		eq(re:test(text), false)
+		eq(re:match(text .. "y"), text)
+		eq(re:find("y" .. text), nil)
+		raises("too_large", "work on the text in pieces", re.test, re, ("x"):rep(3e7))
+		raises("too_large", "at most", function() return rws.regex("(abc|d){1,900}x"):test(("x"):rep(4e6)) end)
+		local n = 0
+		for a, b in rws.regex([[(\w)(\d)\b]]):gmatch(("a1 "):rep(5000)) do n = n + #a + #b end
+		eq(n, 10000)
+		eq(#rws.regex(","):split(("a,"):rep(5000)), 5001)
+		eq(rws.regex("^a"):replace(("a"):rep(5000), "b"), "b" .. ("a"):rep(4999))
+		list(rws.regex(""):split("ab"), { "a", "b" })
+		list(rws.regex(""):split(""), {})
+		list(rws.regex("x*"):split("axb"), { "a", "b" })`)
+}
+
+func TestFindingAllMatchesEndsAtTheDeadline(t *testing.T) {
+	p := newApp(t, `app:get("/", { timeout = "100ms" }, function()
+		for _ in rws.regex("a.*b|a"):gmatch(("a"):rep(200000)) do end
+		return "done"
+	end)
+	app:get("/other", function() return "fine" end)`, nil)
+	start := time.Now()
+	slow := make(chan *luabind.Answer, 1)
+	go func() { slow <- do(t, p, "GET /") }()
+	for range 5 {
+		if a := do(t, p, "GET /other"); a.Status != 200 {
+			t.Error(summary(a))
+		}
+	}
+	if a := <-slow; a.Status != 504 {
+		t.Error(summary(a))
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("took %v", took)
 	}
 }
 

@@ -13,6 +13,11 @@ import (
 	"rws/luabind/vm"
 )
 
+// standard are the libraries of Lua, which its own require knows too.
+var standard = map[string]bool{
+	"string": true, "table": true, "math": true, "os": true, "io": true, "coroutine": true, "debug": true, "_G": true,
+}
+
 // A pendingModule is one that some run is loading.
 type pendingModule struct {
 	run  *vm.Run
@@ -25,6 +30,10 @@ func (s *state) require(L *lua.LState) int {
 	name := L.CheckString(1)
 	if v, ok := s.globals[name]; ok && name != "app" {
 		L.Push(v)
+		return 1
+	}
+	if standard[name] {
+		L.Push(L.G.Global.RawGetString(name))
 		return 1
 	}
 	for {

@@ -193,6 +193,9 @@ func contextRedirect(L *lua.LState, c *Ctx) int {
 	if err := checkHeaderValue(to); err != nil {
 		bind.ArgError(L, "c:redirect", 1, "%s", err)
 	}
+	if scheme := schemeOf(to); scheme != "" && scheme != "http" && scheme != "https" {
+		bind.ArgError(L, "c:redirect", 1, "a path or a URL of http or https expected, got %q; for another scheme that you chose yourself set c.res.headers.location", to)
+	}
 	status := http.StatusFound
 	if L.Get(3) != lua.LNil {
 		status = checkStatus(L, "c:redirect", 3, 300, 399)
@@ -201,6 +204,15 @@ func contextRedirect(L *lua.LState, c *Ctx) int {
 	c.res.status = status
 	c.res.headers().Set("Location", asciiURL(to))
 	return c.push(L)
+}
+
+// schemeOf is the scheme of a URL in lower case, "" for a relative one.
+func schemeOf(to string) string {
+	i := strings.IndexAny(to, ":/?#")
+	if i < 1 || to[i] != ':' {
+		return ""
+	}
+	return strings.ToLower(to[:i])
 }
 
 // asciiURL percent-encodes what a header can't carry.
@@ -281,9 +293,10 @@ func contextFile(L *lua.LState, c *Ctx) int {
 	return c.push(L)
 }
 
-// fileStatus is 403 for what may not be read, else 404: the name may be a visitor's.
+// fileStatus is 403 for what may not be read, else 404, also for what is elsewhere: the name
+// may be a visitor's.
 func fileStatus(err error) int {
-	if errors.Is(err, fs.ErrPermission) {
+	if errors.Is(err, fs.ErrPermission) && !errors.Is(err, errElsewhere) {
 		return http.StatusForbidden
 	}
 	return http.StatusNotFound

@@ -10,6 +10,7 @@ import (
 
 	"rws/luabind/fault"
 	"rws/luabind/inspect"
+	"rws/luabind/vm"
 )
 
 // checkShareable refuses handlers that write what only their own isolate sees: with more
@@ -19,7 +20,7 @@ func (s *state) checkShareable() error {
 	seen := make(map[string]bool)
 	first := ""
 	for _, fn := range s.functions() {
-		for _, w := range inspect.SharedWrites(fn, inspect.Options{}) {
+		for _, w := range inspect.SharedWrites(fn, inspect.Options{Field: stateField}) {
 			at := fmt.Sprintf("%s:%d", w.File, w.Line)
 			if seen[at+w.Name] {
 				continue // reached from another handler too
@@ -39,6 +40,38 @@ func (s *state) checkShareable() error {
 		Message: fmt.Sprintf("with isolates = %s each isolate has its own copy of what this writes:\n    %s", showIsolates(s.program.Config), strings.Join(lines, "\n    ")),
 		Hint:    "keep what requests share in app.shared (app.shared:incr(\"hits\")), in a database, or use isolates = 1",
 	}
+}
+
+// checkLibrary refuses handlers that change the library: each later request would find it
+// changed.
+func (s *state) checkLibrary() error {
+	tables, globals := s.isolate.Library()
+	o := inspect.Options{Library: func(t *lua.LTable, key string) (string, bool) {
+		if t == nil {
+			return key, globals[key]
+		}
+		return tables[t] + "." + key, tables[t] != ""
+	}}
+	for _, fn := range s.functions() {
+		for _, w := range inspect.SharedWrites(fn, o) {
+			if w.Kind == inspect.LibraryWrite {
+				return &fault.Error{Code: "library", At: fmt.Sprintf("%s:%d", w.File, w.Line), Message: vm.LibraryError(w.Name)}
+			}
+		}
+	}
+	return nil
+}
+
+// stateField is app.state, of which each isolate has its own.
+func stateField(object *lua.LUserData, name string) *lua.LTable {
+	a, ok := object.Value.(*App)
+	if !ok || name != "state" {
+		return nil
+	}
+	if a.state.root.data == nil {
+		return &lua.LTable{Metatable: lua.LNil} // nobody has asked for it yet
+	}
+	return a.state.root.data
 }
 
 // functions returns everything the script gave to run later.

@@ -108,7 +108,8 @@ func sharedIncr(L *lua.LState, s *Shared) int {
 func sharedUpdate(L *lua.LState, s *Shared) int {
 	key, fn := L.CheckString(2), L.CheckFunction(3)
 	name := "app.shared:update " + key
-	if err := vm.Wait(L, func(ctx context.Context) error { return s.locks.acquire(ctx, name) }); err != nil {
+	run := vm.Current(L)
+	if err := vm.Wait(L, func(ctx context.Context) error { return s.locks.acquire(ctx, name, run) }); err != nil {
 		bind.Raise(L, "app.shared:update", err)
 	}
 	defer s.locks.release(name)

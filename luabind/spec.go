@@ -1,15 +1,14 @@
 package luabind
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"mime"
-	"mime/multipart"
 	"net/http"
-	"net/url"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,7 +16,6 @@ import (
 
 	"rws/luabind/bind"
 	"rws/luabind/fault"
-	"rws/luabind/vm"
 	"rws/server/router"
 	"rws/server/schema"
 )
@@ -82,12 +80,65 @@ func parseSpec(L *lua.LState, t *lua.LTable) (*spec, error) {
 		if err == nil {
 			err = object.Fits(part.source)
 		}
+		if err == nil && part.name == "upload" {
+			err = onlyFiles(object)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("option %q: %w", part.name, err)
 		}
 		*part.to = object
 	}
 	return s, nil
+}
+
+// suits reports parts of the spec that no request of the method has (RFC 9110 §9.3.1).
+func (s *spec) suits(method string) error {
+	if method != http.MethodGet && method != http.MethodHead {
+		return nil
+	}
+	for name, part := range map[string]*schema.Object{"body": s.body, "form": s.form, "upload": s.upload} {
+		if part != nil {
+			return fmt.Errorf("option %q: a %s request has no body; take the values from the query, or use app:post", name, method)
+		}
+	}
+	return nil
+}
+
+// onlyFiles reports fields of an upload that are no files.
+func onlyFiles(o *schema.Object) error {
+	for f := range o.Fields() {
+		inner := f
+		if f.Items != nil {
+			inner = f.Items
+		}
+		if inner.Type != schema.TypeFile {
+			return fmt.Errorf("field %q: an upload has files only, as \"file image/* ..2mb\"; put other fields into \"form\"", f.Name)
+		}
+	}
+	return nil
+}
+
+// mistaken finds the field or option that an error of a spec is about.
+var mistaken = regexp.MustCompile(`(?:field|option) "([^"]+)"`)
+
+// placeOf is where the field stands that err is about, the call itself, at, when that can't be
+// told.
+func (s *state) placeOf(at string, err error) string {
+	i := strings.LastIndexByte(at, ':')
+	names := mistaken.FindAllStringSubmatch(err.Error(), -1)
+	if i < 0 || names == nil {
+		return at
+	}
+	line, _ := strconv.Atoi(at[i+1:])
+	text, _ := s.program.Source(at[:i])
+	value := ""
+	if e, ok := errors.AsType[*schema.SyntaxError](err); ok {
+		value = e.Spec
+	}
+	if found := fault.FieldLine(text, line, names[len(names)-1][1], value); found > 0 {
+		return fmt.Sprintf("%s:%d", at[:i], found)
+	}
+	return at
 }
 
 // fits reports parameters of the spec that the pattern does not have.
@@ -186,27 +237,23 @@ func (c *Ctx) validateBody(L *lua.LState, o *schema.Object) schema.Errors {
 	if t := c.mediaType(); t != "application/json" && !strings.HasSuffix(t, "+json") {
 		fault.Raise(L, &fault.Error{Code: "media_type", Status: http.StatusUnsupportedMediaType, Message: fmt.Sprintf("the body must be application/json, not %q", t)})
 	}
-	in, err := bind.ToGo(L, c.decodeJSON(L))
-	if err != nil {
-		bind.Raise(L, "the request body", err)
-	}
-	values, errs := o.Check(in)
+	values, errs := o.Check(c.plainJSON(L))
 	c.fields[fieldInput] = bind.FromGo(L, values)
 	return errs
 }
 
 func (c *Ctx) validateForm(L *lua.LState, s *spec) schema.Errors {
-	form, files := c.parseForm(L)
+	sent := c.parseForm(L)
 	both := make(map[string]any)
 	var all schema.Errors
 	for _, o := range []*schema.Object{s.form, s.upload} {
 		if o == nil {
 			continue
 		}
-		values, errs := o.CheckForm(func(name string) []string { return form[name] }, func(name string) []schema.File {
+		values, errs := o.CheckForm(func(name string) []string { return sent.values[name] }, func(name string) []schema.File {
 			var list []schema.File
-			for _, h := range files[name] {
-				list = append(list, &File{field: name, header: h})
+			for _, h := range sent.files[name] {
+				list = append(list, h)
 			}
 			return list
 		})
@@ -247,98 +294,6 @@ func (c *Ctx) mediaType() string {
 	t, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
 	if err != nil {
 		return c.r.Header.Get("Content-Type")
-	}
-	return t
-}
-
-// formMemory is how much of a multipart form stays in memory; files beyond it go to disk.
-const formMemory = 1 << 20
-
-// parseForm reads a form of either kind.
-func (c *Ctx) parseForm(L *lua.LState) (url.Values, map[string][]*multipart.FileHeader) {
-	if c.r.PostForm == nil {
-		t := c.mediaType()
-		if t != "application/x-www-form-urlencoded" && t != "multipart/form-data" {
-			if c.r.Method == http.MethodGet || c.r.Method == http.MethodHead || t == "" && c.r.ContentLength == 0 {
-				return nil, nil
-			}
-			fault.Raise(L, &fault.Error{Code: "media_type", Status: http.StatusUnsupportedMediaType,
-				Message: fmt.Sprintf("the body must be a form (application/x-www-form-urlencoded or multipart/form-data), not %q", t)})
-		}
-		err := vm.Wait(L, func(context.Context) error {
-			if t == "multipart/form-data" {
-				return c.r.ParseMultipartForm(formMemory)
-			}
-			return c.r.ParseForm()
-		})
-		if err == nil {
-			err = checkText(c.r.PostForm)
-		}
-		if err != nil {
-			fault.Raise(L, bodyError(err))
-		}
-		if m := c.r.MultipartForm; m != nil {
-			c.cleanup = append(c.cleanup, func() { _ = m.RemoveAll() })
-		}
-	}
-	if c.r.MultipartForm == nil {
-		return c.r.PostForm, nil
-	}
-	return c.r.PostForm, c.r.MultipartForm.File
-}
-
-// makeForm holds the first value of each name.
-func makeForm(L *lua.LState, c *Ctx) lua.LValue {
-	form, _ := c.parseForm(L)
-	t := L.CreateTable(0, len(form))
-	for name, values := range form {
-		t.RawSetString(name, lua.LString(values[0]))
-	}
-	return t
-}
-
-// makeFiles holds the first file of each name.
-func makeFiles(L *lua.LState, c *Ctx) lua.LValue {
-	_, files := c.parseForm(L)
-	t := L.CreateTable(0, len(files))
-	for name, list := range files {
-		t.RawSetString(name, bind.New(L, fileType, &File{field: name, header: list[0]}))
-	}
-	return t
-}
-
-const fileType = "rws.File"
-
-// A File is an uploaded file, in memory or on disk until the request is over.
-type File struct {
-	field  string
-	header *multipart.FileHeader
-}
-
-// Name is what the client called it, without folders.
-func (f *File) Name() string {
-	if name := f.header.Filename; name != "." && name != ".." && name != "/" {
-		return name
-	}
-	return "file"
-}
-
-// Size is in bytes.
-func (f *File) Size() int64 { return f.header.Size }
-
-// MediaType is what the content looks like, not what the client says.
-func (f *File) MediaType() string {
-	r, err := f.header.Open()
-	if err != nil {
-		return "application/octet-stream"
-	}
-	defer r.Close()
-	head := make([]byte, 512)
-	n, _ := r.Read(head)
-	t, _, _ := strings.Cut(http.DetectContentType(head[:n]), ";")
-	declared, _, err := mime.ParseMediaType(f.header.Header.Get("Content-Type"))
-	if err == nil && t == "text/plain" && (strings.HasPrefix(declared, "text/") || declared == "application/json") {
-		return declared // one kind of text looks like another
 	}
 	return t
 }

@@ -14,7 +14,7 @@ import (
 func fileRead(L *lua.LState, f *File) int {
 	var content []byte
 	err := vm.Wait(L, func(context.Context) error {
-		r, err := f.header.Open()
+		r, err := f.open()
 		if err != nil {
 			return err
 		}
@@ -34,7 +34,7 @@ func fileSave(L *lua.LState, f *File) int {
 	name := L.CheckString(2)
 	p := stateOf(L).program
 	err := vm.Wait(L, func(context.Context) error {
-		r, err := f.header.Open()
+		r, err := f.open()
 		if err != nil {
 			return err
 		}

@@ -77,9 +77,7 @@ func (s Settings) complete() (Settings, error) {
 	if len(s.Listen) == 0 {
 		s.Listen = []string{":3000"}
 	}
-	if s.MemoryLimit == 0 {
-		s.MemoryLimit = machineMemory() / 5 * 4
-	}
+	s.MemoryLimit = s.Memory()
 	s.MaxHeaderBytes = cmp.Or(s.MaxHeaderBytes, 16<<10)
 	s.MaxHeaders = cmp.Or(s.MaxHeaders, 100)
 	s.MaxBody = cmp.Or(s.MaxBody, 10<<20)
@@ -89,6 +87,14 @@ func (s Settings) complete() (Settings, error) {
 	s.KeepAlive = cmp.Or(s.KeepAlive, 75*time.Second)
 	s.StopGrace = cmp.Or(s.StopGrace, 30*time.Second)
 	return s, s.TLS.check()
+}
+
+// Memory is MemoryLimit with its default filled in.
+func (s Settings) Memory() int64 {
+	if s.MemoryLimit == 0 {
+		return machineMemory() / 5 * 4
+	}
+	return s.MemoryLimit
 }
 
 func (t TLS) check() error {

@@ -186,6 +186,8 @@ func Raise(L *lua.LState, name string, err error) {
 		e.Code = "timeout"
 	case errors.Is(err, context.Canceled) || errors.Is(err, vm.ErrStopped):
 		e.Code = "canceled"
+	case vm.IsMemory(err):
+		e.Code = "memory"
 	default:
 		e.Code = code(err)
 	}

@@ -36,6 +36,8 @@ type Type struct {
 	// Index looks up keys that are neither methods nor Fields. Default: a key that
 	// nobody knows raises with the nearest name. Optional.
 	Index func(L *lua.LState, self any, key string) (lua.LValue, bool)
+	// View is the object as a table, which pairs goes over and JSON and the log show. Optional.
+	View func(L *lua.LState, self any) *lua.LTable
 	// Meta are further metamethods by name, as "__add". They get their operands in the
 	// order the script wrote them, so that either may be the object. Optional.
 	Meta map[string]lua.LGFunction
@@ -105,10 +107,48 @@ func (t Type) Open(L *lua.LState) {
 		L.Push(lua.LString(text))
 		return 1
 	}))
+	if t.View != nil {
+		mt.RawSetString("__pairs", L.NewFunction(func(L *lua.LState) int {
+			L.Push(t.View(L, L.CheckUserData(1).Value))
+			return 1
+		}))
+	}
+	mt.RawSetString("__names", t.names(L))
 	for event, f := range t.Meta {
 		mt.RawSetString(event, L.NewFunction(f))
 	}
 	mt.RawSetString("__metatable", lua.LString(t.Name))
+}
+
+// names are the methods (true) and the fields (false), for hints.
+func (t Type) names(L *lua.LState) *lua.LTable {
+	names := L.CreateTable(0, len(t.Methods)+len(t.Fields))
+	for name := range t.Fields {
+		names.RawSetString(name, lua.LFalse)
+	}
+	for _, f := range t.Methods {
+		names.RawSetString(f.Name(), lua.LTrue)
+	}
+	return names
+}
+
+// View returns the table that stands for a userdata, by its metamethod __pairs, nil when there
+// is none.
+func View(L *lua.LState, ud *lua.LUserData) *lua.LTable {
+	mt, ok := ud.Metatable.(*lua.LTable)
+	if !ok {
+		return nil
+	}
+	view, ok := mt.RawGetString("__pairs").(*lua.LFunction)
+	if !ok {
+		return nil
+	}
+	L.Push(view)
+	L.Push(ud)
+	L.Call(1, 1)
+	t, _ := L.Get(-1).(*lua.LTable)
+	L.Pop(1)
+	return t
 }
 
 // New returns self as a userdata of the type called name.

@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
@@ -67,7 +68,7 @@ func Integer(n int64) lua.LValue {
 	return lua.LNumber(n)
 }
 
-// FromGo converts nil, bool, string, numbers, []byte, time.Time, slices and maps with
+// FromGo converts nil, bool, string, numbers, []byte, json.Number, time.Time, slices and maps with
 // string keys to Lua values. Integers beyond 2^53 become strings, times RFC 3339. It
 // panics on other types, which is a bug in rws.
 func FromGo(L *lua.LState, v any) lua.LValue {
@@ -92,6 +93,8 @@ func FromGo(L *lua.LState, v any) lua.LValue {
 		return lua.LString(v.String())
 	case time.Time:
 		return lua.LString(v.Format(time.RFC3339Nano))
+	case json.Number:
+		return lua.LString(v)
 	case []string:
 		return Strings(L, v)
 	case []any:
@@ -145,6 +148,9 @@ func toGo(L *lua.LState, v lua.LValue, path string, depth int) (any, error) {
 		}
 		if s, ok := v.Value.(fmt.Stringer); ok {
 			return s.String(), nil
+		}
+		if t := View(L, v); t != nil && depth < maxDepthToGo {
+			return tableToGo(L, t, path, depth)
 		}
 	}
 	return nil, fmt.Errorf("%s: a %s can't leave Lua", orValue(path), v.Type())

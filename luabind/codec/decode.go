@@ -2,7 +2,6 @@ package codec
 
 import (
 	"bytes"
-	"fmt"
 	"strconv"
 	"strings"
 	"sync"
@@ -11,6 +10,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"rws/luabind/bind"
+	"rws/luabind/vm"
 )
 
 // Limits of Decode; the zero value is the default.
@@ -127,13 +127,18 @@ func (d *decoder) decode() (lua.LValue, error) {
 }
 
 // expectsName reports whether a string is a name: in an object that has as many names
-// as values.
+// as values. wantsName, for errors, asks the parser.
 func (d *decoder) expectsName() bool {
 	if len(d.open) == 0 {
 		return false
 	}
 	c := &d.open[len(d.open)-1]
 	return c.object && len(d.names)-c.names == len(d.values)-c.values
+}
+
+func (d *decoder) wantsName() bool {
+	kind, n := d.tokens.StackIndex(d.tokens.StackDepth())
+	return kind == jsontext.KindBeginObject && n%2 == 0
 }
 
 // value returns what token completes, or nil when it opens an array or object.
@@ -145,7 +150,10 @@ func (d *decoder) value(kind jsontext.Kind, token jsontext.Token) (lua.LValue, e
 		return d.closeArray(), nil
 	}
 	if d.items++; d.items > d.limits.MaxItems {
-		return nil, &LimitError{fmt.Sprintf("JSON of more than %d values", d.limits.MaxItems)}
+		return nil, tooMany(d.limits.MaxItems)
+	}
+	if d.items%checkEvery == 0 {
+		vm.Checkpoint(d.L)
 	}
 	switch kind {
 	case jsontext.KindString:
@@ -160,7 +168,7 @@ func (d *decoder) value(kind jsontext.Kind, token jsontext.Token) (lua.LValue, e
 		return d.null, nil
 	}
 	if len(d.open) == d.limits.MaxDepth {
-		return nil, &LimitError{fmt.Sprintf("JSON nested more than %d deep", d.limits.MaxDepth)}
+		return nil, tooDeep(d.limits.MaxDepth)
 	}
 	d.open = append(d.open, container{kind == jsontext.KindBeginObject, len(d.names), len(d.values)})
 	return nil, nil

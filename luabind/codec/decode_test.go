@@ -1,14 +1,20 @@
 package codec_test
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	lua "github.com/yuin/gopher-lua"
 
 	"rws/luabind/bind"
 	"rws/luabind/codec"
+	"rws/luabind/vm"
 )
 
 // What is decoded is what the Lua expression is, and encodes as what it was.
@@ -37,7 +43,7 @@ func TestDecode(t *testing.T) {
 		{`9007199254740992`, `v == "9007199254740992"`, `"9007199254740992"`},
 		{`-9007199254740993`, `v == "-9007199254740993"`, `"-9007199254740993"`},
 		{`123456789012345678901234567890`, `v == "123456789012345678901234567890"`, `"123456789012345678901234567890"`},
-		{`9.007199254740992e+15`, `v == 2^53`, ``},
+		{`9.007199254740992e+15`, `v == 2^53`, `9007199254740992`},
 
 		{`[]`, `#v == 0 and isarray(v)`, ``},
 		{`{}`, `next(v) == nil and not isarray(v)`, ``},
@@ -202,5 +208,53 @@ func TestDecodeCopies(t *testing.T) {
 	again, err := codec.Append(nil, L, v, codec.Options{})
 	if want := `{"name":"ann","n":"12345678901234567890"}`; err != nil || string(again) != want {
 		t.Errorf("got %s, %v; want %s", again, err, want)
+	}
+}
+
+func TestDecodePlain(t *testing.T) {
+	v, err := codec.DecodePlain(t.Context(), []byte(`{"a":[1,2.5,9007199254740993,123456789012345678901,null,true],"b":{"c":"x"}}`), codec.Limits{})
+	require.NoError(t, err)
+	assert.Equal(t, map[string]any{
+		"a": []any{int64(1), 2.5, int64(9007199254740993), json.Number("123456789012345678901"), nil, true},
+		"b": map[string]any{"c": "x"},
+	}, v)
+}
+
+func TestDecodePlainEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("enough"))
+	_, err := codec.DecodePlain(ctx, []byte("["+strings.Repeat("0,", 5000)+"0]"), codec.Limits{})
+	assert.EqualError(t, err, "enough")
+}
+
+func TestARunEndsWhileItDecodesAndEncodes(t *testing.T) {
+	i := vm.New(vm.Options{Stall: -1})
+	defer i.Close()
+	text := []byte("[" + strings.Repeat("[],", 500_000) + "0]")
+	for name, work := range map[string]func(L *lua.LState){
+		"decode": func(L *lua.LState) { _, _ = codec.Decode(L, text, codec.Limits{MaxItems: 1 << 30}) },
+		"encode": func(L *lua.LState) {
+			t := L.NewTable()
+			for n := range 100_000 {
+				t.RawSetInt(n+1, lua.LNumber(n))
+			}
+			_, _ = codec.Append(nil, L, t, codec.Options{})
+		},
+	} {
+		r := &vm.Run{}
+		r.SetDeadline(time.Now().Add(-time.Second))
+		err := i.Do(r, func(L *lua.LState) error {
+			bind.Prepare(L)
+			fn := L.NewFunction(func(L *lua.LState) int {
+				for r.Cause() == nil { // the watchdog comes round
+					time.Sleep(time.Millisecond)
+				}
+				work(L)
+				return 0
+			})
+			_, err := vm.Call(L, fn)
+			return err
+		})
+		assert.ErrorContains(t, err, vm.ErrDeadline.Error(), name)
 	}
 }

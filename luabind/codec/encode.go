@@ -10,6 +10,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"rws/luabind/bind"
+	"rws/luabind/vm"
 )
 
 // Options of Append; the zero value is the default.
@@ -31,12 +32,15 @@ type Options struct {
 //     first set. An empty table without a mark is {}.
 //   - A list with a nil inside, a table that is both list and object, and a field name
 //     that is no string are errors. Metatables have no say.
-//   - Whole numbers up to 2^53 are written as integers, larger ones with an exponent, so
-//     that Decode reads a number again. NaN and the infinities are errors.
+//   - Whole numbers up to 2^63 are written as integers, larger ones with an exponent. NaN
+//     and the infinities are errors.
 //   - A string must be UTF-8. What JSON lets stand, as "<", is not escaped.
 //   - A userdata is null if it is rws.null, and a string if its Go value is an
-//     encoding.TextMarshaler (as time.Time) or else a fmt.Stringer.
+//     encoding.TextMarshaler (as time.Time) or else a fmt.Stringer. One with the metamethod
+//     __pairs is what that returns.
 //   - All else is an error, nil included: the null of JSON is rws.null.
+//
+// It raises, as Lua code does, when the run must end.
 func Append(dst []byte, L *lua.LState, v lua.LValue, o Options) ([]byte, error) {
 	e := encoder{
 		L: L, buf: dst, start: len(dst), indent: o.Indent,
@@ -63,12 +67,16 @@ type encoder struct {
 	indent             bool
 	maxDepth, maxBytes int
 	array              lua.LValue // the metatable of arrays, once seen
+	items              int        // values so far
 }
 
 // value appends v, which is inside depth tables.
 func (e *encoder) value(v lua.LValue, depth int) *ValueError {
 	if e.isFull(0) {
 		return e.tooLong()
+	}
+	if e.items++; e.items%checkEvery == 0 {
+		vm.Checkpoint(e.L)
 	}
 	switch v := v.(type) {
 	case lua.LString:
@@ -81,7 +89,7 @@ func (e *encoder) value(v lua.LValue, depth int) *ValueError {
 	case *lua.LTable:
 		return e.table(v, depth)
 	case *lua.LUserData:
-		return e.userdata(v)
+		return e.userdata(v, depth)
 	case nil, *lua.LNilType:
 		return refuse("nil has no JSON form; use rws.null")
 	}
@@ -187,7 +195,8 @@ func (e *encoder) newline(depth int) {
 }
 
 func (e *encoder) number(f float64) *ValueError {
-	if n := int64(f); float64(n) == f && -maxInteger <= n && n <= maxInteger {
+	if f == math.Trunc(f) && math.Abs(f) < 1<<63 {
+		n := int64(f)
 		e.buf = strconv.AppendInt(e.buf, n, 10)
 		return nil
 	}
@@ -216,7 +225,7 @@ func (e *encoder) text(s string) *ValueError {
 	return nil
 }
 
-func (e *encoder) userdata(ud *lua.LUserData) *ValueError {
+func (e *encoder) userdata(ud *lua.LUserData, depth int) *ValueError {
 	if bind.IsNull(e.L, ud) {
 		e.buf = append(e.buf, "null"...)
 		return nil
@@ -230,6 +239,9 @@ func (e *encoder) userdata(ud *lua.LUserData) *ValueError {
 		return e.text(string(b))
 	case fmt.Stringer:
 		return e.text(v.String())
+	}
+	if t := bind.View(e.L, ud); t != nil {
+		return e.table(t, depth)
 	}
 	return refuse("a userdata has no JSON form")
 }

@@ -74,7 +74,7 @@ func (d *decoder) unexpected(offset int, says string) error {
 	for offset > 0 && isLetter(d.data[offset-1]) { // the error may be inside a word
 		offset--
 	}
-	if d.expectsName() {
+	if d.wantsName() {
 		says = "expected a name in double quotes"
 	}
 	if after, ok := bytes.CutPrefix(d.data[offset:], []byte{','}); ok {

@@ -7,6 +7,8 @@ type block struct {
 	hidden int  // variables that are not in its statements: those of a for
 	open   bool // ends with its function, or with the condition of its repeat
 	loop   bool // its end jumps back to its start
+	// function is for the body of one; hidden are its parameters.
+	function bool
 }
 
 // Blocks replaces the statements of a block. It calls within for each statement, which
@@ -54,7 +56,7 @@ func (f blocks) exprs(list ...ast.Expr) {
 	for _, e := range list {
 		switch e := e.(type) {
 		case *ast.FunctionExpr:
-			e.Stmts = f(e.Stmts, block{open: true})
+			e.Stmts = f(e.Stmts, block{open: true, function: true, hidden: arity(e)})
 		case *ast.AttrGetExpr:
 			f.exprs(e.Object, e.Key)
 		case *ast.TableExpr:
@@ -80,4 +82,12 @@ func (f blocks) exprs(list ...ast.Expr) {
 			f.exprs(e.Expr)
 		}
 	}
+}
+
+// arity returns how many variables the head of a function declares.
+func arity(e *ast.FunctionExpr) int {
+	if e.ParList == nil {
+		return 0
+	}
+	return len(e.ParList.Names)
 }

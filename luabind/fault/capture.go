@@ -205,6 +205,8 @@ func (e *Error) interrupted(L *lua.LState) bool {
 		e.Code = "timeout"
 	} else if _, ok := errors.AsType[*vm.StallError](e.Cause); ok {
 		e.Code = "stall"
+	} else if vm.IsMemory(e.Cause) {
+		e.Code = "memory"
 	}
 	return true
 }

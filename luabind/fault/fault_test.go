@@ -26,7 +26,7 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{isolate: vm.New(vm.Options{OnError: fault.Capture, Frames: 200}), files: make(map[string]string)}
+	w := &world{isolate: vm.New(vm.Options{OnError: fault.Capture, Caught: fault.Caught, Frames: 200}), files: make(map[string]string)}
 	t.Cleanup(w.isolate.Close)
 	err := w.isolate.Do(&vm.Run{}, func(L *lua.LState) error {
 		fault.Install(L)

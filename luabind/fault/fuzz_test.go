@@ -47,6 +47,8 @@ func FuzzLoad(f *testing.F) {
 		}
 	}
 	f.Add("x = [==[ ]=] ")
+	f.Add("return " + strings.Repeat("{", 300))
+	f.Add("return -(" + strings.Repeat("a^-f{", 150) + strings.Repeat("}", 150) + ")")
 	f.Add("goto a\nlocal x\n::a:: print(x)")
 	f.Fuzz(func(t *testing.T, text string) {
 		_, err := fault.Compile("app.lua", text)

@@ -94,8 +94,9 @@ func dotHint(f frame, c *culprit) string {
 		if !ok {
 			return ""
 		}
-		if index, ok := mt.RawGetString("__index").(*lua.LFunction); ok && index.IsG {
-			return "" // a module of rws
+		index := mt.RawGetString("__index")
+		if fn, ok := index.(*lua.LFunction); index == lua.LNil || ok && fn.IsG {
+			return "" // a library, or a module of rws
 		}
 	case *lua.LUserData, lua.LString:
 	default:
@@ -196,11 +197,26 @@ func (f frame) object(s *symbol) (lua.LValue, bool) {
 	return f.lookup(s.parent)
 }
 
+// nameTable returns the methods (true) and fields (false) of an object of rws.
+func nameTable(ud *lua.LUserData) *lua.LTable {
+	mt, ok := ud.Metatable.(*lua.LTable)
+	if !ok {
+		return nil
+	}
+	names, _ := mt.RawGetString("__names").(*lua.LTable)
+	return names
+}
+
 // joined writes a member with the separator its object wants.
 func joined(s *symbol, object lua.LValue, name string) string {
 	separator := "."
 	if _, isTable := object.(*lua.LTable); s.kind == method || !isTable {
 		separator = ":"
+	}
+	if ud, ok := object.(*lua.LUserData); ok {
+		if names := nameTable(ud); names != nil && names.RawGetString(name) == lua.LFalse {
+			separator = "."
+		}
 	}
 	return s.parent.text() + separator + name
 }
@@ -216,6 +232,7 @@ func members(v lua.LValue) []string {
 			mt = o.Metatable
 		case *lua.LUserData:
 			mt = o.Metatable
+			names = append(names, keysOf(nameTable(o))...)
 		}
 		t, ok := mt.(*lua.LTable)
 		if !ok {

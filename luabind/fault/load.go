@@ -81,7 +81,7 @@ func (e *Error) compile(compile *lua.CompileError, file string) {
 		e.Hint = "declare the function as function(...), or keep the values before: local args = { ... }"
 		e.mark.expr = "..."
 	} else if strings.HasPrefix(message, "too many local variables") || strings.HasPrefix(message, "register overflow") {
-		e.Message = "this function has more than 200 local variables"
+		e.Message = "this function holds more than 200 values at a time: local variables, arguments, and parts of an expression"
 		e.Hint = "split it, put related variables into a table, or move parts into a file for require"
 	}
 }

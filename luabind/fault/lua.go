@@ -28,6 +28,7 @@ func Install(L *lua.LState) {
 	ud.Value = s
 	L.G.Registry.RawSetString(stateKey, ud)
 
+	installLoad(L)
 	mt := L.NewTypeMetatable(typeName)
 	mt.RawSetString("__index", L.NewFunction(index))
 	mt.RawSetString("__tostring", L.NewFunction(func(L *lua.LState) int {

@@ -19,13 +19,17 @@ func Load(L *lua.LState, file, text string) (*lua.LFunction, error) {
 		return nil, err
 	}
 	if s := stateOf(L); s.sources != nil {
-		s.sources[file] = text
+		s.sources[file] = Clean(text)
 	}
 	return L.NewFunctionFromProto(proto), nil
 }
 
 // Compile is the part of [Load] that needs no isolate.
 func Compile(file, text string) (*lua.FunctionProto, error) {
+	text = commented(Clean(text))
+	if err := checkBounds(file, text); err != nil {
+		return nil, err
+	}
 	chunk, err := parse.Parse(strings.NewReader(text), file)
 	if err != nil {
 		return nil, FromLoad(err, file, text)
@@ -33,10 +37,21 @@ func Compile(file, text string) (*lua.FunctionProto, error) {
 	chunk = mendJumps(chunk, block{open: true})
 	proto, err := lua.Compile(chunk, file)
 	if err != nil {
-		return nil, FromLoad(err, file, text)
+		return nil, fromCompile(err, chunk, file, text)
 	}
 	mendScopes(proto, chunk, file)
 	return proto, nil
+}
+
+// Clean returns the text of a file without the byte order mark that some editors put in front.
+func Clean(text string) string { return strings.TrimPrefix(text, "\uFEFF") }
+
+// commented makes a comment of a first line as "#!/usr/bin/env rws", which is the shell's.
+func commented(text string) string {
+	if strings.HasPrefix(text, "#!") {
+		return "--" + text[2:]
+	}
+	return text
 }
 
 // mendScopes corrects the ends of variables in proto's debug information. gopher-lua

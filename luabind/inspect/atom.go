@@ -15,7 +15,8 @@ type atom struct {
 	id     int
 	name   string      // as the script calls it
 	table  *lua.LTable // a live table
-	inside bool        // something in a live table, not known what
+	object *lua.LUserData
+	inside bool // something in a live table, not known what
 	fn     *function
 	native native
 	key    lua.LValue // a constant
@@ -66,6 +67,10 @@ func (a *analysis) value(v lua.LValue, name string) *atom {
 		t = a.add(atom{name: name, table: v})
 	case *lua.LFunction:
 		t = a.function(v, name)
+	case *lua.LUserData:
+		if a.field != nil {
+			t = a.add(atom{name: name, object: v})
+		}
 	}
 	if t != nil {
 		a.atoms[v] = t

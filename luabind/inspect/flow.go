@@ -156,7 +156,12 @@ func (f *frame) step(i instruction) {
 	case lua.OP_SETUPVAL:
 		f.assignUpvalue(i.b())
 	case lua.OP_SETGLOBAL:
-		f.report("global", text(p, i.bx()))
+		name := text(p, i.bx())
+		if called, ok := f.library(nil, name); ok {
+			f.report(LibraryWrite, called)
+		} else {
+			f.report(GlobalWrite, name)
+		}
 	case lua.OP_SETTABLE, lua.OP_SETTABLEKS:
 		f.assign(f.get(i.a()), f.rk(i.b()), f.rk(i.c()))
 	case lua.OP_CALL, lua.OP_TAILCALL:

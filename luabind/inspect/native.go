@@ -73,6 +73,9 @@ func (f *frame) native(n native, args []set) []set {
 }
 
 func (f *frame) changeAll(tables, key set) {
+	if f.inLibrary(tables, key) {
+		return
+	}
 	for _, t := range tables {
 		f.change(t, key)
 	}

@@ -39,11 +39,25 @@ func (f *frame) index(tables, key set) set {
 		switch {
 		case t.inside:
 			out = out.union(one(t))
+		case t.object != nil:
+			out = out.union(f.ofObject(t, key))
 		case t.table != nil && len(key) == 0:
 			out = out.union(f.elements(t))
 		case t.table != nil:
 			for _, k := range key {
 				out = out.union(f.field(t, k))
+			}
+		}
+	}
+	return out
+}
+
+// ofObject returns the tables that an object has under the key.
+func (f *frame) ofObject(t *atom, key set) (out set) {
+	for _, k := range key {
+		if name, ok := k.key.(lua.LString); ok {
+			if table := f.analysis.field(t.object, string(name)); table != nil {
+				out = out.union(one(f.value(table, f.label(t, name))))
 			}
 		}
 	}
@@ -113,7 +127,7 @@ func (f *frame) elements(t *atom) set {
 // assign does tables[key] = value.
 func (f *frame) assign(tables, key, value set) {
 	for _, t := range tables {
-		if isClassIndex(t, key, value) {
+		if isClassIndex(t, key, value) || f.inLibrary(tables, key) {
 			continue
 		}
 		f.assignOne(t, key, value)
@@ -148,6 +162,22 @@ func (f *frame) assignOne(t *atom, key, value set) {
 	f.change(t, key)
 }
 
+// inLibrary reports a change of the library, if nothing else can be what is changed.
+func (f *frame) inLibrary(tables, key set) bool {
+	if len(tables) != 1 || tables[0].table == nil || len(key) != 1 || key[0].key == nil {
+		return false
+	}
+	table := tables[0].table
+	if table == f.env {
+		table = nil
+	}
+	name, ok := f.library(table, key[0].key.String())
+	if ok {
+		f.report(LibraryWrite, name)
+	}
+	return ok
+}
+
 // change reports that what t holds is changed.
 func (f *frame) change(t *atom, key set) {
 	switch {
@@ -157,6 +187,10 @@ func (f *frame) change(t *atom, key set) {
 			name = key[0].key.String()
 		}
 		f.report(GlobalWrite, name)
+	case t.object != nil:
+		for _, field := range f.ofObject(t, key) {
+			f.report(TableWrite, field.name)
+		}
 	case t.table != nil || t.inside:
 		f.report(TableWrite, t.name)
 	}

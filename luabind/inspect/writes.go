@@ -31,6 +31,8 @@ const (
 	LocalWrite  Kind = "local"  // a captured local variable
 	GlobalWrite Kind = "global" // a global, existing or new
 	TableWrite  Kind = "table"  // what a table holds
+
+	LibraryWrite Kind = "library" // what Options.Library says
 )
 
 // String is one line for a log: place, what is written, how it is reached.
@@ -49,6 +51,12 @@ type Options struct {
 	// Skip tells which files' functions not to look into, such as libraries whose
 	// state may differ between isolates. Default: none.
 	Skip func(file string) bool
+	// Library says whether a table, or a global when it is nil, belongs to the library, and
+	// how it is called there. Default: there is none.
+	Library func(table *lua.LTable, key string) (name string, ok bool)
+	// Field returns the table that an object of rws has as a field of its isolate's, as
+	// app.state, nil for all other fields. Default: no object has one.
+	Field func(object *lua.LUserData, name string) *lua.LTable
 }
 
 // SharedWrites returns what fn writes that outlives its call, ordered by place: captured
@@ -91,6 +99,8 @@ const (
 type analysis struct {
 	env     *lua.LTable
 	skip    func(string) bool
+	field   func(*lua.LUserData, string) *lua.LTable
+	library func(*lua.LTable, string) (string, bool)
 	natives map[*lua.LFunction]native
 	shapes  map[*lua.FunctionProto]shape
 	atoms   map[lua.LValue]*atom
@@ -106,13 +116,16 @@ type analysis struct {
 
 func newAnalysis(env *lua.LTable, o Options) *analysis {
 	a := &analysis{
-		env: env, skip: o.Skip,
+		env: env, skip: o.Skip, field: o.Field, library: o.Library,
 		natives: nativesOf(env),
 		shapes:  make(map[*lua.FunctionProto]shape),
 		atoms:   make(map[lua.LValue]*atom),
 		insides: make(map[inside]*atom),
 		results: make(map[call][]set),
 		found:   make(map[Write]Write),
+	}
+	if a.library == nil {
+		a.library = func(*lua.LTable, string) (string, bool) { return "", false }
 	}
 	if a.skip == nil {
 		a.skip = func(string) bool { return false }

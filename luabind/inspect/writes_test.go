@@ -229,3 +229,27 @@ func TestFunctionsInGoWriteNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestFieldsOfObjectsThatBelongToTheIsolate(t *testing.T) {
+	state := &lua.LTable{Metatable: lua.LNil}
+	field := func(_ *lua.LUserData, name string) *lua.LTable {
+		if name == "state" {
+			return state
+		}
+		return nil
+	}
+	for script, want := range map[string]string{
+		"handle(function() conn.state.n = conn.state.n + 1 end)":                       "1 table conn.state",
+		"handle(function() conn.state = {} end)":                                       "1 table conn.state",
+		"handle(function() local s = conn.state s.n = 1 end)":                          "1 table conn.state",
+		"local function set(s) s.n = 1 end handle(function() set(conn.state) end)":     "1 table conn.state",
+		"handle(function() table.insert(conn.state.list, 1) end)":                      "1 table conn.state.list",
+		"handle(function() return conn.state.n end)":                                   "",
+		"handle(function() conn.other = 1 conn.other.x = 1 conn:call(conn.state) end)": "",
+	} {
+		got := brief(inspect.SharedWrites(handler(t, script), inspect.Options{Field: field}))
+		if strings.Join(got, "|") != want {
+			t.Errorf("%s: got %q, want %q", script, got, want)
+		}
+	}
+}

@@ -48,6 +48,7 @@ func Try(L *lua.LState, onError *lua.LFunction, fn lua.LValue, args ...lua.LValu
 		}
 		r.depth--
 	}()
+	makeRoom(T, len(args)+1)
 	T.Push(fn)
 	for _, a := range args {
 		T.Push(a)
@@ -108,7 +109,7 @@ func OnError(L *lua.LState) *lua.LFunction { return Of(L).onError }
 // pcall is Lua's, with waits allowed inside.
 func pcall(L *lua.LState) int {
 	L.CheckAny(1)
-	results, err := Try(L, nil, L.Get(1), arguments(L, 2)...)
+	results, err := Try(L, Of(L).caught, L.Get(1), arguments(L, 2)...)
 	return answer(L, results, err)
 }
 
@@ -116,7 +117,15 @@ func pcall(L *lua.LState) int {
 func xpcall(L *lua.LState) int {
 	L.CheckAny(1)
 	handler := L.CheckFunction(2)
-	results, err := Try(L, closing(L, handler), L.Get(1), arguments(L, 3)...)
+	i := Of(L)
+	explained := L.NewFunction(func(L *lua.LState) int {
+		v := i.options.Caught(L, 2, L.Get(1))
+		L.Push(handler)
+		L.Push(v)
+		L.Call(1, 1)
+		return 1
+	})
+	results, err := Try(L, closing(L, explained), L.Get(1), arguments(L, 3)...)
 	return answer(L, results, err)
 }
 
@@ -137,6 +146,7 @@ func answer(L *lua.LState, results []lua.LValue, err error) int {
 		L.Push(ErrorValue(err))
 		return 2
 	}
+	makeRoom(L, len(results)+1)
 	L.Push(lua.LTrue)
 	for _, v := range results {
 		L.Push(v)

@@ -42,6 +42,10 @@ type Options struct {
 	// all frames still there, and returns the value that Call reports. Default: the
 	// value as it is.
 	OnError lua.LGFunction
+	// Caught is called at the place of an error that pcall, xpcall or coroutine.resume will
+	// hand to the script, with how many frames at the top are not the script's, and returns
+	// the value to hand on. Default: the value as it is.
+	Caught func(L *lua.LState, skip int, v lua.LValue) lua.LValue
 	// Output is where print writes. Default: nowhere.
 	Output io.Writer
 	// Data is whatever the owner of the isolate wants to find again by Data(L).
@@ -53,14 +57,15 @@ type Options struct {
 // An Isolate is one Lua universe behind one lock. Make it with New; all methods are
 // safe for concurrent use unless they say otherwise.
 type Isolate struct {
-	options Options
-	lock    fairLock
-	watch   watch
-	current atomic.Pointer[Run] // who holds the lock
-	slices  atomic.Uint64       // how often Lua got the lock
-	active  atomic.Int64        // runs that have entered and not left
-	done    chan struct{}
-	close   sync.Once
+	options  Options
+	lock     fairLock
+	watch    watch
+	current  atomic.Pointer[Run] // who holds the lock
+	slices   atomic.Uint64       // how often Lua got the lock
+	active   atomic.Int64        // runs that have entered and not left
+	done     chan struct{}
+	close    sync.Once
+	pressure pressure
 
 	// Guarded by lock.
 	main     *lua.LState
@@ -68,7 +73,10 @@ type Isolate struct {
 	idle     []*lua.LState
 	onError  *lua.LFunction
 	asIs     *lua.LFunction
+	caught   *lua.LFunction // see Options.Caught
 	strict   bool
+	library  Library         // once strict
+	builtin  map[string]bool // see Prepared
 }
 
 // New returns an isolate with the standard library of Lua 5.1 less what reaches
@@ -95,7 +103,14 @@ func New(o Options) *Isolate {
 	})
 	i.main.G.MainThread = i.main
 	i.main.G.CurrentThread = i.main
+	if o.Caught == nil {
+		i.options.Caught = func(_ *lua.LState, _ int, v lua.LValue) lua.LValue { return v }
+	}
 	i.asIs = closing(i.main, nil)
+	i.caught = closing(i.main, i.main.NewFunction(func(L *lua.LState) int {
+		L.Push(i.options.Caught(L, 2, L.Get(1)))
+		return 1
+	}))
 	i.onError = i.asIs
 	if o.OnError != nil {
 		i.onError = closing(i.main, i.main.NewFunction(o.OnError))
@@ -191,6 +206,7 @@ func (i *Isolate) acquire(r *Run) error {
 
 // resume makes r the run that executes; the lock is held.
 func (i *Isolate) resume(r *Run) {
+	i.pressure.begin(r)
 	i.current.Store(r)
 	i.slices.Add(1)
 	i.watch.flag.Store(r.cause.Load() != nil)
@@ -198,6 +214,7 @@ func (i *Isolate) resume(r *Run) {
 
 // surrender gives up the lock.
 func (i *Isolate) surrender() {
+	i.pressure.end(i.current.Load())
 	i.current.Store(nil)
 	i.lock.unlock()
 }
@@ -242,6 +259,9 @@ func Wait(L *lua.LState, f func(ctx context.Context) error) error {
 		cause := r.Cause()
 		if cause == nil {
 			cause = context.Cause(ctx)
+		}
+		if errors.Is(err, cause) || errors.Is(err, ctx.Err()) {
+			return cause
 		}
 		return fmt.Errorf("%w (%w)", cause, err)
 	}

@@ -45,7 +45,7 @@ func (i *Isolate) openLibs() {
 	i.openOS(L)
 	i.openCoroutine(L)
 	debug := library(L, "debug")
-	for _, name := range []string{"setupvalue", "setlocal", "sethook", "setmetatable", "setfenv", "getregistry"} {
+	for _, name := range []string{"setupvalue", "setlocal", "sethook", "setmetatable", "setfenv", "getregistry", "getmetatable"} {
 		debug.RawSetString(name, lua.LNil)
 	}
 	L.SetTop(0)
@@ -84,11 +84,15 @@ func (i *Isolate) openBase(L *lua.LState) {
 	L.SetGlobal("print", L.NewFunction(i.print))
 	L.SetGlobal("pcall", L.NewFunction(pcall))
 	L.SetGlobal("xpcall", L.NewFunction(xpcall))
+	L.SetGlobal("unpack", L.NewFunction(unpack))
 	L.SetGlobal("pairs", L.NewFunction(pairs(L.GetGlobal("pairs").(*lua.LFunction))))
-	for _, name := range []string{"rawset", "setfenv"} {
-		change := L.GetGlobal(name).(*lua.LFunction).GFunction
-		L.SetGlobal(name, L.NewFunction(func(L *lua.LState) int { Writes(L); return change(L) }))
-	}
+	setfenv, rawset := L.GetGlobal("setfenv").(*lua.LFunction).GFunction, L.GetGlobal("rawset").(*lua.LFunction).GFunction
+	L.SetGlobal("setfenv", L.NewFunction(func(L *lua.LState) int { Writes(L); return setfenv(L) }))
+	L.SetGlobal("rawset", L.NewFunction(func(L *lua.LState) int {
+		Writes(L)
+		i.sealed(L, L.CheckTable(1), L.Get(2).String())
+		return rawset(L)
+	}))
 	L.SetGlobal("collectgarbage", L.NewFunction(collectGarbage))
 }
 
@@ -196,7 +200,13 @@ func (i *Isolate) openCoroutine(L *lua.LState) {
 	co := library(L, "coroutine")
 	create := co.RawGetString("create").(*lua.LFunction).GFunction
 	wrap := co.RawGetString("wrap").(*lua.LFunction).GFunction
+	begin := i.beginCoroutine(L)
 	co.RawSetString("create", L.NewFunction(func(L *lua.LState) int {
+		L.Push(begin)
+		L.Push(L.CheckFunction(1))
+		L.Call(1, 1)
+		L.Replace(1, L.Get(-1))
+		L.SetTop(1)
 		n := i.detached(L, create)
 		L.Get(-1).(*lua.LState).SetContext(&i.watch)
 		return n
@@ -217,6 +227,27 @@ func (i *Isolate) openCoroutine(L *lua.LState) {
 		L.Push(L.NewClosure(func(L *lua.LState) int { return i.nested(L, made.GFunction) }, thread))
 		return 1
 	}))
+}
+
+// beginCoroutine returns a function that puts around the body of a coroutine what makes its
+// errors go through Options.Caught. The interpreter resets L.Panic when the coroutine starts, so
+// that it can only be set from within.
+func (i *Isolate) beginCoroutine(L *lua.LState) lua.LValue {
+	fn, err := L.Load(strings.NewReader("local begin = ... return function(fn) return function(...) begin() return fn(...) end end"), "=coroutine")
+	if err != nil {
+		panic(err) // a constant
+	}
+	L.Push(fn)
+	L.Push(L.NewFunction(func(L *lua.LState) int {
+		L.Panic = func(L *lua.LState) {
+			panic(&lua.ApiError{Type: lua.ApiErrorRun, Object: i.options.Caught(L, 0, L.Get(-1))})
+		}
+		return 0
+	}))
+	L.Call(1, 1)
+	v := L.Get(-1)
+	L.Pop(1)
+	return v
 }
 
 // nested calls resume, which nests the Go stack.

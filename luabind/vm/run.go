@@ -33,6 +33,7 @@ type Run struct {
 	deadline atomic.Int64 // Unix nanoseconds, 0 for none
 	cause    atomic.Pointer[error]
 	waits    atomic.Pointer[waits] // nil until the run waits
+	spent    spent
 }
 
 // SetDeadline sets when the run must have ended; the zero time means never. It may be
@@ -66,6 +67,20 @@ func (r *Run) Cause() error {
 		return *c
 	}
 	return nil
+}
+
+// Checkpoint raises, as the interpreter does before an instruction, when the run on L must
+// end. A Go function that works for long with the lock held calls it now and then.
+func Checkpoint(L *lua.LState) {
+	ctx := L.Context()
+	if ctx == nil {
+		return
+	}
+	select {
+	case <-ctx.Done():
+		L.RaiseError("%s", ctx.Err().Error())
+	default:
+	}
 }
 
 // Thread returns the run's own Lua thread; valid between Enter and Leave.

@@ -18,7 +18,7 @@ const patternSteps = pattern.DefaultSteps
 func (i *Isolate) openString(L *lua.LState) {
 	s := library(L, "string")
 	for name, fn := range map[string]lua.LGFunction{
-		"find": stringFind, "match": stringMatch, "gmatch": stringGmatch, "gsub": stringGsub, "rep": stringRep,
+		"find": stringFind, "match": stringMatch, "gmatch": stringGmatch, "gsub": stringGsub, "rep": stringRep, "byte": stringByte,
 	} {
 		s.RawSetString(name, L.NewFunction(fn))
 	}

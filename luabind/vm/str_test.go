@@ -28,6 +28,8 @@ func TestStringFunctions(t *testing.T) {
 		"format":          `assert(("%d %s %5.2f %x %q %%"):format(3, nil, 1.5, 255, "a") == '3 nil  1.50 ff "a" %')`,
 		"format, misfits": `for _, f in ipairs { "%d", "%y", "%s %s", "%" } do local ok, e = pcall(string.format, f, "x") assert(not ok and e:find("string.format", 1, true), f) end assert(not pcall(string.format, "%d", 1.5))`,
 		"rep":             `assert(("ab"):rep(3) == "ababab" and ("ab"):rep(0) == "" and ("ab"):rep(-1) == "")`,
+		"byte":            `local a, b = ("abc"):byte(2, -1) assert(a == 98 and b == 99 and ("abc"):byte() == 97 and ("abc"):byte(-1) == 99 and select("#", ("abc"):byte(9)) == 0 and select("#", ("abc"):byte(-9, 9)) == 3 and select("#", (""):byte(1, -1)) == 0)`,
+		"unpack":          `local a, b, c = unpack({1, 2, nil, 4}, 2, 4) assert(a == 2 and b == nil and c == 4 and select("#", unpack({})) == 0 and select("#", unpack({}, -1, 1)) == 3)`,
 		"concat":          `assert(table.concat({1, "b", 3}, "-", 1, 2) == "1-b")`,
 		"hidden in pcall": `local ok, e = pcall(string.find, "a", "[") assert(not ok and e:find("malformed pattern", 1, true), e)`,
 	} {
@@ -71,5 +73,34 @@ func TestAStringThatDoublesItselfIsStopped(t *testing.T) {
 	f := compile(t, i, `return function() local s = ("x"):rep(1e6) while true do s = s .. s end end`)
 	if _, err := number(t, f, &vm.Run{}, 1); err == nil || !strings.Contains(err.Error(), "64 MB") {
 		t.Fatalf("got %v", err)
+	}
+}
+
+func TestManyResultsAreRefusedOrFast(t *testing.T) {
+	i := newIsolate(t, vm.Options{})
+	f := compile(t, i, `
+		local t, s = {}, ("x"):rep(1e6)
+		for n = 1, 1e6 do t[n] = n end
+		return function()
+			for _, call in ipairs {
+				function() return unpack(t) end, function() return s:byte(1, -1) end, function() return math.max(unpack(t)) end,
+				function() return select("#", unpack(t)) end, function() return { unpack(t) } end, function() return unpack({}, 1, 2^40) end,
+			} do
+				local ok, e = pcall(call)
+				assert(not ok and e:find("too many results", 1, true), e)
+			end
+			local n = 0
+			for k = 1, 10 do
+				n = n + select("#", pcall(unpack, t, 1, 8000)) - 1 + #{ s:byte(1, 8000) } + #{ coroutine.wrap(function(...) return ... end)(unpack(t, 1, 8000)) }
+			end
+			return n
+		end`)
+	start := time.Now()
+	n, err := number(t, f, &vm.Run{}, 0)
+	if n != 10*3*8000 || err != nil {
+		t.Fatalf("%d, %v", n, err)
+	}
+	if took := time.Since(start); took > 2*time.Second {
+		t.Errorf("took %v", took)
 	}
 }

@@ -34,8 +34,13 @@ type frames struct {
 // iface is how an interface with methods is laid out.
 type iface struct{ table, data unsafe.Pointer }
 
-// registrySize is how many values a thread has room for at first; it grows when it must.
-const registrySize = 64
+// A thread has room for registrySize values at first; it grows by registryStep when it must.
+// Each growth copies all, and deep recursion needs many: with a step of 64, 1,000 calls of 50
+// variables copy 310 MB, with 256 it is 78.
+const (
+	registrySize = 64
+	registryStep = 256
+)
 
 // layout is where the fields are; segment is the type of what frames.segments points to. A nil
 // segment means that the mirror does not fit.
@@ -95,7 +100,7 @@ func copyThread(template *lua.LState) *lua.LState {
 	*L = *template
 	reg := *at[*registry](L, layout.reg)
 	*at[*registry](L, layout.reg) = &registry{
-		array: make([]lua.LValue, registrySize), growBy: registrySize, maxSize: reg.maxSize,
+		array: make([]lua.LValue, registrySize), growBy: registryStep, maxSize: reg.maxSize,
 		alloc: reg.alloc, handler: iface{reg.handler.table, unsafe.Pointer(L)},
 	}
 	stack := at[iface](L, layout.stack)

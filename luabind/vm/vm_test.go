@@ -3,6 +3,7 @@ package vm_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -446,4 +447,38 @@ func BenchmarkContended(b *testing.B) {
 			i.Leave(r)
 		}
 	})
+}
+
+func TestARunThatGrowsOverTheMemoryLimitEnds(t *testing.T) {
+	i := newIsolate(t, vm.Options{Stall: -1})
+	grow := compile(t, i, "return function(n)\n  local kept = {}\n  while true do\n    kept[#kept + 1] = (\"x\"):rep(2^18) .. #kept\n    wait(0.001)\n  end\nend")
+	fine := compile(t, i, `return function(n) return n end`)
+	var before runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	limit := before.Sys - before.HeapReleased + 64<<20
+	i.SetMemoryLimit(int64(limit))
+	_, err := number(t, grow, &vm.Run{}, 1)
+	if err == nil || !strings.Contains(err.Error(), "memory limit") || !strings.Contains(err.Error(), "app.lua:") {
+		t.Fatalf("got %v", err)
+	}
+	var after runtime.MemStats
+	runtime.ReadMemStats(&after)
+	if used := after.Sys - after.HeapReleased; used > limit+96<<20 {
+		t.Errorf("%d MB with a limit of %d", used>>20, limit>>20)
+	}
+	i.SetMemoryLimit(1)
+	if n, err := number(t, fine, &vm.Run{}, 7); n != 7 || err != nil {
+		t.Errorf("a run that uses little: %d, %v", n, err)
+	}
+}
+
+func TestAWaitThatEndsSaysWhyOnce(t *testing.T) {
+	i := newIsolate(t, vm.Options{})
+	f := compile(t, i, `return function(n) local ok, e = pcall(wait, 60) error(e, 0) end`)
+	r := &vm.Run{}
+	r.SetDeadline(time.Now().Add(20 * time.Millisecond))
+	if _, err := number(t, f, r, 1); err == nil || strings.Count(err.Error(), "the deadline passed") != 1 {
+		t.Errorf("got %v", err)
+	}
 }

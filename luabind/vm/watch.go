@@ -83,7 +83,7 @@ var _ context.Context = (*watch)(nil)
 func (i *Isolate) guard() {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
-	var seen, before uint64
+	var seen, looked, before uint64
 	var since time.Time
 	for {
 		select {
@@ -91,10 +91,15 @@ func (i *Isolate) guard() {
 			return
 		case now := <-ticker.C:
 			i.lock.expire()
+			if n := i.slices.Load(); n != looked || i.current.Load() != nil {
+				looked = n
+				i.pressure.look()
+			}
 			r := i.current.Load()
 			if r == nil {
 				continue
 			}
+			i.pressure.judge(r)
 			if n := i.slices.Load(); n != seen || since.IsZero() {
 				seen, since, before = n, now, heap()
 			} else if limit := i.options.Growth; heap() > 2*before+uint64(limit) {

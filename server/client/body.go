@@ -56,9 +56,9 @@ func size(n int64) string {
 	for _, unit := range []struct {
 		bytes int64
 		name  string
-	}{{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}} {
+	}{{1 << 30, "gb"}, {1 << 20, "mb"}, {1 << 10, "kb"}} {
 		if n >= unit.bytes && n%unit.bytes == 0 {
-			return fmt.Sprintf("%d %s", n/unit.bytes, unit.name)
+			return fmt.Sprintf("%d%s", n/unit.bytes, unit.name)
 		}
 	}
 	return fmt.Sprintf("%d bytes", n)

@@ -142,7 +142,7 @@ func TestGzipIsTransparentAndLimited(t *testing.T) {
 	if res := do(t, client.Request{URL: s.URL}); len(res.Body) != 1<<20 {
 		t.Errorf("%d bytes", len(res.Body))
 	}
-	fails(t, newClient(t, client.Options{}), t.Context(), client.Request{URL: s.URL, MaxBody: 64 << 10}, client.CodeTooLarge, "larger than 64 KiB", "max_body")
+	fails(t, newClient(t, client.Options{}), t.Context(), client.Request{URL: s.URL, MaxBody: 64 << 10}, client.CodeTooLarge, "larger than 64kb", "max_body")
 }
 
 func TestMaxBody(t *testing.T) {

@@ -97,6 +97,13 @@ func withoutPort(host string) string {
 	return host
 }
 
+// CheckHost returns what is wrong with a host pattern, as "api.example.com", "*.example.com", or ""
+// for any host.
+func CheckHost(pattern string) error {
+	_, err := parseHost(pattern)
+	return err
+}
+
 // parseHost checks a host pattern and returns it lower-cased, without port and trailing dot.
 func parseHost(pattern string) (string, error) {
 	if pattern == "" {

@@ -5,6 +5,9 @@
 ---reason. Write patterns in `[[…]]`, where Lua leaves backslashes alone. Compiled expressions are kept, so
 ---that this costs little when it is called again.
 ---
+---A text can have 8 MB, less for patterns of more than 32 steps (code `too_large`). While a long one is worked
+---through, other requests run.
+---
 ---See https://github.com/google/re2/wiki/Syntax for what a pattern can hold. `(?i)` at its beginning
 ---ignores case, `(?s)` lets `.` match line breaks, `(?m)` makes `^` and `$` match at each line.
 ---
@@ -31,6 +34,7 @@ local regex = {}
 ---@param text string
 ---@return boolean
 ---@nodiscard
+---@async
 function regex:test(text) end
 
 ---The first match: its groups, or all of it when the pattern has no groups, or nil. A group that took no
@@ -44,6 +48,7 @@ function regex:test(text) end
 ---@param text string
 ---@return string? ... groups
 ---@nodiscard
+---@async
 function regex:match(text) end
 
 ---The places of the first match, as `string.find` has them, and its groups; nil without a match.
@@ -57,6 +62,7 @@ function regex:match(text) end
 ---@return integer? to the last byte
 ---@return string? ... groups
 ---@nodiscard
+---@async
 function regex:find(text) end
 
 ---The groups of the first match that have a name, `(?P<name>…)`, and took part; nil without a match.
@@ -68,6 +74,7 @@ function regex:find(text) end
 ---@param text string
 ---@return table<string, string>? groups
 ---@nodiscard
+---@async
 function regex:groups(text) end
 
 ---Goes through all matches: the groups of each, or all of it when the pattern has no groups.
@@ -79,6 +86,7 @@ function regex:groups(text) end
 ---```
 ---@param text string more than a million matches are an error (code `too_large`)
 ---@return fun(): string? iterator
+---@async
 function regex:gmatch(text) end
 
 ---Replaces all matches. In a text, `$1` or `${1}` is a group, `${name}` one with a name, `$0` all of the
@@ -94,6 +102,7 @@ function regex:gmatch(text) end
 ---@param by string|fun(...: string): string|number|nil|false
 ---@return string text
 ---@nodiscard
+---@async
 function regex:replace(text, by) end
 
 ---The parts of a text between the matches.
@@ -105,4 +114,5 @@ function regex:replace(text, by) end
 ---@param text string
 ---@return string[] parts
 ---@nodiscard
+---@async
 function regex:split(text) end
