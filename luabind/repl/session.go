@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/parse"
@@ -37,6 +38,9 @@ type Options struct {
 	ReadOnly bool
 	// Raw prints strings as they are, for shell scripts, instead of as Lua writes them.
 	Raw bool
+	// Stall is how long a line may compute without waiting, while nobody else gets at the
+	// isolate. Default: the isolate's own limit; a negative value means no limit.
+	Stall time.Duration
 }
 
 // A Session is one conversation with an app: its variables, cookies and numbered lines.
@@ -97,8 +101,8 @@ func New(h Host, o Options) *Session {
 }
 
 // Eval runs one line of input, Lua or a command, and returns what it gave. What the line
-// prints goes to out while it runs. The error is an *Error. There is no time limit: ctx
-// or Interrupt ends the line.
+// prints goes to out while it runs. The error is an *Error. A line may wait for as long as
+// it likes, until ctx or Interrupt ends it; for computing see Options.Stall.
 func (s *Session) Eval(ctx context.Context, text string, out io.Writer, style Style) (Result, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -192,7 +196,7 @@ func (s *Session) scopeIsolate() *vm.Isolate {
 }
 
 func (s *Session) enter(ctx context.Context, f func(L *lua.LState) error) error {
-	run := &vm.Run{Context: ctx, Stall: -1, Owner: s, ReadOnly: s.options.ReadOnly}
+	run := &vm.Run{Context: ctx, Stall: s.options.Stall, Owner: s, ReadOnly: s.options.ReadOnly}
 	s.state.Lock()
 	s.run = run
 	s.state.Unlock()
