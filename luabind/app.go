@@ -427,7 +427,7 @@ func appOnError(L *lua.LState, a *App) int {
 func appConfig(L *lua.LState, a *App) int {
 	a.mustLoad(L, "app:config")
 	t := L.CheckTable(2)
-	if err := a.state.program.Config.fromTable(t, ""); err != nil {
+	if err := a.state.program.Config.fromTable(t, "", fault.Where(L)); err != nil {
 		fault.Raise(L, &fault.Error{Code: "option", Message: "app:config: " + err.Error()})
 	}
 	return 0

@@ -1,6 +1,7 @@
 package luabind
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"rws/luabind/bind"
+	"rws/luabind/fault"
 	"rws/luabind/vm"
 	"rws/server/suggest"
 )
@@ -42,6 +44,7 @@ type Config struct {
 	Console     bool
 
 	origin map[string]string
+	at     map[string]string // where app:config gave the value, as "app.lua:3"
 }
 
 // Origins of a value.
@@ -124,7 +127,7 @@ func (c *Config) Addresses() []string {
 // newConfig returns the configuration before the script has run: defaults, variables
 // and flags. The last two are kept and applied again over what the script says.
 func newConfig(environ map[string]string, flags map[string]string) (*Config, error) {
-	c := &Config{origin: make(map[string]string)}
+	c := &Config{origin: make(map[string]string), at: make(map[string]string)}
 	for _, s := range Settings() {
 		if err := c.set(s, s.Default, fromDefault); err != nil {
 			return nil, err
@@ -181,13 +184,14 @@ func (c *Config) set(s Setting, text, origin string) error {
 	return nil
 }
 
-// fromTable applies app:config { … }; nested tables name settings with a dot.
-func (c *Config) fromTable(t *lua.LTable, prefix string) error {
+// fromTable applies app:config { … }, which was called at a place; nested tables name
+// settings with a dot.
+func (c *Config) fromTable(t *lua.LTable, prefix, at string) error {
 	settings := Settings()
 	for _, key := range bind.Keys(t) {
 		name, v := prefix+key, t.RawGetString(key)
 		if nested, ok := v.(*lua.LTable); ok && nested.Len() == 0 {
-			if err := c.fromTable(nested, name+"."); err != nil {
+			if err := c.fromTable(nested, name+".", at); err != nil {
 				return err
 			}
 			continue
@@ -199,6 +203,7 @@ func (c *Config) fromTable(t *lua.LTable, prefix string) error {
 		text, err := settingText(v)
 		if err == nil {
 			err = c.set(settings[i], text, fromScript)
+			c.at[name] = at
 		}
 		if err != nil {
 			return fmt.Errorf("option %q: %w", name, err)
@@ -208,6 +213,28 @@ func (c *Config) fromTable(t *lua.LTable, prefix string) error {
 		return fmt.Errorf("options have names, as { port = 3000 }")
 	}
 	return nil
+}
+
+// Fixed compares what the sockets of a server were opened with, c, to what a newer version
+// of the script wants, and returns a *fault.Error that names the settings which only a
+// restart applies, at the place of the first, or nil.
+func (c *Config) Fixed(next *Config) error {
+	fixed := []string{"tls.cert", "tls.key", "h2c", "max_connections", "max_header"}
+	if !slices.Equal(c.Addresses(), next.Addresses()) {
+		fixed = append(fixed, "listen", "host", "port", "env")
+	}
+	var names []string
+	at := ""
+	for _, s := range Settings() {
+		if slices.Contains(fixed, s.Name) && s.Show(c) != s.Show(next) {
+			names = append(names, s.Name)
+			at = cmp.Or(at, next.at[s.Name], c.at[s.Name])
+		}
+	}
+	if names == nil {
+		return nil
+	}
+	return &fault.Error{Code: "restart", At: at, Message: "the sockets are open already: restart rws to apply the new " + strings.Join(names, ", ")}
 }
 
 func unknownSetting(name string, settings []Setting) error {

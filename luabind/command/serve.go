@@ -66,9 +66,9 @@ func (t *terminal) serve(file string, flags map[string]string) error {
 	if err := s.server.Start(ctx, s.current().App); err != nil {
 		return s.complain(err, s.current().Source)
 	}
+	s.watch(ctx) // before the banner says so
 	s.banner()
 	s.warn(s.current())
-	s.watch(ctx)
 	tuneGC(ctx)
 	left, closeConsoles, err := s.openConsole(ctx)
 	if err != nil {
@@ -164,7 +164,7 @@ func (s *site) watch(ctx context.Context) {
 	if c.Production() || !c.Watch {
 		return
 	}
-	reload.Watch(ctx, s.watched, func(changed []string) { _ = s.reload(ctx, changed) }, reload.Options{Logger: s.logger})
+	reload.Watch(ctx, s.watched, func(changed []string) { _ = s.reload(ctx, changed, s.reloadFailed) }, reload.Options{Logger: s.logger})
 }
 
 // warn logs, in development, what `rws check` would find beyond what loading finds. It does
@@ -196,8 +196,8 @@ func (s *site) watched() []string {
 }
 
 // reload puts a new version of the script in the place of the present one. When it does
-// not load, the present one goes on, and the error says why.
-func (s *site) reload(ctx context.Context, changed []string) error {
+// not load, the present one goes on, and the error says why, which report shows.
+func (s *site) reload(ctx context.Context, changed []string, report func(error)) error {
 	s.reloads.Lock()
 	defer s.reloads.Unlock()
 	start := time.Now()
@@ -206,7 +206,7 @@ func (s *site) reload(ctx context.Context, changed []string) error {
 		err = s.replace(ctx, p)
 	}
 	if err != nil {
-		s.reloadFailed(err)
+		report(err)
 		return err
 	}
 	s.suspects.Store(nil)
@@ -228,7 +228,11 @@ func (s *site) replace(ctx context.Context, p *luabind.Program) error {
 		return nil
 	}
 	old := s.current()
-	if err := p.Reload(ctx, old); err != nil {
+	err := old.Config.Fixed(p.Config) // before the script's own hooks hand over anything
+	if err == nil {
+		err = p.Reload(ctx, old)
+	}
+	if err != nil {
 		closeProgram(p)
 		return err
 	}
@@ -260,6 +264,19 @@ var luaFile = regexp.MustCompile(`[\w./-]+\.lua\b`)
 
 // reloadFailed shows why the new version is not used.
 func (s *site) reloadFailed(err error) {
+	s.logger.Error(oldGoesOn, "error", errors.New(s.broken(err)))
+}
+
+// reloadRefused is reloadFailed for a console, which shows the error itself.
+func (s *site) reloadRefused(err error) {
+	s.broken(err)
+	s.logger.Error(oldGoesOn)
+}
+
+const oldGoesOn = "the new version does not load; the old one goes on"
+
+// broken notes what the new version, which is not used, is about, and returns why as text.
+func (s *site) broken(err error) string {
 	why, names := err.Error(), luaFile.FindAllString(err.Error(), -1)
 	if e, ok := errors.AsType[*fault.Error](err); ok {
 		why = e.Text(sourceBeside(s.options()), fault.TextOptions{Locals: true, Trace: true})
@@ -272,7 +289,7 @@ func (s *site) reloadFailed(err error) {
 	}
 	s.suspects.Store(&names)
 	s.current().Broken(why)
-	s.logger.Error("the new version does not load; the old one goes on", "error", errors.New(why))
+	return why
 }
 
 // excerpts reports whether people read the log here.
@@ -289,7 +306,7 @@ func (s *site) run(ctx context.Context, cancel func(), signals <-chan os.Signal,
 		select {
 		case sig := <-signals:
 			if isReload(sig) {
-				go func() { _ = s.reload(ctx, nil) }() // a script may load for long; another signal must get through
+				go func() { _ = s.reload(ctx, nil, s.reloadFailed) }() // a script may load for long; another signal must get through
 				continue
 			}
 			if sig == os.Interrupt && left != nil {

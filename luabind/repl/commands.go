@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -253,13 +255,23 @@ func (s *Session) top(context.Context, string) (Result, error) {
 	return Result{Text: text + s.columns(head, lines, []bool{true, true, true, true, true})}, nil
 }
 
+// onDisk returns the text of a script file as it is now.
+func (s *Session) onDisk(file string) (string, bool) {
+	path := s.host.Path(s.host.Main())
+	if path == "" {
+		return "", false
+	}
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(path), filepath.FromSlash(file)))
+	return string(text), err == nil
+}
+
 func (s *Session) reload(ctx context.Context, _ string) (Result, error) {
 	if s.options.ReadOnly {
 		return Result{}, errors.New("this session is read-only: :reload is refused")
 	}
 	started := time.Now()
 	if err := s.host.Reload(ctx); err != nil {
-		return Result{}, err
+		return Result{}, &Error{Text: s.explain(err, s.onDisk), Err: err}
 	}
 	return Result{Text: s.style.paint(green, "reloaded") + " in " + duration(time.Since(started)) + "\n"}, nil
 }

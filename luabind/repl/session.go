@@ -313,9 +313,15 @@ func (s *Session) failure(err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, vm.ErrStopped) {
 		return &Error{Text: s.style.paint(red, "interrupted") + "\n", Err: err}
 	}
-	e := fault.FromError(err)
-	text := e.Text(s.source, fault.TextOptions{Color: s.style.Color, Width: s.style.width(), Locals: true, Trace: true})
-	return &Error{Text: text, Err: err}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	return &Error{Text: s.explain(err, s.source), Err: err}
+}
+
+// explain shows an error with the lines of a source.
+func (s *Session) explain(err error, source fault.Source) string {
+	return fault.FromError(err).Text(source, fault.TextOptions{Color: s.style.Color, Width: s.style.width(), Locals: true, Trace: true})
 }
 
 // explainNil remarks on a name that is nil because there is no such variable.
