@@ -50,8 +50,8 @@ func newDevelopment(p *Program) *development {
 
 func (d *development) routes() []server.Route {
 	return []server.Route{
-		{Method: http.MethodGet, Pattern: reloadPath, Handler: http.HandlerFunc(d.serveReload), Kind: "rws", Summary: "tells browsers to reload"},
-		{Method: http.MethodGet, Pattern: errorsPath + ":id", Handler: http.HandlerFunc(d.serveError), Kind: "rws", Summary: "shows a failure"},
+		{Method: http.MethodGet, Pattern: reloadPath, Handler: d.private(d.serveReload), Kind: "rws", Summary: "tells browsers to reload"},
+		{Method: http.MethodGet, Pattern: errorsPath + ":id", Handler: d.private(d.serveError), Kind: "rws", Summary: "shows a failure"},
 	}
 }
 

@@ -121,7 +121,7 @@ func (p *Program) Problem(w http.ResponseWriter, r *http.Request, e *fault.Error
 // script is shown with its place; visitors in production get the id only.
 func (p *Program) writeProblem(w http.ResponseWriter, r *http.Request, e *fault.Error, status int) {
 	ex := exchange.From(r.Context())
-	if status >= 500 && !p.Config.Production() && e.At != "" {
+	if status >= 500 && p.dev != nil && e.At != "" && p.dev.knows(r) {
 		p.writeDevelopment(w, r, e, status)
 		return
 	}
@@ -190,12 +190,22 @@ func (p *Program) logError(r *http.Request, err error) {
 	if p.options.Excerpts {
 		text := e.Text(p.Source, fault.TextOptions{Locals: true, Trace: true})
 		if p.dev != nil {
-			text += "\n  " + errorsPath + ex.ID()
+			text += "\n  " + p.sourceCommand(e) + p.dev.link(r, ex.ID())
 		}
 		p.logger.Error(r.Method+" "+r.URL.Path, "id", ex.ID(), "error", errors.New(text))
 		return
 	}
 	p.logger.Error(e.Message, "id", ex.ID(), "method", r.Method, "path", r.URL.Path, "error", e)
+}
+
+// sourceCommand is the console's command that shows where an error is, as ":src 61   ".
+func (p *Program) sourceCommand(e *fault.Error) string {
+	at := strings.TrimPrefix(e.At, p.Main()+":")
+	file, _, _ := strings.Cut(e.At, ":")
+	if _, ok := p.Source(file); !ok {
+		return ""
+	}
+	return ":src " + at + "   "
 }
 
 // templateError returns what went wrong in a template, at its file and line.
