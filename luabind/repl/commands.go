@@ -166,7 +166,7 @@ func (s *Session) find(ctx context.Context, arg string) (sourceSpan, error) {
 	}
 	var at sourceSpan
 	err = s.inside(ctx, func(L *lua.LState) error {
-		results, err := s.call(L, proto)
+		results, err := s.call(L, proto, chunk)
 		if err != nil {
 			return err
 		}

@@ -89,6 +89,13 @@ app:get("/nested", function()
   local count = "not the top one"
   return (function() return count end)()
 end)
+local function bump() count = count + 1 end
+local function names()
+  local list = {}
+  for _, row in ipairs(rows) do table.insert(list, row.name) end
+  return setmetatable(list, {})
+end
+app:get("/bump", function(c) bump() return names() end)
 `
 
 // A host is a small app: a script whose routes answer with JSON.

@@ -152,7 +152,8 @@ func (l *listener) serve(conn net.Conn, n int) {
 func greeting(main string, n int, readOnly bool) string {
 	text := fmt.Sprintf("attached to %s, session %d", orText(main, "a console without a script"), n)
 	if readOnly {
-		text += ", read-only: the app can be looked at, not changed"
+		text += ", read-only: a line can't assign to what the app holds, and what changes values, files or other servers refuses.\n" +
+			"Not protected: get \"/path\" runs the app's handler, which does what it does for any visitor."
 	}
 	return text
 }

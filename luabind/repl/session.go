@@ -13,6 +13,7 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+	"github.com/yuin/gopher-lua/ast"
 	"github.com/yuin/gopher-lua/parse"
 
 	"rws/luabind/fault"
@@ -26,15 +27,17 @@ type Options struct {
 	// ReadOnly keeps the app as it is, as far as a slip of the hand could change it.
 	//
 	// Refused are: assignments to locals of the script, to globals and to fields of any
-	// table or object; calls of functions by which Lua changes what is not its own
-	// (rawset, setmetatable, table.insert and their like, see writers); methods whose
-	// name says that they change something (set, update, exec, push, send and their
-	// like); requests other than GET, HEAD and OPTIONS; and :reload. Variables of the
-	// session can be assigned. Functions of rws that change files, shared values or other
-	// servers refuse whatever way a line reaches them (vm.Run.ReadOnly).
+	// table or object; functions of the script, as far as they are named in the line, that
+	// change what outlives their call (inspect.SharedWrites); methods whose name says that
+	// they change something (set, update, exec, push, send and their like); requests other
+	// than GET, HEAD and OPTIONS; and :reload. Variables of the session can be assigned.
+	// Functions of Lua that change a value for a line (table.insert, setmetatable, load),
+	// and those of rws that change files, shared values or other servers, refuse whatever
+	// way a line reaches them (vm.Run.ReadOnly).
 	//
-	// It is no sandbox: a function of the app that a line calls does what it does, and
-	// so does a GET route. Who may open a session is decided by who may open the socket.
+	// It is no sandbox: a function of the app that a line finds by a computed name does what
+	// it does, and a GET route answers as it answers any visitor. Who may open a session is
+	// decided by who may open the socket.
 	ReadOnly bool
 	// Raw prints strings as they are, for shell scripts, instead of as Lua writes them.
 	Raw bool
@@ -165,7 +168,7 @@ func (s *Session) line(ctx context.Context, text string) (Result, error) {
 	}
 	var r Result
 	err = s.inside(ctx, func(L *lua.LState) error {
-		results, err := s.call(L, proto)
+		results, err := s.call(L, proto, chunk)
 		if err != nil {
 			return err
 		}
@@ -238,8 +241,13 @@ func (s *Session) note(format string, args ...any) {
 	s.notes += s.style.paint(dim, "-- "+fmt.Sprintf(format, args...)) + "\n"
 }
 
-// call runs a compiled line and keeps its error as _err.
-func (s *Session) call(L *lua.LState, proto *lua.FunctionProto) ([]lua.LValue, error) {
+// call runs a line, compiled and as parsed, and keeps its error as _err.
+func (s *Session) call(L *lua.LState, proto *lua.FunctionProto, chunk []ast.Stmt) ([]lua.LValue, error) {
+	if s.options.ReadOnly {
+		if err := s.checkFunctions(chunk); err != nil {
+			return nil, err
+		}
+	}
 	fn := L.NewFunctionFromProto(proto)
 	sc := s.scope.Load()
 	fn.Env = sc.env

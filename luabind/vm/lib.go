@@ -89,6 +89,10 @@ func (i *Isolate) openBase(L *lua.LState) {
 		change := L.GetGlobal(name).(*lua.LFunction).GFunction
 		L.SetGlobal(name, L.NewFunction(func(L *lua.LState) int { Writes(L); return change(L) }))
 	}
+	for _, name := range []string{"setmetatable", "load", "loadstring"} {
+		change := L.GetGlobal(name).(*lua.LFunction).GFunction
+		L.SetGlobal(name, L.NewFunction(func(L *lua.LState) int { Changes(L); return change(L) }))
+	}
 	L.SetGlobal("collectgarbage", L.NewFunction(collectGarbage))
 }
 
@@ -146,8 +150,13 @@ func collectGarbage(L *lua.LState) int {
 func (i *Isolate) openTable(L *lua.LState) {
 	t := library(L, "table")
 	t.RawSetString("concat", L.NewFunction(concat))
+	for _, name := range []string{"remove", "sort"} {
+		change := t.RawGetString(name).(*lua.LFunction).GFunction
+		t.RawSetString(name, L.NewFunction(func(L *lua.LState) int { Changes(L); return change(L) }))
+	}
 	insert := t.RawGetString("insert").(*lua.LFunction).GFunction
 	t.RawSetString("insert", L.NewFunction(func(L *lua.LState) int {
+		Changes(L)
 		if L.CheckTable(1).Len() >= maxList-1 {
 			L.RaiseError("table.insert: the list has %d elements, more than a script may hold; keep such data in a database", maxList-1)
 		}
