@@ -36,7 +36,9 @@ func (t *terminal) replCommand() *cobra.Command {
 		Long: `Repl loads a script and opens a console in it: it reads and assigns the script's
 locals, calls its functions and makes requests without a socket. Without a script, and
 without an app.lua here, it starts with an empty app. Piped input runs line by line; the
-exit status is 1 when a line failed. A line may compute for a minute without waiting;
+exit status is 1 when a line raised an error or a request was answered 5xx, so that a
+pipe is a smoke test. An answer of the 4xx kind is no failure: assert(get("/x").status ==
+200) makes it one. A line may compute for a minute without waiting;
 --stall makes it longer, and Ctrl-C ends it.`,
 		Example: `  rws repl app.lua
   echo 'get "/"' | rws repl app.lua`,

@@ -59,6 +59,7 @@ type Session struct {
 	out   io.Writer  // of the line that runs
 	style Style      // of the line that runs
 	notes string     // remarks on the line that runs
+	fails bool       // a request of the line that runs was answered 5xx; guarded by the isolate
 
 	// guarded by state
 	state  sync.Mutex
@@ -71,6 +72,9 @@ type Session struct {
 type Result struct {
 	// Text shows the values, a line end included; "" when there are none.
 	Text string
+	// Failed is set when a request of the line was answered with a status of 500 or above.
+	// An answer of the 4xx kind may be what the line was to see.
+	Failed bool
 	// Quit is set by :quit.
 	Quit bool
 	// Edit is set by :edit: the place to open.
@@ -111,7 +115,7 @@ func (s *Session) Eval(ctx context.Context, text string, out io.Writer, style St
 	defer s.mu.Unlock()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	s.out, s.style, s.notes = out, style, ""
+	s.out, s.style, s.notes, s.fails = out, style, "", false
 	s.begin(cancel)
 	defer s.end()
 	var r Result
@@ -121,7 +125,7 @@ func (s *Session) Eval(ctx context.Context, text string, out io.Writer, style St
 	} else {
 		r, err = s.line(ctx, text)
 	}
-	r.Text = s.notes + r.Text
+	r.Text, r.Failed = s.notes+r.Text, s.fails
 	if err != nil {
 		return r, s.failure(err)
 	}

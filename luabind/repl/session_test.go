@@ -125,6 +125,14 @@ func TestTheLastErrorIsKept(t *testing.T) {
 	}
 }
 
+func TestARequestThatFailsIsTheLastError(t *testing.T) {
+	c := newConsole(t, newHost(t, script))
+	c.run(`get "/fail"`)
+	if got := c.run("_err.status, _err.message"); got != "500\n\"GET /fail was answered 500\"" {
+		t.Errorf("_err is %s", got)
+	}
+}
+
 func TestInterrupt(t *testing.T) {
 	for name, line := range map[string]string{"a loop": "while true do end", "a wait": "wait()"} {
 		t.Run(name, func(t *testing.T) {
@@ -227,6 +235,8 @@ func TestPipe(t *testing.T) {
 		{"an end too early", "f(", "", "repl:1", false},
 		{"quit", ":quit\n1\n", "", "", true},
 		{"a request", "get '/'\n", "200 OK", "", true},
+		{"a request that fails", "get '/fail'\nget '/none'\n", "500 Internal", "", false},
+		{"a request for nothing", "get '/none'\n", "404 Not Found", "", true},
 		{"no colours", "{ a = 1 }\n", "{ a = 1 }\n", "", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
