@@ -14,6 +14,7 @@ import (
 	"rws/luabind/bind"
 	"rws/luabind/fault"
 	"rws/luabind/vm"
+	"rws/server/listen"
 	"rws/server/suggest"
 )
 
@@ -42,6 +43,9 @@ type Config struct {
 	AccessLog   bool
 	Watch       bool
 	Console     bool
+
+	// Unknown are variables of the environment that look like settings and are none.
+	Unknown []string
 
 	origin map[string]string
 	at     map[string]string // where app:config gave the value, as "app.lua:3"
@@ -79,7 +83,7 @@ func Settings() []Setting {
 	return []Setting{
 		intSetting("port", "3000", "TCP port; 0 takes a free one", 0, 65535, func(c *Config) *int { return &c.Port }),
 		textSetting("host", "", "address to listen on; empty is all in production, this machine only in development", func(c *Config) *string { return &c.Host }),
-		listSetting("listen", "", `addresses instead of host and port: ":8080", "unix:/run/app.sock"`, func(c *Config) *[]string { return &c.Listen }),
+		addressSetting("listen", "", `addresses instead of host and port: ":8080", "unix:/run/app.sock"`, func(c *Config) *[]string { return &c.Listen }),
 		textSetting("tls.cert", "", "certificate file (PEM); with tls.key it turns on HTTPS and HTTP/2", func(c *Config) *string { return &c.TLSCert }),
 		textSetting("tls.key", "", "private key file (PEM)", func(c *Config) *string { return &c.TLSKey }),
 		boolSetting("h2c", "false", "HTTP/2 without TLS as well", func(c *Config) *bool { return &c.H2C }),
@@ -133,15 +137,16 @@ func newConfig(environ map[string]string, flags map[string]string) (*Config, err
 			return nil, err
 		}
 	}
-	if err := unknownVariables(environ); err != nil {
+	var err error
+	if c.Unknown, err = unknownVariables(environ); err != nil {
 		return nil, err
 	}
 	return c, c.overlay(environ, flags)
 }
 
-// unknownVariables finds variables that are nearly settings. Others that begin with RWS_ may
-// be the script's own.
-func unknownVariables(environ map[string]string) error {
+// unknownVariables lists variables that begin with RWS_ and are no settings: they may be the
+// script's own. One that is nearly a setting is an error.
+func unknownVariables(environ map[string]string) (unknown []string, err error) {
 	var known []string
 	for _, s := range Settings() {
 		known = append(known, s.Variable())
@@ -152,11 +157,12 @@ func unknownVariables(environ map[string]string) error {
 		}
 		for _, k := range known {
 			if suggest.Distance(name, k)*3 <= len(name)-len("RWS_") {
-				return fmt.Errorf("unknown variable %s (did you mean %s?)", name, k)
+				return nil, fmt.Errorf("unknown variable %s (did you mean %s?)", name, k)
 			}
 		}
+		unknown = append(unknown, name)
 	}
-	return nil
+	return unknown, nil
 }
 
 // overlay applies variables and flags.
@@ -299,6 +305,24 @@ func listSetting(name, def, doc string, at func(*Config) *[]string) Setting {
 		}
 		return nil
 	}, func(c *Config) string { return strings.Join(*at(c), ", ") }}
+}
+
+// addressSetting is a list of addresses to listen on.
+func addressSetting(name, def, doc string, at func(*Config) *[]string) Setting {
+	s := listSetting(name, def, doc, at)
+	read := s.read
+	s.read = func(c *Config, text string) error {
+		if err := read(c, text); err != nil {
+			return err
+		}
+		for _, address := range *at(c) {
+			if err := listen.Check(address); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return s
 }
 
 func boolSetting(name, def, doc string, at func(*Config) *bool) Setting {

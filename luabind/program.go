@@ -22,7 +22,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/joho/godotenv"
 	lua "github.com/yuin/gopher-lua"
 
 	"rws/luabind/bind"
@@ -168,24 +167,6 @@ func prepare(o Options) (*Program, error) {
 	}
 	p.logger = o.Logger(p.Config)
 	return p, nil
-}
-
-// environment returns the variables and, below them, those of .env in the app's folder.
-func (p *Program) environment() (map[string]string, error) {
-	env := make(map[string]string)
-	file := filepath.Join(p.dir, ".env")
-	if text, err := os.ReadFile(file); err == nil {
-		p.depend(".env")
-		if env, err = godotenv.UnmarshalBytes(text); err != nil {
-			return nil, fmt.Errorf("reading %s: %w", file, err)
-		}
-	}
-	for _, pair := range p.options.Environ {
-		if k, v, ok := strings.Cut(pair, "="); ok {
-			env[k] = v
-		}
-	}
-	return env, nil
 }
 
 // load runs the script in the isolates and compiles what it declared.

@@ -88,7 +88,7 @@ or SIGTERM lets requests finish, a second one stops at once.`,
 	root.SetVersionTemplate("rws {{.Version}}\n")
 	flags := settingFlags(root)
 	var lines []string
-	root.Flags().StringArrayVarP(&lines, "eval", "e", nil, "run a `line` of Lua, print what it returns, and exit; may be repeated")
+	root.Flags().StringArrayVarP(&lines, "eval", "e", nil, "run a `line` of Lua, print what it returns, and exit; may be repeated, for one line after the other")
 	root.RunE = func(_ *cobra.Command, args []string) error {
 		if len(lines) > 0 {
 			return t.eval(lines, args, flags())

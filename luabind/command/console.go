@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -152,7 +151,8 @@ func (t *terminal) offline(args []string, flags map[string]string, logTo, printT
 	return h, err
 }
 
-// eval runs lines of Lua in the console of the app that args name, or of an empty one.
+// eval runs lines of Lua in the console of the app that args name, or of an empty one, one
+// after the other until one fails.
 func (t *terminal) eval(lines, args []string, flags map[string]string) error {
 	h, err := t.evalHost(args, flags)
 	if err != nil {
@@ -160,8 +160,10 @@ func (t *terminal) eval(lines, args []string, flags map[string]string) error {
 	}
 	defer closeProgram(h.program())
 	session := repl.New(h, repl.Options{Raw: true, Stall: patience(h.program().Config)})
-	if !repl.Run(context.Background(), session, strings.Join(lines, "\n"), t.out, t.err) {
-		return failed{exitFailed}
+	for _, line := range lines {
+		if !repl.Run(context.Background(), session, line, t.out, t.err) {
+			return failed{exitFailed}
+		}
 	}
 	return nil
 }

@@ -134,6 +134,9 @@ func (s *site) prepare(ctx context.Context) error {
 	s.adopt(p)
 	s.program.Store(p)
 	s.live.Store(p)
+	for _, name := range p.Config.Unknown {
+		s.logger.Warn("the variable " + name + " is no setting of rws: `rws config` lists those there are")
+	}
 	o := logOptions(p.Config, s.err)
 	o.Level = &s.level
 	s.access = logs.NewAccess(s.output, o)
