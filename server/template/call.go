@@ -192,6 +192,9 @@ func (f *frame) filter(v *exec.Value, calls []*nodes.FilterCall) (*exec.Value, e
 		if err != nil {
 			return nil, err
 		}
+		if c.Name == "markdown" {
+			named = map[string]*exec.Value{contextName: exec.AsValue(f.run.ctx)}
+		}
 		v, err = applyFilter(f.evaluator(), c.Name, v, &exec.VarArgs{Args: args, KwArgs: named})
 		if err != nil {
 			return nil, err

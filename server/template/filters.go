@@ -1,6 +1,7 @@
 package template
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -203,12 +204,25 @@ func filterJSON(_ *exec.Evaluator, in *exec.Value, params *exec.VarArgs) *exec.V
 }
 
 // filterMarkdown renders text that is not trusted.
-func filterMarkdown(_ *exec.Evaluator, in *exec.Value, _ *exec.VarArgs) *exec.Value {
-	s, err := Markdown(in.Val.String(), MarkdownOptions{})
+func filterMarkdown(_ *exec.Evaluator, in *exec.Value, p *exec.VarArgs) *exec.Value {
+	s, err := Markdown(contextOf(p), in.Val.String(), MarkdownOptions{})
 	if err != nil {
 		return fault(err)
 	}
 	return exec.AsSafeValue(s)
+}
+
+// contextName is the argument by which a filter that may take long gets the context of the
+// render; no template can write it.
+const contextName = "\x00context"
+
+func contextOf(p *exec.VarArgs) context.Context {
+	if v := p.KwArgs[contextName]; v != nil {
+		if ctx, ok := v.Interface().(context.Context); ok {
+			return ctx
+		}
+	}
+	return context.Background()
 }
 
 // filterURLEncode makes a text fit for a path or a query value ("/" stays), and

@@ -120,7 +120,7 @@ func TestRender(t *testing.T) {
 		{"urlencode", "{{ 'a b&c=d/é+'|urlencode }} {{ {'q': 'a b', 'x': '&'}|urlencode }} {{ [['a', 1]]|urlencode }}", "a%20b%26c%3Dd/%C3%A9%2B q=a+b&amp;x=%26 a=1"},
 		{"urlize", "{{ 'see <b> http://a.example/?x=\"y, ok javascript:x'|urlize }}", `see &lt;b&gt; <a href="http://a.example/?x=&#34;y" rel="nofollow noopener">http://a.example/?x=&#34;y</a>, ok javascript:x`},
 		{"xmlattr", "<p{{ {'class': 'a\"b', 'x': none}|xmlattr }}>", `<p class="a&#34;b">`},
-		{"markdown", "{{ '# A <script>x</script>'|markdown }}", "<h1 id=\"a-scriptxscript\">A </h1>\n"},
+		{"markdown", "{{ '# A <script>x</script>'|markdown }}", "<h1 id=\"a-scriptxscript\">A x</h1>\n"},
 		{"methods", "{{ name.upper() }} {{ 'a,b'.split(',') }} {{ user.get('name') }} {{ user.get('x', 1) }} {{ user.nested.keys() }}", "ANN [&#34;a&#34;,&#34;b&#34;] Ann 1 [&#34;deep&#34;]"},
 
 		{"functions", "{{ hello('x', 1, [evil]) }} {{ html() }}", "hello [x 1 [&lt;b&gt;&amp;&#39;&#34;]] <br>"},
