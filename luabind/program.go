@@ -85,6 +85,7 @@ type Program struct {
 	shared    *Shared
 	fallback  http.Handler // answers what no route does
 	dev       *development // nil in production
+	pages     []string     // folders of app:static in the app's
 
 	mu      sync.Mutex
 	sources map[string]string // as loaded, for excerpts
@@ -360,6 +361,16 @@ func (p *Program) Files() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Sorted(maps.Keys(p.files))
+}
+
+// Pages returns the folders that app:static serves, as "public/..."; a change there is one for
+// the browsers only, see Refresh.
+func (p *Program) Pages() []string {
+	list := make([]string, len(p.pages))
+	for i, folder := range p.pages {
+		list[i] = folder + "/..."
+	}
+	return list
 }
 
 // Dir returns the app's folder.

@@ -503,9 +503,12 @@ func (c *Ctx) send(res *response, w http.ResponseWriter) {
 }
 
 func (c *Ctx) sendFile(res *response, w http.ResponseWriter) {
-	if err := c.state.program.serveFile(w, c.r, res.file, res.static); err != nil {
-		c.state.program.Miss(w, c.r, static.Status(err), err)
-	}
+	p := c.state.program
+	p.refreshed(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := p.serveFile(w, r, res.file, res.static); err != nil {
+			p.Miss(w, r, static.Status(err), err)
+		}
+	})).ServeHTTP(w, c.r)
 }
 
 // query encodes the values of t for a URL, sorted by name.

@@ -11,6 +11,7 @@ import (
 	"rws/luabind/bind"
 	"rws/server"
 	"rws/server/logs"
+	"rws/server/reload"
 )
 
 // forMachines reports whether what is said goes to a program: with --log json, and in
@@ -39,7 +40,7 @@ func (s *site) banner() {
 		fmt.Fprintf(&b, "  %s\n", color.add(dim, "off: "+strings.Join(off, " · ")))
 	}
 	if !p.Config.Production() && p.Config.Watch {
-		fmt.Fprintf(&b, "\n  %s\n", color.add(dim, "watching "+count(s.files(), "file")+" · "+s.wayOut()))
+		fmt.Fprintf(&b, "\n  %s\n", color.add(dim, "watching "+count(reload.Count(s.watched()), "file")+" · "+s.wayOut()))
 	}
 	fmt.Fprintln(s.output, b.String())
 }
@@ -87,17 +88,6 @@ func address(p *luabind.Program, a net.Addr) string {
 		return scheme + "://" + host
 	}
 	return scheme + "://" + net.JoinHostPort(host, port)
-}
-
-// files is how many files of the app are watched; folders do not count.
-func (s *site) files() int {
-	n := 0
-	for _, file := range s.current().Files() {
-		if !strings.HasSuffix(file, "...") {
-			n++
-		}
-	}
-	return n
 }
 
 // inventory counts what the script declared.

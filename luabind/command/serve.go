@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -167,7 +168,21 @@ func (s *site) watch(ctx context.Context) {
 	if c.Production() || !c.Watch {
 		return
 	}
-	reload.Watch(ctx, s.watched, func(changed []string) { _ = s.reload(ctx, changed, s.reloadFailed) }, reload.Options{Logger: s.logger})
+	reload.Watch(ctx, s.watched, func(changed []string) {
+		if pages := s.current().Pages(); !slices.ContainsFunc(changed, func(file string) bool { return !isAsset(file, pages) }) {
+			s.current().Refresh()
+			return
+		}
+		_ = s.reload(ctx, changed, s.reloadFailed)
+	}, reload.Options{Logger: s.logger})
+}
+
+// isAsset reports whether a file lies in one of the folders "public/...".
+func isAsset(file string, folders []string) bool {
+	return slices.ContainsFunc(folders, func(folder string) bool {
+		below, err := filepath.Rel(strings.TrimSuffix(folder, "/..."), file)
+		return err == nil && filepath.IsLocal(below)
+	})
 }
 
 // warn logs, in development, what `rws check` would find beyond what loading finds. It does
@@ -188,7 +203,7 @@ func (s *site) warn(p *luabind.Program) {
 // a version that does not load is about.
 func (s *site) watched() []string {
 	p := s.current()
-	files := p.Files()
+	files := append(p.Files(), p.Pages()...)
 	if tls := p.App.Settings.TLS; tls.Cert != "" {
 		files = append(files, tls.Cert, tls.Key)
 	}
