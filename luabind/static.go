@@ -49,7 +49,7 @@ func appStatic(L *lua.LState, a *App) int {
 			fault.Raisef(L, "permission", "app:static: dot_files would serve .env and .rws: %q is the app's own folder; keep public files in one of their own", folder)
 		}
 		so.Hide = p.private(folder)
-		if a.state.isolate.Number() == 0 {
+		if a.state.isolate.Number() == 0 && p.options.Source == "" {
 			p.logger.Warn("app:static: this is the app's own folder: its scripts, templates, databases and keys are not served; keep public files in a folder of their own", "folder", folder, "at", fault.Where(L))
 		}
 	}
@@ -57,7 +57,7 @@ func appStatic(L *lua.LState, a *App) int {
 	if err != nil {
 		bind.Raise(L, "app:static", err)
 	}
-	if place := p.path(folder); a.state.isolate.Number() == 0 && !p.holdsApp(folder) && isBelow(place, p.dir) {
+	if place := p.path(folder); a.state.isolate.Number() == 0 && (!p.holdsApp(folder) || p.options.Source != "") && isBelow(place, p.dir) {
 		p.pages = append(p.pages, place)
 	}
 	a.add(L, "app:static", &route{method: http.MethodGet, pattern: prefix + "/*", native: slashed(p.refreshed(h)), kind: "static"})

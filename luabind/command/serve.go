@@ -29,6 +29,7 @@ import (
 type site struct {
 	*terminal
 	file    string
+	source  string // the script when it is no file
 	flags   map[string]string
 	output  *logs.Output // of the log
 	printed *logs.Output // of print
@@ -51,9 +52,12 @@ type site struct {
 	ending  bool
 }
 
-// serve loads a script and serves it until a signal.
-func (t *terminal) serve(file string, flags map[string]string) error {
-	s := &site{terminal: t, file: file, flags: flags, output: logs.NewOutput(t.err), printed: logs.NewOutput(t.out), shared: luabind.NewShared()}
+// folderScript serves the files of a folder without a script.
+const folderScript = `app:static("/", ".", { list = true })`
+
+// serve loads a script, from a file unless its source is given, and serves it until a signal.
+func (t *terminal) serve(file, source string, flags map[string]string) error {
+	s := &site{terminal: t, file: file, source: source, flags: flags, output: logs.NewOutput(t.err), printed: logs.NewOutput(t.out), shared: luabind.NewShared()}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	if err := s.prepare(ctx); err != nil {
@@ -84,7 +88,7 @@ func (t *terminal) serve(file string, flags map[string]string) error {
 // options say how this site loads its script.
 func (s *site) options() luabind.Options {
 	return luabind.Options{
-		File: s.file, Flags: s.flags, Output: s.printed, Excerpts: s.excerpts(s.flags), Shared: s.shared, Version: Version, Environ: os.Environ(),
+		File: s.file, Source: s.source, Flags: s.flags, Output: s.printed, Excerpts: s.excerpts(s.flags), Shared: s.shared, Version: Version, Environ: os.Environ(),
 		Logger: s.loggerFor,
 	}
 }

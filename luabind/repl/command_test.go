@@ -48,6 +48,22 @@ func TestCommands(t *testing.T) {
 	}
 }
 
+func TestOpen(t *testing.T) {
+	c := newConsole(t, newHost(t, script))
+	for line, want := range map[string]string{":open": "http://localhost:3000", "o": "http://localhost:3000", ":open /notes": "http://localhost:3000/notes"} {
+		r, err := c.Eval(t.Context(), line, &c.out, repl.Style{})
+		if err != nil || r.Open != want {
+			t.Errorf("%s: %q, %v", line, r.Open, err)
+		}
+	}
+	if got := c.run("local o = 5", "o"); got != "5" {
+		t.Errorf("a variable o: %s", got)
+	}
+	if got := c.fails(":open notes"); !strings.Contains(got, "a path such as /notes") {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestCommandErrors(t *testing.T) {
 	c := newConsole(t, newHost(t, script))
 	for line, want := range map[string]string{

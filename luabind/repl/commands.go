@@ -33,6 +33,7 @@ func commands() []command {
 		{"locals", "", "the top-level locals of the script", (*Session).locals},
 		{"src", "fn", "the source of a function, of a line (61, app.lua:61)", (*Session).src},
 		{"edit", "fn", "open the source in $EDITOR", (*Session).edit},
+		{"open", "[/path]", "show the app in a browser; o does it too", (*Session).open},
 		{"time", "expr", "run a line and say how long it took", (*Session).time},
 		{"top", "", "slow routes, memory, who waits for Lua", (*Session).top},
 		{"reload", "", "load the script again", (*Session).reload},
@@ -221,6 +222,17 @@ func (s *Session) edit(ctx context.Context, arg string) (Result, error) {
 		return Result{}, fmt.Errorf("%s is no file on disk", at.file)
 	}
 	return Result{Edit: &Place{File: path, Line: at.first}}, nil
+}
+
+func (s *Session) open(_ context.Context, path string) (Result, error) {
+	switch url := s.host.URL(); {
+	case !strings.HasPrefix(url, "http"):
+		return Result{}, errors.New("the app listens on no address that a browser can open")
+	case path != "" && !strings.HasPrefix(path, "/"):
+		return Result{}, fmt.Errorf("a path such as /notes expected, got %q", path)
+	default:
+		return Result{Open: url + path}, nil
+	}
 }
 
 func (s *Session) time(ctx context.Context, arg string) (Result, error) {

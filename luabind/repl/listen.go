@@ -204,7 +204,7 @@ func (a *attached) eval(ctx context.Context, q query) {
 		defer stop(nil)
 		out := writerFunc(func(p []byte) error { return a.wire.send(reply{ID: q.ID, Op: "output", Text: string(p)}) })
 		r, err := a.session.Eval(ctx, q.Text, out, Style{Color: q.Color, Width: min(q.Width, 1_000)})
-		done := reply{ID: q.ID, Op: "done", Text: r.Text, Failed: r.Failed, Quit: r.Quit, Edit: r.Edit}
+		done := reply{ID: q.ID, Op: "done", Text: r.Text, Failed: r.Failed, Quit: r.Quit, Edit: r.Edit, Open: r.Open}
 		if err != nil {
 			done.Error, done.Message = errorText(err), err.Error()
 		}

@@ -54,5 +54,8 @@ func pipeLine(ctx context.Context, c Console, text string, out, errs io.Writer) 
 	if r.Edit != nil {
 		fmt.Fprintf(out, "%s:%d\n", r.Edit.File, r.Edit.Line)
 	}
+	if r.Open != "" {
+		fmt.Fprintln(out, r.Open)
+	}
 	return r.Quit, !r.Failed
 }

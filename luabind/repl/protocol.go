@@ -41,6 +41,7 @@ type reply struct {
 	Failed  bool        `json:"failed,omitempty"`
 	Quit    bool        `json:"quit,omitempty"`
 	Edit    *Place      `json:"edit,omitempty"`
+	Open    string      `json:"open,omitempty"`
 	From    int         `json:"from,omitempty"`
 	List    []Candidate `json:"list,omitempty"`
 }

@@ -79,6 +79,8 @@ type Result struct {
 	Quit bool
 	// Edit is set by :edit: the place to open.
 	Edit *Place
+	// Open is set by :open: the URL to show in a browser.
+	Open string
 }
 
 // A Place is a line of a file on disk.
@@ -120,7 +122,7 @@ func (s *Session) Eval(ctx context.Context, text string, out io.Writer, style St
 	defer s.end()
 	var r Result
 	var err error
-	if isCommand(text) {
+	if text = s.expand(ctx, text); isCommand(text) {
 		r, err = s.command(ctx, strings.TrimSpace(text))
 	} else {
 		r, err = s.line(ctx, text)
@@ -130,6 +132,23 @@ func (s *Session) Eval(ctx context.Context, text string, out io.Writer, style St
 		return r, s.failure(err)
 	}
 	return r, nil
+}
+
+// expand makes the line "o", unless there is a variable of that name, what the banner says.
+func (s *Session) expand(ctx context.Context, text string) string {
+	if strings.TrimSpace(text) != "o" || s.host.URL() == "" {
+		return text
+	}
+	err := s.inside(ctx, func(*lua.LState) error {
+		if s.scope.Load().index("o") == lua.LNil {
+			text = ":open"
+		}
+		return nil
+	})
+	if err != nil {
+		return "o" // which fails in the same way
+	}
+	return text
 }
 
 func (s *Session) begin(cancel context.CancelCauseFunc) {

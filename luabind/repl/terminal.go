@@ -206,6 +206,9 @@ func (t *Terminal) eval(ctx context.Context, c Console, line string) (quit bool,
 	if r.Edit != nil {
 		t.edit(*r.Edit)
 	}
+	if r.Open != "" && browse(r.Open) != nil {
+		fmt.Fprintln(t, r.Open)
+	}
 	return r.Quit, err
 }
 
