@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -208,11 +209,17 @@ func (p *Program) sourceCommand(e *fault.Error) string {
 	return ":src " + at + "   "
 }
 
-// templateError returns what went wrong in a template, at its file and line.
-func (p *Program) templateError(err error) *fault.Error {
+// templateError returns what went wrong in a template, at its file and line, with the way to
+// it from c:render of a page at a place of the script.
+func (p *Program) templateError(err error, page, at string) *fault.Error {
 	e := &fault.Error{Code: "template", Message: err.Error(), Cause: err}
 	if t, ok := errors.AsType[*template.Error](err); ok && t.Line > 0 {
-		e.At, e.Message = fmt.Sprintf("%s/%s:%d", p.templateDir(), t.File, t.Line), t.Message
+		e.At = fmt.Sprintf("%s/%s:%d", p.templateDir(), t.File, t.Line)
+		way := fmt.Sprintf("c:render(%q) at %s", page, at)
+		for _, place := range slices.Backward(t.Via) {
+			way += " → " + p.templateDir() + "/" + place
+		}
+		e.Message = t.Message + "; by " + way
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		e.Code = "not_found"

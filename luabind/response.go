@@ -222,7 +222,7 @@ func contextRender(L *lua.LState, c *Ctx) int {
 	name := L.CheckString(2)
 	html, err := c.state.program.render(L, name, L.Get(3))
 	if err != nil {
-		fault.Raise(L, c.state.program.templateError(err))
+		fault.Raise(L, c.state.program.templateError(err, name, fault.Where(L)))
 	}
 	c.res.setText(string(html), contentTypeOf(name), optStatus(L, "c:render", 4))
 	return c.push(L)

@@ -19,6 +19,9 @@ import (
 // sorts, map hides errors, tojson breaks out of a script.
 var filters = filterSet(map[string]exec.FilterFunction{
 	"count":     filterLength,
+	"dictsort":  filterDictsort,
+	"format":    filterFormat,
+	"items":     filterItems,
 	"join":      filterJoin,
 	"length":    filterLength,
 	"map":       filterMap,
@@ -45,6 +48,10 @@ var filterNames = []string{
 // textual filters work on the text of a value, as it would be printed.
 var textual = names("capitalize", "center", "e", "escape", "forceescape", "indent", "lower", "replace", "string",
 	"striptags", "title", "trim", "truncate", "upper", "wordcount", "wordwrap", "markdown", "urlize")
+
+// marking filters change the letters of a text and not what it means: HTML stays HTML, as in
+// Jinja, so that a filter block does not escape what the template wrote itself.
+var marking = names("capitalize", "center", "indent", "lower", "replace", "title", "trim", "truncate", "upper", "wordwrap")
 
 // padding filters allocate as much as a number says.
 var padding = names("batch", "center", "indent", "slice", "tojson")
