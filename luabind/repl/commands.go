@@ -46,16 +46,20 @@ func (s *Session) command(ctx context.Context, text string) (Result, error) {
 	list := commands()
 	i := slices.IndexFunc(list, func(c command) bool { return c.name == name })
 	if i < 0 {
-		names := make([]string, len(list))
-		for i, c := range list {
-			names[i] = c.name
-		}
-		if near := suggest.Closest(name, names); near != "" {
-			return Result{}, fmt.Errorf("there is no command :%s (did you mean :%s?)", name, near)
-		}
-		return Result{}, fmt.Errorf("there is no command :%s; :help lists them", name)
+		return Result{}, unknownCommand(name)
 	}
 	return list[i].run(s, ctx, strings.TrimSpace(arg))
+}
+
+func unknownCommand(name string) error {
+	var names []string
+	for _, c := range commands() {
+		names = append(names, c.name)
+	}
+	if near := suggest.Closest(name, names); near != "" {
+		return fmt.Errorf("there is no command :%s (did you mean :%s?)", name, near)
+	}
+	return fmt.Errorf("there is no command :%s; :help lists them", name)
 }
 
 func (s *Session) routes(_ context.Context, part string) (Result, error) {
