@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"path"
 	"slices"
 	"strings"
 
@@ -13,7 +12,6 @@ import (
 	"rws/luabind/bind"
 	"rws/luabind/fault"
 	"rws/server/router"
-	"rws/server/static"
 	"rws/server/suggest"
 )
 
@@ -333,74 +331,6 @@ func appResource(L *lua.LState, a *App) int {
 	return 0
 }
 
-// staticOptions are the options of app:static.
-type staticOptions struct {
-	Index         []string    `json:"index"`
-	SPA           bool        `json:"spa"`
-	List          bool        `json:"list"`
-	Precompressed bool        `json:"precompressed"`
-	Cache         *lua.LValue `json:"cache"`
-	Immutable     bool        `json:"immutable"`
-	DotFiles      bool        `json:"dot_files"`
-}
-
-func appStatic(L *lua.LState, a *App) int {
-	a.mustLoad(L, "app:static")
-	prefix := checkPrefix(L, "app:static", 2)
-	folder := L.CheckString(3)
-	o := bind.Options[staticOptions](L, "app:static", 4)
-	so := static.Options{Index: o.Index, SPA: o.SPA, List: o.List, Precompressed: o.Precompressed, Immutable: o.Immutable, DotFiles: o.DotFiles}
-	if o.Cache != nil {
-		d, err := bind.ParseDuration((*o.Cache).String())
-		if err != nil {
-			fault.Raisef(L, "option", "app:static: option \"cache\": %s", err)
-		}
-		so.Cache = d
-	}
-	so.Name = wildcard
-	so.Error = func(w http.ResponseWriter, r *http.Request, status int) { a.state.program.Miss(w, r, status, nil) }
-	p := a.state.program
-	if !p.allowed(p.path(folder)) {
-		fault.Raisef(L, "permission", "app:static: %s is outside of the app's folder; allow it with app:config { fs = { allow = { %q } } }", folder, p.path(folder))
-	}
-	h, err := static.New(p.path(folder), so)
-	if err != nil {
-		fault.Raisef(L, "folder", "app:static: %s", strings.TrimPrefix(err.Error(), "static: "))
-	}
-	a.add(L, "app:static", &route{method: http.MethodGet, pattern: prefix + "/*", native: slashed(h), kind: "static"})
-	return 0
-}
-
-// slashed sends a request for the folder itself to the name with a slash, or relative links
-// on its page would miss.
-func slashed(h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if name, _ := paramsOf(r).Get("*"); name != "" || strings.HasSuffix(r.URL.Path, "/") {
-			h.ServeHTTP(w, r)
-			return
-		}
-		to := "./" + path.Base(r.URL.EscapedPath()) + "/"
-		if r.URL.RawQuery != "" {
-			to += "?" + r.URL.RawQuery
-		}
-		w.Header().Set("Location", to)
-		w.WriteHeader(http.StatusMovedPermanently)
-	})
-}
-
-// wildcard returns the part of the path that a route's "*" caught.
-func wildcard(r *http.Request) string {
-	name, _ := paramsOf(r).Get("*")
-	return "/" + strings.TrimPrefix(path.Clean("/"+name), "/") + trailingSlash(name)
-}
-
-func trailingSlash(name string) string {
-	if strings.HasSuffix(name, "/") && path.Clean("/"+name) != "/" {
-		return "/"
-	}
-	return ""
-}
-
 var events = []string{"start", "stop", "reload"}
 
 func appOn(L *lua.LState, a *App) int {
@@ -433,7 +363,7 @@ func appOnError(L *lua.LState, a *App) int {
 func appConfig(L *lua.LState, a *App) int {
 	a.mustLoad(L, "app:config")
 	t := L.CheckTable(2)
-	if err := a.state.program.Config.fromTable(t, ""); err != nil {
+	if err := a.state.program.Config.fromTable(t, "", fault.Where(L)); err != nil {
 		fault.Raise(L, &fault.Error{Code: "option", Message: "app:config: " + err.Error()})
 	}
 	return 0

@@ -1,6 +1,7 @@
 package luabind
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,7 +12,9 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"rws/luabind/bind"
+	"rws/luabind/fault"
 	"rws/luabind/vm"
+	"rws/server/listen"
 	"rws/server/suggest"
 )
 
@@ -41,7 +44,11 @@ type Config struct {
 	Watch       bool
 	Console     bool
 
+	// Unknown are variables of the environment that look like settings and are none.
+	Unknown []string
+
 	origin map[string]string
+	at     map[string]string // where app:config gave the value, as "app.lua:3"
 }
 
 // Origins of a value.
@@ -76,7 +83,7 @@ func Settings() []Setting {
 	return []Setting{
 		intSetting("port", "3000", "TCP port; 0 takes a free one", 0, 65535, func(c *Config) *int { return &c.Port }),
 		textSetting("host", "", "address to listen on; empty is all in production, this machine only in development", func(c *Config) *string { return &c.Host }),
-		listSetting("listen", "", `addresses instead of host and port: ":8080", "unix:/run/app.sock"`, func(c *Config) *[]string { return &c.Listen }),
+		addressSetting("listen", "", `addresses instead of host and port: ":8080", "unix:/run/app.sock"`, func(c *Config) *[]string { return &c.Listen }),
 		textSetting("tls.cert", "", "certificate file (PEM); with tls.key it turns on HTTPS and HTTP/2", func(c *Config) *string { return &c.TLSCert }),
 		textSetting("tls.key", "", "private key file (PEM)", func(c *Config) *string { return &c.TLSKey }),
 		boolSetting("h2c", "false", "HTTP/2 without TLS as well", func(c *Config) *bool { return &c.H2C }),
@@ -124,21 +131,22 @@ func (c *Config) Addresses() []string {
 // newConfig returns the configuration before the script has run: defaults, variables
 // and flags. The last two are kept and applied again over what the script says.
 func newConfig(environ map[string]string, flags map[string]string) (*Config, error) {
-	c := &Config{origin: make(map[string]string)}
+	c := &Config{origin: make(map[string]string), at: make(map[string]string)}
 	for _, s := range Settings() {
 		if err := c.set(s, s.Default, fromDefault); err != nil {
 			return nil, err
 		}
 	}
-	if err := unknownVariables(environ); err != nil {
+	var err error
+	if c.Unknown, err = unknownVariables(environ); err != nil {
 		return nil, err
 	}
 	return c, c.overlay(environ, flags)
 }
 
-// unknownVariables finds variables that are nearly settings. Others that begin with RWS_ may
-// be the script's own.
-func unknownVariables(environ map[string]string) error {
+// unknownVariables lists variables that begin with RWS_ and are no settings: they may be the
+// script's own. One that is nearly a setting is an error.
+func unknownVariables(environ map[string]string) (unknown []string, err error) {
 	var known []string
 	for _, s := range Settings() {
 		known = append(known, s.Variable())
@@ -149,11 +157,12 @@ func unknownVariables(environ map[string]string) error {
 		}
 		for _, k := range known {
 			if suggest.Distance(name, k)*3 <= len(name)-len("RWS_") {
-				return fmt.Errorf("unknown variable %s (did you mean %s?)", name, k)
+				return nil, fmt.Errorf("unknown variable %s (did you mean %s?)", name, k)
 			}
 		}
+		unknown = append(unknown, name)
 	}
-	return nil
+	return unknown, nil
 }
 
 // overlay applies variables and flags.
@@ -181,8 +190,9 @@ func (c *Config) set(s Setting, text, origin string) error {
 	return nil
 }
 
-// fromTable applies app:config { … }; nested tables name settings with a dot.
-func (c *Config) fromTable(t *lua.LTable, prefix string) error {
+// fromTable applies app:config { … }, which was called at a place; nested tables name
+// settings with a dot.
+func (c *Config) fromTable(t *lua.LTable, prefix, at string) error {
 	settings := Settings()
 	for _, key := range bind.Keys(t) {
 		name, v := prefix+key, t.RawGetString(key)
@@ -190,7 +200,7 @@ func (c *Config) fromTable(t *lua.LTable, prefix string) error {
 			if !slices.ContainsFunc(settings, func(s Setting) bool { return s.Name == name || strings.HasPrefix(s.Name, name+".") }) {
 				return unknownSetting(name, settings)
 			}
-			if err := c.fromTable(nested, name+"."); err != nil {
+			if err := c.fromTable(nested, name+".", at); err != nil {
 				return err
 			}
 			continue
@@ -202,6 +212,7 @@ func (c *Config) fromTable(t *lua.LTable, prefix string) error {
 		text, err := settingText(v)
 		if err == nil {
 			err = c.set(settings[i], text, fromScript)
+			c.at[name] = at
 		}
 		if err != nil {
 			return fmt.Errorf("option %q: %w", name, err)
@@ -211,6 +222,28 @@ func (c *Config) fromTable(t *lua.LTable, prefix string) error {
 		return fmt.Errorf("options have names, as { port = 3000 }")
 	}
 	return nil
+}
+
+// Fixed compares what the sockets of a server were opened with, c, to what a newer version
+// of the script wants, and returns a *fault.Error that names the settings which only a
+// restart applies, at the place of the first, or nil.
+func (c *Config) Fixed(next *Config) error {
+	fixed := []string{"tls.cert", "tls.key", "h2c", "max_connections", "max_header"}
+	if !slices.Equal(c.Addresses(), next.Addresses()) {
+		fixed = append(fixed, "listen", "host", "port", "env")
+	}
+	var names []string
+	at := ""
+	for _, s := range Settings() {
+		if slices.Contains(fixed, s.Name) && s.Show(c) != s.Show(next) {
+			names = append(names, s.Name)
+			at = cmp.Or(at, next.at[s.Name], c.at[s.Name])
+		}
+	}
+	if names == nil {
+		return nil
+	}
+	return &fault.Error{Code: "restart", At: at, Message: "the sockets are open already: restart rws to apply the new " + strings.Join(names, ", ")}
 }
 
 func unknownSetting(name string, settings []Setting) error {
@@ -275,6 +308,24 @@ func listSetting(name, def, doc string, at func(*Config) *[]string) Setting {
 		}
 		return nil
 	}, func(c *Config) string { return strings.Join(*at(c), ", ") }}
+}
+
+// addressSetting is a list of addresses to listen on.
+func addressSetting(name, def, doc string, at func(*Config) *[]string) Setting {
+	s := listSetting(name, def, doc, at)
+	read := s.read
+	s.read = func(c *Config, text string) error {
+		if err := read(c, text); err != nil {
+			return err
+		}
+		for _, address := range *at(c) {
+			if err := listen.Check(address); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return s
 }
 
 func boolSetting(name, def, doc string, at func(*Config) *bool) Setting {

@@ -28,13 +28,13 @@ const keptErrors = 50
 // A development is what an app has in development only: pages for failures, and browsers
 // that reload with the app.
 type development struct {
-	program    *Program
-	generation string
+	program *Program
 
-	mu      sync.Mutex
-	failed  []failedRequest // the last ones, oldest first
-	broken  string          // why the newest version of the script does not load
-	changed chan struct{}   // closed when broken changes
+	mu         sync.Mutex
+	generation string          // changes when browsers are to load their pages again
+	failed     []failedRequest // the last ones, oldest first
+	broken     string          // why the newest version of the script does not load
+	changed    chan struct{}   // closed when broken changes
 }
 
 // A failedRequest is one that ended with status 500 or above.
@@ -50,8 +50,8 @@ func newDevelopment(p *Program) *development {
 
 func (d *development) routes() []server.Route {
 	return []server.Route{
-		{Method: http.MethodGet, Pattern: reloadPath, Handler: http.HandlerFunc(d.serveReload), Kind: "rws", Summary: "tells browsers to reload"},
-		{Method: http.MethodGet, Pattern: errorsPath + ":id", Handler: http.HandlerFunc(d.serveError), Kind: "rws", Summary: "shows a failure"},
+		{Method: http.MethodGet, Pattern: reloadPath, Handler: d.private(d.serveReload), Kind: "rws", Summary: "tells browsers to reload"},
+		{Method: http.MethodGet, Pattern: errorsPath + ":id", Handler: d.private(d.serveError), Kind: "rws", Summary: "shows a failure"},
 	}
 }
 
@@ -70,6 +70,18 @@ func (p *Program) Broken(why string) {
 	}
 }
 
+// Refresh makes the browsers load their pages again, in development.
+func (p *Program) Refresh() {
+	if p.dev == nil {
+		return
+	}
+	p.dev.mu.Lock()
+	defer p.dev.mu.Unlock()
+	p.dev.generation = rand.Text()
+	close(p.dev.changed)
+	p.dev.changed = make(chan struct{})
+}
+
 // serveReload is an event stream that sends the generation of the app, and why the newest
 // one does not load. It ends when the app is replaced; the browser then asks again.
 func (d *development) serveReload(w http.ResponseWriter, r *http.Request) {
@@ -80,9 +92,9 @@ func (d *development) serveReload(w http.ResponseWriter, r *http.Request) {
 	leaving := exchangeOf(r).Leaving()
 	for {
 		d.mu.Lock()
-		broken, changed := d.broken, d.changed
+		broken, changed, generation := d.broken, d.changed, d.generation
 		d.mu.Unlock()
-		fmt.Fprintf(w, "retry: 200\nevent: app\ndata: %s\n\nevent: broken\n", d.generation)
+		fmt.Fprintf(w, "retry: 200\nevent: app\ndata: %s\n\nevent: broken\n", generation)
 		for line := range bytes.Lines([]byte(broken + "\n")) {
 			fmt.Fprintf(w, "data: %s\n", bytes.TrimRight(line, "\r\n"))
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -124,7 +125,7 @@ func (p *Program) Problem(w http.ResponseWriter, r *http.Request, e *fault.Error
 // script is shown with its place; visitors in production get the id only.
 func (p *Program) writeProblem(w http.ResponseWriter, r *http.Request, e *fault.Error, status int) {
 	ex := exchange.From(r.Context())
-	if status >= 500 && !p.Config.Production() && e.At != "" {
+	if status >= 500 && p.dev != nil && e.At != "" && p.dev.knows(r) {
 		p.writeDevelopment(w, r, e, status)
 		return
 	}
@@ -193,7 +194,7 @@ func (p *Program) logError(r *http.Request, err error) {
 	if p.options.Excerpts {
 		text := e.Text(p.Source, fault.TextOptions{Locals: true, Trace: true})
 		if p.dev != nil {
-			text += "\n  " + errorsPath + ex.ID()
+			text += "\n  " + p.sourceCommand(e) + p.dev.link(r, ex.ID())
 		}
 		p.logger.Error(r.Method+" "+r.URL.Path, "id", ex.ID(), "error", errors.New(text))
 		return
@@ -201,11 +202,27 @@ func (p *Program) logError(r *http.Request, err error) {
 	p.logger.Error(e.Message, "id", ex.ID(), "method", r.Method, "path", r.URL.Path, "error", e)
 }
 
-// templateError returns what went wrong in a template, at its file and line.
-func (p *Program) templateError(err error) *fault.Error {
+// sourceCommand is the console's command that shows where an error is, as ":src 61   ".
+func (p *Program) sourceCommand(e *fault.Error) string {
+	at := strings.TrimPrefix(e.At, p.Main()+":")
+	file, _, _ := strings.Cut(e.At, ":")
+	if _, ok := p.Source(file); !ok {
+		return ""
+	}
+	return ":src " + at + "   "
+}
+
+// templateError returns what went wrong in a template, at its file and line, with the way to
+// it from c:render of a page at a place of the script.
+func (p *Program) templateError(err error, page, at string) *fault.Error {
 	e := &fault.Error{Code: "template", Message: err.Error(), Cause: err}
 	if t, ok := errors.AsType[*template.Error](err); ok && t.Line > 0 {
-		e.At, e.Message = fmt.Sprintf("%s/%s:%d", p.templateDir(), t.File, t.Line), t.Message
+		e.At = fmt.Sprintf("%s/%s:%d", p.templateDir(), t.File, t.Line)
+		way := fmt.Sprintf("c:render(%q) at %s", page, at)
+		for _, place := range slices.Backward(t.Via) {
+			way += " → " + p.templateDir() + "/" + place
+		}
+		e.Message = t.Message + "; by " + way
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		e.Code = "not_found"

@@ -22,7 +22,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/joho/godotenv"
 	lua "github.com/yuin/gopher-lua"
 
 	"rws/luabind/bind"
@@ -86,6 +85,7 @@ type Program struct {
 	shared    *Shared
 	fallback  http.Handler // answers what no route does
 	dev       *development // nil in production
+	pages     []string     // folders of app:static in the app's
 
 	mu      sync.Mutex
 	sources map[string]string // as loaded, for excerpts
@@ -168,24 +168,6 @@ func prepare(o Options) (*Program, error) {
 	}
 	p.logger = o.Logger(p.Config)
 	return p, nil
-}
-
-// environment returns the variables and, below them, those of .env in the app's folder.
-func (p *Program) environment() (map[string]string, error) {
-	env := make(map[string]string)
-	file := filepath.Join(p.dir, ".env")
-	if text, err := os.ReadFile(file); err == nil {
-		p.depend(".env")
-		if env, err = godotenv.UnmarshalBytes(text); err != nil {
-			return nil, fmt.Errorf("reading %s: %w", file, err)
-		}
-	}
-	for _, pair := range p.options.Environ {
-		if k, v, ok := strings.Cut(pair, "="); ok {
-			env[k] = v
-		}
-	}
-	return env, nil
 }
 
 // load runs the script in the isolates and compiles what it declared.
@@ -390,6 +372,16 @@ func (p *Program) Files() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Sorted(maps.Keys(p.files))
+}
+
+// Pages returns the folders that app:static serves, as "public/..."; a change there is one for
+// the browsers only, see Refresh.
+func (p *Program) Pages() []string {
+	list := make([]string, len(p.pages))
+	for i, folder := range p.pages {
+		list[i] = folder + "/..."
+	}
+	return list
 }
 
 // Dir returns the app's folder.

@@ -3,7 +3,6 @@ package luabind_test
 import (
 	"regexp"
 	"testing"
-	"time"
 
 	"rws/luabind"
 )
@@ -101,7 +100,6 @@ func TestFindingAllMatchesEndsAtTheDeadline(t *testing.T) {
 		return "done"
 	end)
 	app:get("/other", function() return "fine" end)`, nil)
-	start := time.Now()
 	slow := make(chan *luabind.Answer, 1)
 	go func() { slow <- do(t, p, "GET /") }()
 	for range 5 {
@@ -111,9 +109,6 @@ func TestFindingAllMatchesEndsAtTheDeadline(t *testing.T) {
 	}
 	if a := <-slow; a.Status != 504 {
 		t.Error(summary(a))
-	}
-	if took := time.Since(start); took > 5*time.Second {
-		t.Errorf("took %v", took)
 	}
 }
 

@@ -234,7 +234,7 @@ func contextRender(L *lua.LState, c *Ctx) int {
 	name := L.CheckString(2)
 	html, err := c.state.program.render(L, name, L.Get(3))
 	if err != nil {
-		fault.Raise(L, c.state.program.templateError(err))
+		fault.Raise(L, c.state.program.templateError(err, name, fault.Where(L)))
 	}
 	c.res.setText(string(html), contentTypeOf(name), optStatus(L, "c:render", 4))
 	return c.push(L)
@@ -516,9 +516,12 @@ func (c *Ctx) send(res *response, w http.ResponseWriter) {
 }
 
 func (c *Ctx) sendFile(res *response, w http.ResponseWriter) {
-	if err := c.state.program.serveFile(w, c.r, res.file, res.static); err != nil {
-		c.state.program.Miss(w, c.r, static.Status(err), err)
-	}
+	p := c.state.program
+	p.refreshed(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := p.serveFile(w, r, res.file, res.static); err != nil {
+			p.Miss(w, r, static.Status(err), err)
+		}
+	})).ServeHTTP(w, c.r)
 }
 
 // query encodes the values of t for a URL, sorted by name.

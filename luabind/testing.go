@@ -92,7 +92,7 @@ func (p *Program) runTest(ctx context.Context, n int, clock *fakeClock, stubs *s
 	s := p.states[0]
 	t := &tester{caller: caller, clock: clock, stubs: stubs}
 	stubs.isolate = s.isolate
-	run := &vm.Run{Context: ctx, Stall: -1}
+	run := &vm.Run{Context: ctx}
 	run.SetDeadline(time.Now().Add(testTime))
 	return s.isolate.Do(run, func(L *lua.LState) error {
 		_, err := vm.Call(L, s.tests[n].fn, bind.New(L, testType, t))

@@ -244,14 +244,19 @@ func (s *spec) started(args []string, usage string) (*call, error) {
 }
 
 func received(s *spec, args []string) error {
-	c, err := s.started(args, "received NAME TEXT")
+	const usage = "received NAME TEXT [TIMES]"
+	c, err := s.started(args, usage)
 	if err != nil {
 		return err
 	}
-	if len(args) != 2 {
-		return usageError("received NAME TEXT")
+	times := 1
+	if len(args) == 3 {
+		times, err = strconv.Atoi(args[2])
 	}
-	if got := c.got.String(); !strings.Contains(got, args[1]) {
+	if err != nil || len(args) < 2 || len(args) > 3 {
+		return usageError(usage)
+	}
+	if got := c.got.String(); strings.Count(got, args[1]) < times {
 		return fmt.Errorf("%q has not come; so far there is %q", args[1], got)
 	}
 	return nil

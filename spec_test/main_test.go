@@ -50,7 +50,7 @@
 //	    -file NAME=FILE …                  a file of a multipart form
 //	    -2                                 speak HTTP/2, also without TLS
 //	begin NAME METHOD PATH [options]       the same in the background
-//	received NAME TEXT                     that much has come of its body
+//	received NAME TEXT [TIMES]             that much has come of its body, so often
 //	finish NAME                            wait for it; the matchers look at it from then on
 //	abandon NAME                           leave it, as a browser that is closed
 //	load N CLIENTS METHOD PATH [options]   N requests by so many clients at a time; prints a

@@ -11,6 +11,7 @@ import (
 	"rws/luabind/bind"
 	"rws/server"
 	"rws/server/logs"
+	"rws/server/reload"
 )
 
 // forMachines reports whether what is said goes to a program: with --log json, and in
@@ -29,9 +30,13 @@ func (s *site) banner() {
 	}
 	p, color := s.current(), paint(isColorful(s.err))
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n  %s   %s   ready in %s\n\n", color.add(bold, "rws "+Version), s.file, took(ready))
-	for _, a := range s.addresses() {
-		fmt.Fprintf(&b, "  %s  %s\n", color.add(green, "➜"), color.add(cyan, a))
+	fmt.Fprintf(&b, "\n  %s   %s   ready in %s\n\n", color.add(bold, "rws "+Version), s.subject(), took(ready))
+	for i, a := range s.server.Addrs() {
+		more := bound(a)
+		if i == 0 && more == "" && s.hasConsole() {
+			more = "open: o"
+		}
+		fmt.Fprintln(&b, strings.TrimRight(fmt.Sprintf("  %s  %s   %s", color.add(green, "➜"), color.add(cyan, address(p, a)), color.add(dim, more)), " "))
 	}
 	fmt.Fprintf(&b, "\n  %s\n", strings.Join(s.inventory(), " · "))
 	fmt.Fprintf(&b, "  %s\n", color.add(dim, "limits: "+strings.Join(limits(p.Config, s.server.Handler().Settings()), " · ")))
@@ -39,16 +44,33 @@ func (s *site) banner() {
 		fmt.Fprintf(&b, "  %s\n", color.add(dim, "off: "+strings.Join(off, " · ")))
 	}
 	if !p.Config.Production() && p.Config.Watch {
-		fmt.Fprintf(&b, "\n  %s\n", color.add(dim, "watching "+count(s.files(), "file")+" · "+s.wayOut()))
+		fmt.Fprintf(&b, "\n  %s\n", color.add(dim, "watching "+count(reload.Count(s.watched()), "file")+" · "+s.wayOut()))
 	}
 	fmt.Fprintln(s.output, b.String())
+}
+
+// subject names what is served.
+func (s *site) subject() string {
+	if s.source != "" {
+		return "the files of this folder; `rws new` makes an app.lua"
+	}
+	return s.file
+}
+
+// bound says of an address that is all of the machine's what its URL does not.
+func bound(a net.Addr) string {
+	host, _, err := net.SplitHostPort(a.String())
+	if ip := net.ParseIP(host); err == nil && ip.IsUnspecified() {
+		return "on all addresses of this machine: " + a.String()
+	}
+	return ""
 }
 
 // listening is the banner as a record.
 func (s *site) listening(ready time.Duration) {
 	p := s.current()
 	settings := s.server.Handler().Settings()
-	s.logger.Info("listening", "version", Version, "file", s.file, "env", p.Config.Env, "addresses", s.addresses(),
+	s.logger.Info("listening", "version", Version, "file", s.file, "env", p.Config.Env, "addresses", s.addresses(), "bound", s.sockets(),
 		"routes", len(routeRows(p.App.Routes, false)), "isolates", len(p.Isolates()),
 		"timeout", p.Config.Timeout.String(), "max_body", settings.MaxBody, "max_header", settings.MaxHeaderBytes,
 		"max_connections", settings.MaxConns, "memory_limit", settings.MemoryLimit, "ready_ms", ready.Milliseconds())
@@ -70,6 +92,15 @@ func (s *site) addresses() []string {
 	return list
 }
 
+// sockets lists what is open, as the system names it: "[::]:3000".
+func (s *site) sockets() []string {
+	var list []string
+	for _, a := range s.server.Addrs() {
+		list = append(list, a.String())
+	}
+	return list
+}
+
 // address is an open address of a program as a URL.
 func address(p *luabind.Program, a net.Addr) string {
 	if a.Network() == "unix" {
@@ -87,17 +118,6 @@ func address(p *luabind.Program, a net.Addr) string {
 		return scheme + "://" + host
 	}
 	return scheme + "://" + net.JoinHostPort(host, port)
-}
-
-// files is how many files of the app are watched; folders do not count.
-func (s *site) files() int {
-	n := 0
-	for _, file := range s.current().Files() {
-		if !strings.HasSuffix(file, "...") {
-			n++
-		}
-	}
-	return n
 }
 
 // inventory counts what the script declared.

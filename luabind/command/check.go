@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,7 +17,6 @@ import (
 	"rws/luabind/inspect"
 	"rws/luabind/vm"
 	"rws/server/suggest"
-	"rws/server/template"
 )
 
 func (t *terminal) checkCommand() *cobra.Command {
@@ -27,7 +25,8 @@ func (t *terminal) checkCommand() *cobra.Command {
 		Short: "Load an app without serving it, and say what is wrong",
 		Long: `Loads an app without listening and says what is wrong with it, each with file and line:
 syntax, options, patterns, routes of which one could never answer because they conflict,
-globals that are declared nowhere, and templates that do not parse. Start hooks are not
+globals that are declared nowhere, templates that do not parse, and those that c:render
+names and that are not there. Start hooks are not
 run.`,
 		Example: "  rws check app.lua\n  rws check --env production && rws --env production",
 		Args:    arguments(0, 1),
@@ -153,37 +152,4 @@ func undeclared(file, text string, known []string) []*fault.Error {
 		findings = append(findings, e)
 	}
 	return findings
-}
-
-// checkTemplates parses every template and returns how many there are.
-func checkTemplates(p *luabind.Program) (int, []*fault.Error) {
-	dir := filepath.Join(p.Dir(), p.Config.Templates)
-	engine, err := template.Open(dir, template.Options{})
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
-	}
-	var names []string
-	if err == nil {
-		names, err = engine.Names()
-	}
-	if err != nil {
-		return 0, []*fault.Error{{Code: "template", Message: "reading the templates: " + err.Error(), Cause: err}}
-	}
-	var findings []*fault.Error
-	for _, name := range names {
-		if err := engine.Check(name); err != nil {
-			findings = append(findings, templateFinding(p.Config.Templates, err))
-		}
-	}
-	return len(names), findings
-}
-
-// templateFinding puts the folder before the name of the template, so that the place is
-// one in the app.
-func templateFinding(folder string, err error) *fault.Error {
-	e, ok := errors.AsType[*template.Error](err)
-	if !ok {
-		return &fault.Error{Code: "template", Message: err.Error(), Cause: err}
-	}
-	return &fault.Error{Code: "template", At: fmt.Sprintf("%s/%s:%d", filepath.ToSlash(folder), e.File, max(e.Line, 1)), Message: e.Message, Cause: err}
 }

@@ -68,6 +68,7 @@ func (t *terminal) root() *cobra.Command {
 		Short: "Serve an app written in Lua",
 		Long: `Rws runs a Lua script that declares routes, middleware, files and more, and serves
 it. Without a name it takes the app.lua of this folder; a folder means the app.lua in it.
+In a folder that has no app.lua but an index.html, it serves the files.
 
 In development, which is the default, it listens on this machine only, reloads when a
 file of the app changes and shows errors with their source. SIGHUP reloads too; Ctrl-C
@@ -88,19 +89,22 @@ or SIGTERM lets requests finish, a second one stops at once.`,
 	root.SetVersionTemplate("rws {{.Version}}\n")
 	flags := settingFlags(root)
 	var lines []string
-	root.Flags().StringArrayVarP(&lines, "eval", "e", nil, "run a `line` of Lua, print what it returns, and exit; may be repeated")
+	root.Flags().StringArrayVarP(&lines, "eval", "e", nil, "run a `line` of Lua, print what it returns, and exit; may be repeated, for one line after the other")
 	root.RunE = func(_ *cobra.Command, args []string) error {
 		if len(lines) > 0 {
 			return t.eval(lines, args, flags())
 		}
-		if len(args) == 0 && !exists("app.lua") && isTerminal(t.in) && isTerminal(t.out) {
+		if len(args) == 0 && !exists("app.lua") && !exists("index.html") && isTerminal(t.in) && isTerminal(t.out) {
 			return t.scratch()
+		}
+		if len(args) == 0 && !exists("app.lua") && exists("index.html") {
+			return t.serve("app.lua", folderScript, flags())
 		}
 		file, err := appFile(args)
 		if err != nil {
 			return err
 		}
-		return t.serve(file, flags())
+		return t.serve(file, "", flags())
 	}
 	root.AddCommand(t.commands()...)
 	help(root)

@@ -8,7 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -35,7 +35,10 @@ func (t *terminal) replCommand() *cobra.Command {
 		Long: `Repl loads a script and opens a console in it: it reads and assigns the script's
 locals, calls its functions and makes requests without a socket. Without a script, and
 without an app.lua here, it starts with an empty app. Piped input runs line by line; the
-exit status is 1 when a line failed.`,
+exit status is 1 when a line raised an error or a request was answered 5xx, so that a
+pipe is a smoke test. An answer of the 4xx kind is no failure: assert(get("/x").status ==
+200) makes it one. A line may compute for a minute without waiting;
+--stall makes it longer, and Ctrl-C ends it.`,
 		Example: `  rws repl app.lua
   echo 'get "/"' | rws repl app.lua`,
 		Args: cobra.MaximumNArgs(1),
@@ -52,7 +55,9 @@ func (t *terminal) attachCommand() *cobra.Command {
 		Short: "Open a console in a running server",
 		Long: `Attach opens the console of the server that runs the given script, or the app.lua of
 this folder, by the socket .rws/console.sock beside the script; only the user who runs the
-server may. In production the console is read-only. Every line is in the server's log.`,
+server may. In production the console is read-only. Every line is in the server's log.
+Lines share the app's Lua with its requests: one that computes for longer than the setting
+stall (1s) without waiting is ended, and so is the one that runs on Ctrl-C.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return t.attach(args) },
 	})
@@ -91,7 +96,7 @@ func (t *terminal) repl(args []string, flags map[string]string) error {
 	}
 	p := h.program()
 	defer closeProgram(p)
-	session := repl.New(h, repl.Options{})
+	session := repl.New(h, repl.Options{Stall: patience(p.Config)})
 	if !isTerminal(t.in) || !isTerminal(t.out) {
 		if !repl.Pipe(context.Background(), session, t.in, t.out, t.err) {
 			return failed{exitFailed}
@@ -109,6 +114,12 @@ func (t *terminal) repl(args []string, flags map[string]string) error {
 	fmt.Fprintf(term, "rws %s   %s   :help lists what there is, Ctrl-D leaves\n", Version, t.subject(h))
 	return term.Run(context.Background(), session)
 }
+
+// aloneStall is how long a line may compute in a console that holds up nobody.
+const aloneStall = time.Minute
+
+// patience is that time, or the setting stall where that is longer.
+func patience(c *luabind.Config) time.Duration { return max(c.Stall, aloneStall) }
 
 func (t *terminal) subject(h *host) string {
 	if h.source {
@@ -140,16 +151,19 @@ func (t *terminal) offline(args []string, flags map[string]string, logTo, printT
 	return h, err
 }
 
-// eval runs lines of Lua in the console of the app that args name, or of an empty one.
+// eval runs lines of Lua in the console of the app that args name, or of an empty one, one
+// after the other until one fails.
 func (t *terminal) eval(lines, args []string, flags map[string]string) error {
 	h, err := t.evalHost(args, flags)
 	if err != nil {
 		return err
 	}
 	defer closeProgram(h.program())
-	session := repl.New(h, repl.Options{Raw: true})
-	if !repl.Run(context.Background(), session, strings.Join(lines, "\n"), t.out, t.err) {
-		return failed{exitFailed}
+	session := repl.New(h, repl.Options{Raw: true, Stall: patience(h.program().Config)})
+	for _, line := range lines {
+		if !repl.Run(context.Background(), session, line, t.out, t.err) {
+			return failed{exitFailed}
+		}
 	}
 	return nil
 }

@@ -53,7 +53,7 @@ func (s *site) host() (*host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &host{program: s.current, handler: s.server.Handler, docs: docs, source: true, reload: func(ctx context.Context) error { return s.reload(ctx, nil) }}
+	h := &host{program: s.current, handler: s.server.Handler, docs: docs, source: true, reload: func(ctx context.Context) error { return s.reload(ctx, nil, s.reloadRefused) }}
 	if addrs := s.server.Addrs(); len(addrs) > 0 {
 		h.url = address(s.current(), addrs[0])
 	}

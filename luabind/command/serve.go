@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,6 +29,7 @@ import (
 type site struct {
 	*terminal
 	file    string
+	source  string // the script when it is no file
 	flags   map[string]string
 	output  *logs.Output // of the log
 	printed *logs.Output // of print
@@ -50,9 +52,12 @@ type site struct {
 	ending  bool
 }
 
-// serve loads a script and serves it until a signal.
-func (t *terminal) serve(file string, flags map[string]string) error {
-	s := &site{terminal: t, file: file, flags: flags, output: logs.NewOutput(t.err), printed: logs.NewOutput(t.out), shared: luabind.NewShared()}
+// folderScript serves the files of a folder without a script.
+const folderScript = `app:static("/", ".", { list = true })`
+
+// serve loads a script, from a file unless its source is given, and serves it until a signal.
+func (t *terminal) serve(file, source string, flags map[string]string) error {
+	s := &site{terminal: t, file: file, source: source, flags: flags, output: logs.NewOutput(t.err), printed: logs.NewOutput(t.out), shared: luabind.NewShared()}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	if err := s.prepare(ctx); err != nil {
@@ -66,9 +71,9 @@ func (t *terminal) serve(file string, flags map[string]string) error {
 	if err := s.server.Start(ctx, s.current().App); err != nil {
 		return s.complain(err, s.current().Source)
 	}
+	s.watch(ctx) // before the banner says so
 	s.banner()
 	s.warn(s.current())
-	s.watch(ctx)
 	tuneGC(ctx)
 	left, closeConsoles, err := s.openConsole(ctx)
 	if err != nil {
@@ -84,7 +89,7 @@ func (t *terminal) serve(file string, flags map[string]string) error {
 // options say how this site loads its script.
 func (s *site) options() luabind.Options {
 	return luabind.Options{
-		File: s.file, Flags: s.flags, Output: s.printed, Excerpts: s.excerpts(s.flags), Shared: s.shared, Version: Version, Environ: os.Environ(),
+		File: s.file, Source: s.source, Flags: s.flags, Output: s.printed, Excerpts: s.excerpts(s.flags), Shared: s.shared, Version: Version, Environ: os.Environ(),
 		Logger: s.loggerFor,
 	}
 }
@@ -135,6 +140,9 @@ func (s *site) prepare(ctx context.Context) error {
 	s.adopt(p)
 	s.program.Store(p)
 	s.live.Store(p)
+	for _, name := range p.Config.Unknown {
+		s.logger.Warn("the variable " + name + " is no setting of rws: `rws config` lists those there are")
+	}
 	o := logOptions(p.Config, s.err)
 	o.Level = &s.level
 	s.access = logs.NewAccess(s.output, o)
@@ -165,7 +173,21 @@ func (s *site) watch(ctx context.Context) {
 	if c.Production() || !c.Watch {
 		return
 	}
-	reload.Watch(ctx, s.watched, func(changed []string) { _ = s.reload(ctx, changed) }, reload.Options{Logger: s.logger})
+	reload.Watch(ctx, s.watched, func(changed []string) {
+		if pages := s.current().Pages(); !slices.ContainsFunc(changed, func(file string) bool { return !isAsset(file, pages) }) {
+			s.current().Refresh()
+			return
+		}
+		_ = s.reload(ctx, changed, s.reloadFailed)
+	}, reload.Options{Logger: s.logger})
+}
+
+// isAsset reports whether a file lies in one of the folders "public/...".
+func isAsset(file string, folders []string) bool {
+	return slices.ContainsFunc(folders, func(folder string) bool {
+		below, err := filepath.Rel(strings.TrimSuffix(folder, "/..."), file)
+		return err == nil && filepath.IsLocal(below)
+	})
 }
 
 // warn logs, in development, what `rws check` would find beyond what loading finds. It does
@@ -186,7 +208,7 @@ func (s *site) warn(p *luabind.Program) {
 // a version that does not load is about.
 func (s *site) watched() []string {
 	p := s.current()
-	files := p.Files()
+	files := append(p.Files(), p.Pages()...)
 	if tls := p.App.Settings.TLS; tls.Cert != "" {
 		files = append(files, tls.Cert, tls.Key)
 	}
@@ -197,8 +219,8 @@ func (s *site) watched() []string {
 }
 
 // reload puts a new version of the script in the place of the present one. When it does
-// not load, the present one goes on, and the error says why.
-func (s *site) reload(ctx context.Context, changed []string) error {
+// not load, the present one goes on, and the error says why, which report shows.
+func (s *site) reload(ctx context.Context, changed []string, report func(error)) error {
 	s.reloads.Lock()
 	defer s.reloads.Unlock()
 	start := time.Now()
@@ -207,7 +229,7 @@ func (s *site) reload(ctx context.Context, changed []string) error {
 		err = s.replace(ctx, p)
 	}
 	if err != nil {
-		s.reloadFailed(err)
+		report(err)
 		return err
 	}
 	s.suspects.Store(nil)
@@ -229,7 +251,11 @@ func (s *site) replace(ctx context.Context, p *luabind.Program) error {
 		return nil
 	}
 	old := s.current()
-	if err := p.Reload(ctx, old); err != nil {
+	err := old.Config.Fixed(p.Config) // before the script's own hooks hand over anything
+	if err == nil {
+		err = p.Reload(ctx, old)
+	}
+	if err != nil {
 		closeProgram(p)
 		return err
 	}
@@ -261,6 +287,19 @@ var luaFile = regexp.MustCompile(`[\w./-]+\.lua\b`)
 
 // reloadFailed shows why the new version is not used.
 func (s *site) reloadFailed(err error) {
+	s.logger.Error(oldGoesOn, "error", errors.New(s.broken(err)))
+}
+
+// reloadRefused is reloadFailed for a console, which shows the error itself.
+func (s *site) reloadRefused(err error) {
+	s.broken(err)
+	s.logger.Error(oldGoesOn)
+}
+
+const oldGoesOn = "the new version does not load; the old one goes on"
+
+// broken notes what the new version, which is not used, is about, and returns why as text.
+func (s *site) broken(err error) string {
 	why, names := err.Error(), luaFile.FindAllString(err.Error(), -1)
 	if e, ok := errors.AsType[*fault.Error](err); ok {
 		why = e.Text(sourceBeside(s.options()), fault.TextOptions{Locals: true, Trace: true})
@@ -273,7 +312,7 @@ func (s *site) reloadFailed(err error) {
 	}
 	s.suspects.Store(&names)
 	s.current().Broken(why)
-	s.logger.Error("the new version does not load; the old one goes on", "error", errors.New(why))
+	return why
 }
 
 // excerpts reports whether people read the log here.
@@ -290,7 +329,7 @@ func (s *site) run(ctx context.Context, cancel func(), signals <-chan os.Signal,
 		select {
 		case sig := <-signals:
 			if isReload(sig) {
-				go func() { _ = s.reload(ctx, nil) }() // a script may load for long; another signal must get through
+				go func() { _ = s.reload(ctx, nil, s.reloadFailed) }() // a script may load for long; another signal must get through
 				continue
 			}
 			if sig == os.Interrupt && left != nil {

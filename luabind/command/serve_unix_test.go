@@ -229,7 +229,8 @@ func TestNewAddressNeedsRestart(t *testing.T) {
 	dir := app(t, "app.lua", hello)
 	s := serve(t)
 	write(t, filepath.Join(dir, "app.lua"), "app:config { h2c = true }\n"+hello)
-	s.untilSays("restart to apply the new H2C")
+	s.untilSays("restart rws to apply the new h2c")
+	s.says("app.lua:1: the sockets are open already")
 	if got := s.get("/"); got != "hello" {
 		t.Errorf("got %q", got)
 	}

@@ -54,7 +54,7 @@ func (t *terminal) test(file, filter string, flags map[string]string) error {
 	report := &testReport{out: t.out, color: paint(isColorful(t.out)), log: new(bytes.Buffer)}
 	o := luabind.Options{File: file, Flags: flags, Environ: os.Environ(), Version: Version}
 	o.Logger = func(*luabind.Config) *slog.Logger {
-		return logs.New(report.log, logs.Options{Format: logs.Pretty, Level: slog.LevelWarn, Color: logs.ColorNever})
+		return logs.New(report.log, logs.Options{Format: logs.Pretty, Level: slog.LevelInfo, Color: logs.ColorNever})
 	}
 	report.files = sourceBeside(o)
 	start := time.Now()

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"rws/luabind/vm"
 )
 
 // maxLoadString bounds what loadstring and load compile while everything else waits: 1 MB, which
@@ -50,6 +52,7 @@ func pieces(L *lua.LState, next *lua.LFunction) (text, problem string) {
 
 // pushChunk pushes the function that text is, or nil and what is wrong.
 func pushChunk(L *lua.LState, text, name string) int {
+	vm.Changes(L)
 	if len(text) > maxLoadString {
 		return refuse(L, fmt.Sprintf("%s: the source is longer than %d MB", name, maxLoadString>>20))
 	}

@@ -70,8 +70,11 @@ func (e *Error) calls() []string {
 		verb := "called from"
 		if i == 0 {
 			verb = "raised again at"
-			if e.Code == codeSyntax {
+			switch e.Code {
+			case codeSyntax:
 				verb = "loaded from"
+			case "template":
+				verb = "rendered at"
 			}
 		}
 		call := fmt.Sprintf("%s %s", verb, f.place())

@@ -140,7 +140,7 @@ func (c *Client) Eval(ctx context.Context, text string, out io.Writer, style Sty
 			_, _ = io.WriteString(out, r.Text)
 			return false
 		}
-		result = Result{Text: r.Text, Quit: r.Quit, Edit: r.Edit}
+		result = Result{Text: r.Text, Failed: r.Failed, Quit: r.Quit, Edit: r.Edit, Open: r.Open}
 		if r.Error != "" {
 			failure = &Error{Text: r.Error, Err: errors.New(r.Message)}
 		}

@@ -24,6 +24,9 @@ func TestCommands(t *testing.T) {
 		{"help(greet)", []string{"function greet(who, ...)  app.lua:8", "-- Says hello.", "-- In two lines."}},
 		{"help()", []string{":routes"}},
 		{"help((rws.json.encode))", []string{"Writes a value as JSON."}},
+		{`help("rws.json.encode")`, []string{"Writes a value as JSON."}},
+		{`help("app:get")`, []string{"Answers GET requests."}},
+		{":help :top", []string{":top  slow routes"}},
 		{":routes", []string{"method  route", "GET     /api/notes  app.lua:16", "POST    /login"}},
 		{":routes login", []string{"/login"}},
 		{":why GET /x", []string{"GET /x: app.lua:14"}},
@@ -45,6 +48,22 @@ func TestCommands(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestOpen(t *testing.T) {
+	c := newConsole(t, newHost(t, script))
+	for line, want := range map[string]string{":open": "http://localhost:3000", "o": "http://localhost:3000", ":open /notes": "http://localhost:3000/notes"} {
+		r, err := c.Eval(t.Context(), line, &c.out, repl.Style{})
+		if err != nil || r.Open != want {
+			t.Errorf("%s: %q, %v", line, r.Open, err)
+		}
+	}
+	if got := c.run("local o = 5", "o"); got != "5" {
+		t.Errorf("a variable o: %s", got)
+	}
+	if got := c.fails(":open notes"); !strings.Contains(got, "a path such as /notes") {
+		t.Errorf("got %s", got)
 	}
 }
 
@@ -101,7 +120,13 @@ func TestCompletion(t *testing.T) {
 		{"rws.json.enc", 9, []string{"encode"}, nil},
 		{"http.", 5, []string{"encode"}, nil},
 		{"word:up", 5, []string{"upper"}, nil},
-		{"rows[1].", 8, nil, []string{"id"}},
+		{"rows[1].", 8, []string{"id", "name"}, nil},
+		{"rows[ 2 ].n", 10, []string{"name"}, nil},
+		{`session_variable["other"].`, 26, []string{"deep"}, nil},
+		{"rows[9].", 8, nil, []string{"id"}},
+		{"rows[count].", 12, nil, []string{"id"}},
+		{`app:get("/", { `, 15, []string{"timeout", "limit"}, []string{"app", "count"}},
+		{`app:get("/", { timeout = cou`, 25, []string{"count"}, []string{"timeout"}},
 		{`get "/`, 5, []string{"/", "/count", "/api/notes"}, []string{"/login"}},
 		{`post("/lo`, 6, []string{"/login"}, nil},
 		{`x = "cou`, 8, nil, []string{"count"}},

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -31,6 +33,7 @@ func commands() []command {
 		{"locals", "", "the top-level locals of the script", (*Session).locals},
 		{"src", "fn", "the source of a function, of a line (61, app.lua:61)", (*Session).src},
 		{"edit", "fn", "open the source in $EDITOR", (*Session).edit},
+		{"open", "[/path]", "show the app in a browser; o does it too", (*Session).open},
 		{"time", "expr", "run a line and say how long it took", (*Session).time},
 		{"top", "", "slow routes, memory, who waits for Lua", (*Session).top},
 		{"reload", "", "load the script again", (*Session).reload},
@@ -43,16 +46,20 @@ func (s *Session) command(ctx context.Context, text string) (Result, error) {
 	list := commands()
 	i := slices.IndexFunc(list, func(c command) bool { return c.name == name })
 	if i < 0 {
-		names := make([]string, len(list))
-		for i, c := range list {
-			names[i] = c.name
-		}
-		if near := suggest.Closest(name, names); near != "" {
-			return Result{}, fmt.Errorf("there is no command :%s (did you mean :%s?)", name, near)
-		}
-		return Result{}, fmt.Errorf("there is no command :%s; :help lists them", name)
+		return Result{}, unknownCommand(name)
 	}
 	return list[i].run(s, ctx, strings.TrimSpace(arg))
+}
+
+func unknownCommand(name string) error {
+	var names []string
+	for _, c := range commands() {
+		names = append(names, c.name)
+	}
+	if near := suggest.Closest(name, names); near != "" {
+		return fmt.Errorf("there is no command :%s (did you mean :%s?)", name, near)
+	}
+	return fmt.Errorf("there is no command :%s; :help lists them", name)
 }
 
 func (s *Session) routes(_ context.Context, part string) (Result, error) {
@@ -164,7 +171,7 @@ func (s *Session) find(ctx context.Context, arg string) (sourceSpan, error) {
 	}
 	var at sourceSpan
 	err = s.inside(ctx, func(L *lua.LState) error {
-		results, err := s.call(L, proto)
+		results, err := s.call(L, proto, chunk)
 		if err != nil {
 			return err
 		}
@@ -221,6 +228,17 @@ func (s *Session) edit(ctx context.Context, arg string) (Result, error) {
 	return Result{Edit: &Place{File: path, Line: at.first}}, nil
 }
 
+func (s *Session) open(_ context.Context, path string) (Result, error) {
+	switch url := s.host.URL(); {
+	case !strings.HasPrefix(url, "http"):
+		return Result{}, errors.New("the app listens on no address that a browser can open")
+	case path != "" && !strings.HasPrefix(path, "/"):
+		return Result{}, fmt.Errorf("a path such as /notes expected, got %q", path)
+	default:
+		return Result{Open: url + path}, nil
+	}
+}
+
 func (s *Session) time(ctx context.Context, arg string) (Result, error) {
 	if arg == "" {
 		return Result{}, errors.New("write :time and what to run, as in :time get \"/\"")
@@ -253,13 +271,23 @@ func (s *Session) top(context.Context, string) (Result, error) {
 	return Result{Text: text + s.columns(head, lines, []bool{true, true, true, true, true})}, nil
 }
 
+// onDisk returns the text of a script file as it is now.
+func (s *Session) onDisk(file string) (string, bool) {
+	path := s.host.Path(s.host.Main())
+	if path == "" {
+		return "", false
+	}
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(path), filepath.FromSlash(file)))
+	return string(text), err == nil
+}
+
 func (s *Session) reload(ctx context.Context, _ string) (Result, error) {
 	if s.options.ReadOnly {
 		return Result{}, errors.New("this session is read-only: :reload is refused")
 	}
 	started := time.Now()
 	if err := s.host.Reload(ctx); err != nil {
-		return Result{}, err
+		return Result{}, &Error{Text: s.explain(err, s.onDisk), Err: err}
 	}
 	return Result{Text: s.style.paint(green, "reloaded") + " in " + duration(time.Since(started)) + "\n"}, nil
 }

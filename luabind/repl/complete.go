@@ -90,8 +90,10 @@ func (c *completer) candidates() (int, []Candidate) {
 	if n >= 0 && (c.word(n) == "." || c.word(n) == ":") {
 		return from, c.members(n, prefix)
 	}
-	list := c.options(n, prefix)
-	return from, append(list, c.names(prefix)...)
+	if list := c.options(n, prefix); len(list) > 0 {
+		return from, list // here stands a name of an option, and no value
+	}
+	return from, c.names(prefix)
 }
 
 func (c *completer) word(n int) string {
@@ -265,11 +267,21 @@ func (c *completer) targetBefore(n int) (target, bool) {
 	return c.lookup.path(names)
 }
 
-// pathBefore returns the names of a path such as db.pool that ends before token n.
+// pathBefore returns the names of a path such as db.pool that ends before token n; a number
+// in brackets is a name too, as "[1]".
 func (c *completer) pathBefore(n int) ([]string, bool) {
 	var names []string
 	for {
 		n = c.back(n)
+		if c.word(n) == "]" {
+			key, open, ok := c.keyBefore(n)
+			if !ok {
+				return nil, false
+			}
+			names = append([]string{key}, names...)
+			n = open
+			continue
+		}
 		if n < 0 || c.tokens[n].kind != tokenName {
 			return nil, false
 		}
@@ -280,6 +292,23 @@ func (c *completer) pathBefore(n int) ([]string, bool) {
 		}
 		n = separator
 	}
+}
+
+// keyBefore returns the key in the brackets that token n closes, and the token that opens them.
+func (c *completer) keyBefore(n int) (key string, open int, ok bool) {
+	at := c.back(n)
+	open = c.back(at)
+	if at < 0 || c.word(open) != "[" {
+		return "", 0, false
+	}
+	switch word := c.word(at); c.tokens[at].kind {
+	case tokenNumber:
+		return "[" + word + "]", open, true
+	case tokenString:
+		key = word[1:max(len(word)-1, 1)]
+		return key, open, word[0] != '[' && !strings.ContainsAny(key, "\\[")
+	}
+	return "", 0, false
 }
 
 // detail says in a few words what a target is.

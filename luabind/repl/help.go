@@ -3,6 +3,7 @@ package repl
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -32,6 +33,9 @@ func (s *Session) askedHelp(chunk []ast.Stmt) (string, bool) {
 	if len(call.Args) == 0 {
 		return "", true
 	}
+	if name, ok := call.Args[0].(*ast.StringExpr); ok {
+		return name.Value, true // of what is no variable here: help("c:json")
+	}
 	return pathOf(call.Args[0])
 }
 
@@ -60,6 +64,9 @@ func (s *Session) help(ctx context.Context, name string) (Result, error) {
 	if name == "" {
 		return Result{Text: s.overview()}, nil
 	}
+	if command, ok := strings.CutPrefix(name, ":"); ok {
+		return s.helpCommand(command)
+	}
 	var r Result
 	err := s.inside(ctx, func(L *lua.LState) error {
 		l := s.lookup()
@@ -72,6 +79,16 @@ func (s *Session) help(ctx context.Context, name string) (Result, error) {
 		return nil
 	})
 	return r, err
+}
+
+// helpCommand is the line of the list that is about a command.
+func (s *Session) helpCommand(name string) (Result, error) {
+	i := slices.IndexFunc(commands(), func(c command) bool { return c.name == name })
+	if i < 0 {
+		return Result{}, unknownCommand(name)
+	}
+	c := commands()[i]
+	return Result{Text: s.style.paint(cyan, ":"+c.name+argument(c.args)) + "  " + c.help + "\n"}, nil
 }
 
 // unknownName is the error for a name that nothing is known about.

@@ -2,6 +2,7 @@ package repl_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/goleak"
@@ -87,13 +89,21 @@ app:get("/nested", function()
   local count = "not the top one"
   return (function() return count end)()
 end)
+local function bump() count = count + 1 end
+local function names()
+  local list = {}
+  for _, row in ipairs(rows) do table.insert(list, row.name) end
+  return setmetatable(list, {})
+end
+app:get("/bump", function(c) bump() return names() end)
 `
 
 // A host is a small app: a script whose routes answer with JSON.
 type host struct {
-	docs *luadoc.Package
-	dir  string
-	noAs bool
+	docs  *luadoc.Package
+	dir   string
+	noAs  bool
+	stall time.Duration // of the isolate; default: a minute
 
 	ready chan struct{} // gets a value when a line calls ready(), which keeps the lock
 
@@ -109,16 +119,23 @@ type testApp struct{ h *host }
 
 func newHost(tb testing.TB, text string) *host {
 	tb.Helper()
+	h := &host{}
+	start(tb, h, text)
+	return h
+}
+
+// start loads the script of a host.
+func start(tb testing.TB, h *host, text string) {
+	tb.Helper()
 	docs, err := luadoc.ParseFS(fstest.MapFS{"rws.lua": {Data: []byte(face)}})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	h := &host{docs: docs, text: text, dir: tb.TempDir(), ready: make(chan struct{}, 1)}
+	h.docs, h.text, h.dir, h.ready = docs, text, tb.TempDir(), make(chan struct{}, 1)
 	if err := h.load(); err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { h.Isolate().Close() })
-	return h
 }
 
 func (h *host) load() error {
@@ -130,7 +147,7 @@ func (h *host) load() error {
 		return err
 	}
 	next := &host{}
-	next.isolate = vm.New(vm.Options{OnError: fault.Capture, Output: io.Discard})
+	next.isolate = vm.New(vm.Options{OnError: fault.Capture, Output: io.Discard, Stall: cmp.Or(h.stall, time.Minute)})
 	err = next.isolate.Do(&vm.Run{}, func(L *lua.LState) error {
 		bind.Prepare(L)
 		fault.Install(L)

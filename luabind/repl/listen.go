@@ -152,7 +152,8 @@ func (l *listener) serve(conn net.Conn, n int) {
 func greeting(main string, n int, readOnly bool) string {
 	text := fmt.Sprintf("attached to %s, session %d", orText(main, "a console without a script"), n)
 	if readOnly {
-		text += ", read-only: the app can be looked at, not changed"
+		text += ", read-only: a line can't assign to what the app holds, and what changes values, files or other servers refuses.\n" +
+			"Not protected: get \"/path\" runs the app's handler, which does what it does for any visitor."
 	}
 	return text
 }
@@ -203,7 +204,7 @@ func (a *attached) eval(ctx context.Context, q query) {
 		defer stop(nil)
 		out := writerFunc(func(p []byte) error { return a.wire.send(reply{ID: q.ID, Op: "output", Text: string(p)}) })
 		r, err := a.session.Eval(ctx, q.Text, out, Style{Color: q.Color, Width: min(q.Width, 1_000)})
-		done := reply{ID: q.ID, Op: "done", Text: r.Text, Quit: r.Quit, Edit: r.Edit}
+		done := reply{ID: q.ID, Op: "done", Text: r.Text, Failed: r.Failed, Quit: r.Quit, Edit: r.Edit, Open: r.Open}
 		if err != nil {
 			done.Error, done.Message = errorText(err), err.Error()
 		}

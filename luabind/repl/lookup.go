@@ -1,6 +1,7 @@
 package repl
 
 import (
+	"strconv"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -115,6 +116,14 @@ func className(ud *lua.LUserData) string {
 // member returns a field of a value as far as it can be known without asking the value.
 func (l *lookup) member(t target, name string) (target, bool) {
 	next := target{value: lua.LNil}
+	if number, ok := strings.CutPrefix(name, "["); ok {
+		if n, err := strconv.ParseFloat(strings.TrimSuffix(number, "]"), 64); err == nil {
+			if table, ok := t.value.(*lua.LTable); ok {
+				next.value = table.RawGet(lua.LNumber(n))
+			}
+		}
+		return next, next.value != lua.LNil
+	}
 	if table, ok := t.value.(*lua.LTable); ok {
 		next.value = rawField(table, name)
 		next.doc = l.documented(next.value)

@@ -10,7 +10,7 @@ import (
 
 // Pipe runs the lines of in, as for `echo 'get "/"' | rws repl app.lua`: no prompt, what
 // they give to out, errors to errs. A line that fails does not stop the next; ok tells
-// whether all went well. Lines that belong together are read together.
+// whether all went well: no line raised, and no request was answered 5xx. Lines that belong together are read together.
 func Pipe(ctx context.Context, c Console, in io.Reader, out, errs io.Writer) (ok bool) {
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, 16<<20)
@@ -54,5 +54,8 @@ func pipeLine(ctx context.Context, c Console, text string, out, errs io.Writer) 
 	if r.Edit != nil {
 		fmt.Fprintf(out, "%s:%d\n", r.Edit.File, r.Edit.Line)
 	}
-	return r.Quit, true
+	if r.Open != "" {
+		fmt.Fprintln(out, r.Open)
+	}
+	return r.Quit, !r.Failed
 }

@@ -38,8 +38,10 @@ type reply struct {
 	Text    string      `json:"text,omitempty"`
 	Error   string      `json:"error,omitempty"`   // of done: the text that shows it
 	Message string      `json:"message,omitempty"` // of done: the error in one line
+	Failed  bool        `json:"failed,omitempty"`
 	Quit    bool        `json:"quit,omitempty"`
 	Edit    *Place      `json:"edit,omitempty"`
+	Open    string      `json:"open,omitempty"`
 	From    int         `json:"from,omitempty"`
 	List    []Candidate `json:"list,omitempty"`
 }

@@ -3,6 +3,7 @@ package repl
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -82,8 +83,24 @@ func (s *Session) request(L *lua.LState, name, method string, user lua.LValue) i
 		bind.Raise(L, name, err)
 	}
 	res.body = body
+	if res.status >= 500 && vm.Current(L).Owner == s {
+		s.fails = true
+		s.scope.Load().set("_err", fault.Value(L, res.fault()))
+	}
 	L.Push(res.table(L))
 	return 1
+}
+
+// fault is what _err is after a request that the app failed to answer.
+func (r *response) fault() *fault.Error {
+	e := &fault.Error{Code: "request", Status: r.status, Message: fmt.Sprintf("%s %s was answered %d", r.request.Method, r.request.URL.Path, r.status)}
+	var problem struct {
+		Detail string `json:"detail"`
+	}
+	if json.Unmarshal(r.content, &problem) == nil && problem.Detail != "" {
+		e.Message += ": " + strings.TrimSpace(problem.Detail)
+	}
+	return e
 }
 
 // newRequest builds the request and returns its body once more, for curl.

@@ -10,8 +10,10 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	lua "github.com/yuin/gopher-lua"
+	"github.com/yuin/gopher-lua/ast"
 	"github.com/yuin/gopher-lua/parse"
 
 	"rws/luabind/fault"
@@ -25,18 +27,23 @@ type Options struct {
 	// ReadOnly keeps the app as it is, as far as a slip of the hand could change it.
 	//
 	// Refused are: assignments to locals of the script, to globals and to fields of any
-	// table or object; calls of functions by which Lua changes what is not its own
-	// (rawset, setmetatable, table.insert and their like, see writers); methods whose
-	// name says that they change something (set, update, exec, push, send and their
-	// like); requests other than GET, HEAD and OPTIONS; and :reload. Variables of the
-	// session can be assigned. Functions of rws that change files, shared values or other
-	// servers refuse whatever way a line reaches them (vm.Run.ReadOnly).
+	// table or object; functions of the script, as far as they are named in the line, that
+	// change what outlives their call (inspect.SharedWrites); methods whose name says that
+	// they change something (set, update, exec, push, send and their like); requests other
+	// than GET, HEAD and OPTIONS; and :reload. Variables of the session can be assigned.
+	// Functions of Lua that change a value for a line (table.insert, setmetatable, load),
+	// and those of rws that change files, shared values or other servers, refuse whatever
+	// way a line reaches them (vm.Run.ReadOnly).
 	//
-	// It is no sandbox: a function of the app that a line calls does what it does, and
-	// so does a GET route. Who may open a session is decided by who may open the socket.
+	// It is no sandbox: a function of the app that a line finds by a computed name does what
+	// it does, and a GET route answers as it answers any visitor. Who may open a session is
+	// decided by who may open the socket.
 	ReadOnly bool
 	// Raw prints strings as they are, for shell scripts, instead of as Lua writes them.
 	Raw bool
+	// Stall is how long a line may compute without waiting, while nobody else gets at the
+	// isolate. Default: the isolate's own limit; a negative value means no limit.
+	Stall time.Duration
 }
 
 // A Session is one conversation with an app: its variables, cookies and numbered lines.
@@ -52,6 +59,7 @@ type Session struct {
 	out   io.Writer  // of the line that runs
 	style Style      // of the line that runs
 	notes string     // remarks on the line that runs
+	fails bool       // a request of the line that runs was answered 5xx; guarded by the isolate
 
 	// guarded by state
 	state  sync.Mutex
@@ -64,10 +72,15 @@ type Session struct {
 type Result struct {
 	// Text shows the values, a line end included; "" when there are none.
 	Text string
+	// Failed is set when a request of the line was answered with a status of 500 or above.
+	// An answer of the 4xx kind may be what the line was to see.
+	Failed bool
 	// Quit is set by :quit.
 	Quit bool
 	// Edit is set by :edit: the place to open.
 	Edit *Place
+	// Open is set by :open: the URL to show in a browser.
+	Open string
 }
 
 // A Place is a line of a file on disk.
@@ -97,28 +110,45 @@ func New(h Host, o Options) *Session {
 }
 
 // Eval runs one line of input, Lua or a command, and returns what it gave. What the line
-// prints goes to out while it runs. The error is an *Error. There is no time limit: ctx
-// or Interrupt ends the line.
+// prints goes to out while it runs. The error is an *Error. A line may wait for as long as
+// it likes, until ctx or Interrupt ends it; for computing see Options.Stall.
 func (s *Session) Eval(ctx context.Context, text string, out io.Writer, style Style) (Result, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	s.out, s.style, s.notes = out, style, ""
+	s.out, s.style, s.notes, s.fails = out, style, "", false
 	s.begin(cancel)
 	defer s.end()
 	var r Result
 	var err error
-	if isCommand(text) {
+	if text = s.expand(ctx, text); isCommand(text) {
 		r, err = s.command(ctx, strings.TrimSpace(text))
 	} else {
 		r, err = s.line(ctx, text)
 	}
-	r.Text = s.notes + r.Text
+	r.Text, r.Failed = s.notes+r.Text, s.fails
 	if err != nil {
 		return r, s.failure(err)
 	}
 	return r, nil
+}
+
+// expand makes the line "o", unless there is a variable of that name, what the banner says.
+func (s *Session) expand(ctx context.Context, text string) string {
+	if strings.TrimSpace(text) != "o" || s.host.URL() == "" {
+		return text
+	}
+	err := s.inside(ctx, func(*lua.LState) error {
+		if s.scope.Load().index("o") == lua.LNil {
+			text = ":open"
+		}
+		return nil
+	})
+	if err != nil {
+		return "o" // which fails in the same way
+	}
+	return text
 }
 
 func (s *Session) begin(cancel context.CancelCauseFunc) {
@@ -161,7 +191,7 @@ func (s *Session) line(ctx context.Context, text string) (Result, error) {
 	}
 	var r Result
 	err = s.inside(ctx, func(L *lua.LState) error {
-		results, err := s.call(L, proto)
+		results, err := s.call(L, proto, chunk)
 		if err != nil {
 			return err
 		}
@@ -192,7 +222,7 @@ func (s *Session) scopeIsolate() *vm.Isolate {
 }
 
 func (s *Session) enter(ctx context.Context, f func(L *lua.LState) error) error {
-	run := &vm.Run{Context: ctx, Stall: -1, Owner: s, ReadOnly: s.options.ReadOnly}
+	run := &vm.Run{Context: ctx, Stall: s.options.Stall, Owner: s, ReadOnly: s.options.ReadOnly}
 	s.state.Lock()
 	s.run = run
 	s.state.Unlock()
@@ -234,8 +264,13 @@ func (s *Session) note(format string, args ...any) {
 	s.notes += s.style.paint(dim, "-- "+fmt.Sprintf(format, args...)) + "\n"
 }
 
-// call runs a compiled line and keeps its error as _err.
-func (s *Session) call(L *lua.LState, proto *lua.FunctionProto) ([]lua.LValue, error) {
+// call runs a line, compiled and as parsed, and keeps its error as _err.
+func (s *Session) call(L *lua.LState, proto *lua.FunctionProto, chunk []ast.Stmt) ([]lua.LValue, error) {
+	if s.options.ReadOnly {
+		if err := s.checkFunctions(chunk); err != nil {
+			return nil, err
+		}
+	}
 	fn := L.NewFunctionFromProto(proto)
 	sc := s.scope.Load()
 	fn.Env = sc.env
@@ -309,9 +344,15 @@ func (s *Session) failure(err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, vm.ErrStopped) {
 		return &Error{Text: s.style.paint(red, "interrupted") + "\n", Err: err}
 	}
-	e := fault.FromError(err)
-	text := e.Text(s.source, fault.TextOptions{Color: s.style.Color, Width: s.style.width(), Locals: true, Trace: true})
-	return &Error{Text: text, Err: err}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	return &Error{Text: s.explain(err, s.source), Err: err}
+}
+
+// explain shows an error with the lines of a source.
+func (s *Session) explain(err error, source fault.Source) string {
+	return fault.FromError(err).Text(source, fault.TextOptions{Color: s.style.Color, Width: s.style.width(), Locals: true, Trace: true})
 }
 
 // explainNil remarks on a name that is nil because there is no such variable.

@@ -125,6 +125,14 @@ func TestTheLastErrorIsKept(t *testing.T) {
 	}
 }
 
+func TestARequestThatFailsIsTheLastError(t *testing.T) {
+	c := newConsole(t, newHost(t, script))
+	c.run(`get "/fail"`)
+	if got := c.run("_err.status, _err.message"); got != "500\n\"GET /fail was answered 500\"" {
+		t.Errorf("_err is %s", got)
+	}
+}
+
 func TestInterrupt(t *testing.T) {
 	for name, line := range map[string]string{"a loop": "while true do end", "a wait": "wait()"} {
 		t.Run(name, func(t *testing.T) {
@@ -196,12 +204,19 @@ func TestReadOnly(t *testing.T) {
 		"a function that writes": "table.insert(rows, 1)", "within a function": "local f = function() count = 2 end f()",
 		"within a loop": "for i = 1, 2 do rows.x = i end", "a request": `as({}).delete "/"`, "post": `post "/login"`, ":reload": ":reload",
 		":src": ":src table.insert(rows, 1)", ":time": ":time count = 3", "loadstring": "loadstring('x = 1')()",
+		"a computed name": `table["ins" .. "ert"](rows, {})`, "by pcall": `assert(pcall(rawget(table, "ins" .. "ert"), rows, {}))`,
+		"by a coroutine": `assert(coroutine.resume(coroutine.create(table["ins" .. "ert"]), rows, {}))`,
+		"by gsub":        `("x"):gsub("x", function() table["so" .. "rt"](rows) end)`, "a metatable": `_G["setmeta" .. "table"](rows, {})`,
+		"compiled text": `_G["lo" .. "ad"]("rows[3] = 1")()`, "a function of the script": "bump()", "handed to another": "pcall(bump)",
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := c.fails(line); !strings.Contains(got, "read-only") {
 				t.Errorf("got %s", got)
 			}
 		})
+	}
+	if got := c.run("#rows", "bump", "names()", "names", "table.concat(names())"); !strings.Contains(got, "function bump()") || !strings.Contains(got, `{ "ann", "bob" }`) {
+		t.Errorf("looking gave %q", got)
 	}
 	if got := c.run("local mine = count", "mine = mine + 1", "mine, count, declared", `get("/").status`); got != "2\n1\n1\n200" {
 		t.Errorf("what is allowed gave %q", got)
@@ -220,6 +235,8 @@ func TestPipe(t *testing.T) {
 		{"an end too early", "f(", "", "repl:1", false},
 		{"quit", ":quit\n1\n", "", "", true},
 		{"a request", "get '/'\n", "200 OK", "", true},
+		{"a request that fails", "get '/fail'\nget '/none'\n", "500 Internal", "", false},
+		{"a request for nothing", "get '/none'\n", "404 Not Found", "", true},
 		{"no colours", "{ a = 1 }\n", "{ a = 1 }\n", "", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -75,6 +75,8 @@ func NewTerminal(o TerminalOptions) (*Terminal, error) {
 		"history-autosuggest": true, "bell-style": "none", "enable-bracketed-paste": true,
 		"menu-complete-display-prefix": true,  // the first Tab shows what there is, the next one chooses
 		"cursor-position-probe":        false, // loses keys that are typed while the terminal answers; see makeRoom
+		"convert-meta":                 false, // would take ä, which is U+00E4, for Meta-d
+		"input-meta":                   true, "output-meta": true,
 	} {
 		if err := rl.Config.Set(name, value); err != nil {
 			return nil, fmt.Errorf("setting up the terminal: %s: %w", name, err)
@@ -204,6 +206,9 @@ func (t *Terminal) eval(ctx context.Context, c Console, line string) (quit bool,
 	if r.Edit != nil {
 		t.edit(*r.Edit)
 	}
+	if r.Open != "" && browse(r.Open) != nil {
+		fmt.Fprintln(t, r.Open)
+	}
 	return r.Quit, err
 }
 
@@ -267,11 +272,22 @@ func (t *Terminal) flush() {
 	t.mu.Unlock()
 	t.shell.History.SkipSave()
 	if text != "" {
-		_, _ = t.shell.PrintTransientf("%s", strings.TrimSuffix(text, "\n"))
+		t.above(text)
 	}
 	if stopped {
 		t.leave(errStopped)
 	}
+}
+
+// above shows whole lines in the place of the prompt, and that below them. The library's
+// PrintTransientf does not tell the display that the prompt is where the cursor is, so that
+// the next frame begins as many rows higher as the line spans, over the text.
+func (t *Terminal) above(text string) {
+	display := t.shell.Display
+	display.CursorToLineStart()
+	_, _ = io.WriteString(os.Stdout, "\r\x1b[J"+text)
+	display.PrintPrimaryPrompt()
+	display.Refresh()
 }
 
 // completer offers candidates. The line editor takes an empty prefix for none at all, so

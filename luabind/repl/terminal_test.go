@@ -189,6 +189,7 @@ func TestTerminal(t *testing.T) {
 	s.text(":edit greet")
 	s.keys("Enter")
 	s.shows("edited " + s.dir[:4])
+	s.shows("/app.lua\nrws>") // before the prompt is there, Ctrl-D is the terminal's
 
 	s.keys("C-d")
 	screen := s.shows("ended with <nil>")
@@ -221,4 +222,62 @@ func TestManyLogLinesWhileTyping(t *testing.T) {
 	if screen := s.look(); strings.Count(screen, "rws>") != 1 {
 		t.Errorf("prompts are left behind:\n%s", screen)
 	}
+}
+
+func TestLettersOfEveryLanguageCanBeTyped(t *testing.T) {
+	s := newScreen(t)
+	s.text("'naïve café ÿ¡ żółw 日本'")
+	s.keys("Enter")
+	s.shows("\n\"naïve café ÿ¡ żółw 日本\"\n")
+	s.tmux("set-buffer", "#'naïve café'")
+	s.tmux("paste-buffer", "-p")
+	s.keys("Enter")
+	s.shows("\n12\n")
+	s.text("one two")
+	s.keys("M-b") // Alt still moves by words
+	s.text("#'")
+	s.keys("C-e")
+	s.text("'")
+	s.shows("one #'two'")
+}
+
+func TestLogLinesWhileTheLineIsWrapped(t *testing.T) {
+	s := newScreen(t) // 90 columns
+	long := "'" + strings.Repeat("0123456789", 20)
+	s.text(long)
+	s.shows("789\n")
+	for i := range 3 {
+		s.log(fmt.Sprintf("line %d a\nline %d b\n", i, i))
+		s.shows(fmt.Sprintf("line %d b\nrws> '0123", i))
+	}
+	want := "line 0 a\nline 0 b\nline 1 a\nline 1 b\nline 2 a\nline 2 b\nrws> '0123"
+	if screen := s.look(); !strings.Contains(screen, want) || strings.Count(screen, "rws>") != 1 {
+		t.Errorf("the screen is\n%s", screen)
+	}
+	s.text("'")
+	s.keys("Enter")
+	s.until("the whole text", func(screen string) bool {
+		return strings.Contains(strings.ReplaceAll(screen, "\n", ""), "\""+long[1:]+"\"")
+	})
+}
+
+func TestLogLinesWhileABlockIsTyped(t *testing.T) {
+	s := newScreen(t)
+	s.text("for i = 1, 2 do")
+	s.keys("Enter")
+	s.shows("\n...>")
+	s.text("print('x' .. i)")
+	s.keys("Enter")
+	s.text("local third")
+	for i := range 3 {
+		s.log(fmt.Sprintf("line %d\n", i))
+		s.shows(fmt.Sprintf("line %d\nrws> for i", i))
+	}
+	if screen := s.look(); !strings.Contains(screen, "line 0\nline 1\nline 2\nrws> for i = 1, 2 do\n") || !strings.Contains(screen, "local third") {
+		t.Errorf("the screen is\n%s", screen)
+	}
+	s.keys("Enter")
+	s.text("end")
+	s.keys("Enter")
+	s.shows("\nx1\nx2\n")
 }

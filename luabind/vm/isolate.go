@@ -140,6 +140,30 @@ func Writes(L *lua.LState) {
 	}
 }
 
+// Changes raises ErrReadOnly in a run that is read-only, unless it is a function of the script
+// that calls. Functions that change a value of Lua call it first: what a script does to its
+// own values is its business, but a line of the console has none.
+func Changes(L *lua.LState) {
+	if r := Current(L); r != nil && r.ReadOnly && !calledByScript(L) {
+		L.RaiseError("%s", ErrReadOnly.Error())
+	}
+}
+
+// calledByScript reports whether the Lua function that called last has the globals for its
+// environment, as those of the script do.
+func calledByScript(L *lua.LState) bool {
+	for level := 0; ; level++ {
+		frame, ok := L.GetStack(level)
+		if !ok {
+			return false
+		}
+		v, err := L.GetInfo("f", frame, lua.LNil)
+		if fn, ok := v.(*lua.LFunction); err == nil && ok && !fn.IsG {
+			return fn.Env == L.G.Global
+		}
+	}
+}
+
 // Number returns the isolate's place among the isolates of its app, from 0.
 func (i *Isolate) Number() int { return i.options.Number }
 

@@ -93,6 +93,8 @@ func (i *Isolate) openBase(L *lua.LState) {
 		i.sealed(L, L.CheckTable(1), L.Get(2).String())
 		return rawset(L)
 	}))
+	setmetatable := L.GetGlobal("setmetatable").(*lua.LFunction).GFunction
+	L.SetGlobal("setmetatable", L.NewFunction(func(L *lua.LState) int { Changes(L); return setmetatable(L) }))
 	L.SetGlobal("collectgarbage", L.NewFunction(collectGarbage))
 }
 
@@ -150,8 +152,13 @@ func collectGarbage(L *lua.LState) int {
 func (i *Isolate) openTable(L *lua.LState) {
 	t := library(L, "table")
 	t.RawSetString("concat", L.NewFunction(concat))
+	for _, name := range []string{"remove", "sort"} {
+		change := t.RawGetString(name).(*lua.LFunction).GFunction
+		t.RawSetString(name, L.NewFunction(func(L *lua.LState) int { Changes(L); return change(L) }))
+	}
 	insert := t.RawGetString("insert").(*lua.LFunction).GFunction
 	t.RawSetString("insert", L.NewFunction(func(L *lua.LState) int {
+		Changes(L)
 		if L.CheckTable(1).Len() >= maxList-1 {
 			L.RaiseError("table.insert: the list has %d elements, more than a script may hold; keep such data in a database", maxList-1)
 		}
@@ -237,6 +244,7 @@ func (i *Isolate) beginCoroutine(L *lua.LState) lua.LValue {
 	if err != nil {
 		panic(err) // a constant
 	}
+	fn.Env = L.NewTable() // that of what it makes: it is no function of the script, see Changes
 	L.Push(fn)
 	L.Push(L.NewFunction(func(L *lua.LState) int {
 		L.Panic = func(L *lua.LState) {

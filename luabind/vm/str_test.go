@@ -76,8 +76,8 @@ func TestAStringThatDoublesItselfIsStopped(t *testing.T) {
 	}
 }
 
-func TestManyResultsAreRefusedOrFast(t *testing.T) {
-	i := newIsolate(t, vm.Options{})
+func TestManyResultsAreRefused(t *testing.T) {
+	i := newIsolate(t, vm.Options{Stall: -1})
 	f := compile(t, i, `
 		local t, s = {}, ("x"):rep(1e6)
 		for n = 1, 1e6 do t[n] = n end
@@ -95,12 +95,8 @@ func TestManyResultsAreRefusedOrFast(t *testing.T) {
 			end
 			return n
 		end`)
-	start := time.Now()
 	n, err := number(t, f, &vm.Run{}, 0)
 	if n != 10*3*8000 || err != nil {
 		t.Fatalf("%d, %v", n, err)
-	}
-	if took := time.Since(start); took > 2*time.Second {
-		t.Errorf("took %v", took)
 	}
 }

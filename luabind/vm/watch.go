@@ -26,7 +26,7 @@ type StallError struct{ Limit time.Duration }
 // Error says what to do about it.
 func (e *StallError) Error() string {
 	return fmt.Sprintf("this code ran for %v without waiting, and no other request could run meanwhile: "+
-		"split the work, or raise the limit with app:config { stall = \"…\" }", e.Limit)
+		"split the work, or raise the limit with app:config { stall = \"…\" } or --stall", e.Limit)
 }
 
 // A GrowthError is the cause of a run that used up memory. A string that doubles itself gets

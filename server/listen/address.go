@@ -18,6 +18,12 @@ type address struct {
 
 const addressForms = `use ":8080", "127.0.0.1:8080", "[::1]:8080" or "unix:/run/app.sock"`
 
+// Check reports what is wrong with an address as text, without opening it.
+func Check(addr string) error {
+	_, err := parse(addr)
+	return err
+}
+
 // parse reads an address. Its errors name the form to use.
 func parse(addr string) (address, error) {
 	if path, ok := strings.CutPrefix(addr, "unix:"); ok {

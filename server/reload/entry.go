@@ -2,6 +2,7 @@ package reload
 
 import (
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 )
@@ -38,6 +39,25 @@ func newEntry(name string) entry {
 		e.real = real
 	}
 	return e
+}
+
+// Count returns how many files there are at present in a set as [Watch] takes it.
+func Count(names []string) int {
+	n := 0
+	for _, e := range entries(names) {
+		if !e.recursive {
+			if _, err := os.Stat(e.path); err == nil {
+				n++
+			}
+			continue
+		}
+		e.walk(func(_ string, d fs.DirEntry) {
+			if !d.IsDir() {
+				n++
+			}
+		})
+	}
+	return n
 }
 
 // has reports whether a notification for the path is about the entry.

@@ -2,6 +2,7 @@ package reload
 
 import (
 	"crypto/sha256"
+	"fmt"
 	"io"
 	"os"
 	"time"
@@ -40,6 +41,10 @@ func (s snapshot) diff(now snapshot) []string {
 // granularity bounds how coarse the time stamps of file systems are (2 s on FAT).
 const granularity = 2 * time.Second
 
+// maxRead is up to which size a file is read to see whether it changed: 1 MiB. Larger ones, such
+// as the films of a site, have changed when their size or time stamp has.
+const maxRead = 1 << 20
+
 // look reads the state of a file, its content only if size or time stamp differ from what is
 // known. A file that is there but cannot be read counts as it was.
 func look(path string, known state) state {
@@ -53,6 +58,10 @@ func look(path string, known state) state {
 		return known
 	}
 	if !info.Mode().IsRegular() { // opening a named pipe would wait for its writer
+		return now
+	}
+	if now.size > maxRead {
+		now.sum = sha256.Sum256(fmt.Append(nil, now.size, now.mtime.UnixNano()))
 		return now
 	}
 	if now.sum, err = sum(path); err != nil {

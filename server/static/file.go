@@ -18,8 +18,9 @@ import (
 //
 // It writes nothing and returns an error that is [fs.ErrNotExist] when there
 // is no such regular file or the name is refused ("..", an absolute name, a
-// dot file, a link that leaves root), and [fs.ErrPermission] when the file
-// cannot be read; [Status] turns the error into a status. The request method
+// dot file, a link that leaves root), [fs.ErrPermission] when the file cannot
+// be read, or about a range or a condition that does not hold: then the header
+// Content-Range is set. [Status] turns the error into a status. The request method
 // is not looked at, except that HEAD gets no body.
 func ServeFile(w http.ResponseWriter, r *http.Request, root *os.Root, name string, o Options) error {
 	clean, folder, ok := clean(name, o.DotFiles)
@@ -70,10 +71,6 @@ func classify(err error) error {
 	return fs.ErrNotExist
 }
 
-// maxRanges is how many ranges one request may ask for; each costs a header of its own. More
-// get the whole file (RFC 9110 §14.2 allows it).
-const maxRanges = 16
-
 // send writes the file, or the precompressed one beside it.
 func send(w http.ResponseWriter, r *http.Request, root *os.Root, name string, f *os.File, info fs.FileInfo, o *Options, cache string) error {
 	h := w.Header()
@@ -90,9 +87,7 @@ func send(w http.ResponseWriter, r *http.Request, root *os.Root, name string, f 
 			setLength(r, h, info.Size())
 		}
 	}
-	if strings.Count(r.Header.Get("Range"), ",") >= maxRanges {
-		r.Header.Del("Range")
-	}
+	r = heeded(r)
 	modified := info.ModTime()
 	if modified.Unix() <= 1 {
 		// Reproducible builds stamp every file with second 0 or 1: such a time
@@ -101,8 +96,7 @@ func send(w http.ResponseWriter, r *http.Request, root *os.Root, name string, f 
 	} else {
 		h.Set("ETag", etag(modified, info.Size(), encoding))
 	}
-	http.ServeContent(w, r, "", modified, f)
-	return nil
+	return content(w, r, modified, f)
 }
 
 // setLength sets the Content-Length that http.ServeContent leaves out when

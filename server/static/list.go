@@ -107,7 +107,7 @@ func (h *Handler) read(root *os.Root, folder string, f *os.File) (listing, error
 // entry describes what a request for the name would serve. What it would not
 // serve (dot files, pipes, links that leave the root) is not listed.
 func (h *Handler) entry(root *os.Root, folder string, d fs.DirEntry) (Entry, bool) {
-	if _, _, ok := clean(d.Name(), h.opts.DotFiles); !ok || strings.HasPrefix(d.Name(), ".") && !h.opts.DotFiles {
+	if _, _, ok := clean(d.Name(), h.opts.DotFiles); !ok || h.opts.hides(path.Join(folder, d.Name())) || strings.HasPrefix(d.Name(), ".") && !h.opts.DotFiles {
 		return Entry{}, false
 	}
 	info, err := root.Stat(path.Join(folder, d.Name()))

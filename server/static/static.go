@@ -63,8 +63,12 @@ type Options struct {
 	// r.URL.Path. Stripping a prefix is up to this function.
 	Name func(*http.Request) string
 
+	// Hide reports files and folders that are not found, whatever DotFiles
+	// says, by their slash-separated name below the folder. Lists leave them out.
+	Hide func(name string) bool
+
 	// Error writes the answer for a request that fails with status 403, 404,
-	// 405 or 500. The default is one line of plain text.
+	// 405, 412, 416 or 500. The default is one line of plain text.
 	Error func(w http.ResponseWriter, r *http.Request, status int)
 }
 
@@ -163,9 +167,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Status is the HTTP status for an error of [ServeFile]: 404, 403 or 500.
+// Status is the HTTP status for an error of [ServeFile]: 404, 403, 412, 416 or 500.
 func Status(err error) int {
+	var refused refusal
 	switch {
+	case errors.As(err, &refused):
+		return int(refused)
 	case errors.Is(err, fs.ErrNotExist):
 		return http.StatusNotFound
 	case errors.Is(err, fs.ErrPermission):
@@ -181,7 +188,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 		return classify(err)
 	}
 	name, folder, ok := clean(h.opts.Name(r), h.opts.DotFiles)
-	if !ok {
+	if !ok || h.opts.hides(name) {
 		return fs.ErrNotExist
 	}
 	err = h.serveName(w, r, root, name, folder)
@@ -219,6 +226,19 @@ func (h *Handler) serveName(w http.ResponseWriter, r *http.Request, root *os.Roo
 		return h.list(w, r, root, name, f)
 	}
 	return err
+}
+
+// hides reports whether a name, or a folder above it, is hidden.
+func (o *Options) hides(name string) bool {
+	if o.Hide == nil {
+		return false
+	}
+	for ; name != "." && name != "/"; name = path.Dir(name) {
+		if o.Hide(name) {
+			return true
+		}
+	}
+	return false
 }
 
 func (h *Handler) serveIndex(w http.ResponseWriter, r *http.Request, root *os.Root, folder string) error {

@@ -194,11 +194,19 @@ func TestConditionalAndRangeRequests(t *testing.T) {
 		{"other tag beats same date", []string{`If-None-Match: "x"`, "If-Modified-Since: " + modified}, 200, "0123456789"},
 		{"same date", []string{"If-Modified-Since: " + modified}, 304, ""},
 		{"if-match holds", []string{"If-Match: " + tag}, 200, "0123456789"},
-		{"if-match fails", []string{`If-Match: "x"`}, 412, ""},
+		{"if-match fails", []string{`If-Match: "x"`}, 412, "Precondition Failed\n"},
 		{"one range", []string{"Range: bytes=2-4"}, 206, "234"},
 		{"suffix range", []string{"Range: bytes=-3"}, 206, "789"},
 		{"open range", []string{"Range: bytes=8-"}, 206, "89"},
-		{"range beyond the end", []string{"Range: bytes=20-"}, 416, "invalid range: failed to overlap\n"},
+		{"range beyond the end", []string{"Range: bytes=20-"}, 416, "Requested Range Not Satisfiable\n"},
+		{"another unit", []string{"Range: lines=1-2"}, 200, "0123456789"},
+		{"a range that ends before it begins", []string{"Range: bytes=5-2"}, 200, "0123456789"},
+		{"a range of letters", []string{"Range: bytes=a-b"}, 200, "0123456789"},
+		{"a range without a dash", []string{"Range: bytes=1"}, 200, "0123456789"},
+		{"one bad range of two", []string{"Range: bytes=0-1,x"}, 200, "0123456789"},
+		{"signs", []string{"Range: bytes=+1-3"}, 200, "0123456789"},
+		{"two headers", []string{"Range: bytes=0-1", "Range: bytes=2-3"}, 200, "0123456789"},
+		{"the unit in capitals", []string{"Range: Bytes=2-4"}, 206, "234"},
 		{"if-range holds", []string{"Range: bytes=2-4", "If-Range: " + tag}, 206, "234"},
 		{"if-range fails", []string{"Range: bytes=2-4", `If-Range: "x"`}, 200, "0123456789"},
 		{"greedy ranges", []string{"Range: bytes=0-,0-,0-"}, 200, "0123456789"},
@@ -207,7 +215,13 @@ func TestConditionalAndRangeRequests(t *testing.T) {
 			want(t, ask(h, "GET /a.txt", c.headers...), c.status, c.body)
 		})
 	}
-	w := ask(h, "GET /a.txt", "Range: bytes=0-1,8-9")
+	w := ask(h, "HEAD /a.txt", "Range: bytes=2-4")
+	want(t, w, 200, "")
+	wantHeader(t, w, "Content-Length", "10")
+	w = ask(h, "GET /a.txt", "Range: bytes=20-")
+	wantHeader(t, w, "Content-Range", "bytes */10")
+	wantHeader(t, w, "ETag", "")
+	w = ask(h, "GET /a.txt", "Range: bytes=0-1,8-9")
 	if w.Code != 206 || !strings.Contains(w.Body.String(), "Content-Range: bytes 8-9/10") ||
 		!strings.HasPrefix(w.Header().Get("Content-Type"), "multipart/byteranges") {
 		t.Errorf("two ranges: got %d %v %q", w.Code, w.Header(), w.Body)
@@ -270,8 +284,8 @@ func TestPrecompressed(t *testing.T) {
 	want(t, ask(h, "GET /a.js", "Accept-Encoding: br", "If-None-Match: "+plain), 200, "brotli!")
 	want(t, ask(h, "GET /a.js", "Accept-Encoding: br", "Range: bytes=1-3"), 206, "rot")
 	w = ask(h, "GET /a.js", "Accept-Encoding: br", `If-Match: "x"`)
-	want(t, w, 412, "")
-	wantHeader(t, w, "Content-Length", "")
+	want(t, w, 412, "Precondition Failed\n")
+	wantHeader(t, w, "Content-Encoding", "")
 	w = ask(h, "GET /a.js", "Accept-Encoding: br", "Range: bytes=0-0,2-2")
 	wantHeader(t, w, "Content-Encoding", "")
 
@@ -446,5 +460,19 @@ func TestServeFile(t *testing.T) {
 	}
 	if got := static.Status(os.ErrClosed); got != 500 {
 		t.Errorf("a closed root is %d", got)
+	}
+}
+
+func TestHiddenFilesAreNotFound(t *testing.T) {
+	dir := site(t, map[string]string{"app.lua": "x", "a.txt": "a", "data/app.db": "x", "data/b.txt": "b"})
+	h := handler(t, dir, static.Options{List: true, DotFiles: true, Hide: func(name string) bool { return strings.HasSuffix(name, ".lua") || name == "data" }})
+	for _, path := range []string{"/app.lua", "/data/", "/data/app.db", "/data/b.txt"} {
+		if w := ask(h, "GET "+path); w.Code != 404 {
+			t.Errorf("%s: %d", path, w.Code)
+		}
+	}
+	want(t, ask(h, "GET /a.txt"), 200, "a")
+	if list := ask(h, "GET /").Body.String(); strings.Contains(list, "app.lua") || strings.Contains(list, "data") || !strings.Contains(list, "a.txt") {
+		t.Errorf("the list is %s", list)
 	}
 }

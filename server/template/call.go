@@ -192,6 +192,9 @@ func (f *frame) filter(v *exec.Value, calls []*nodes.FilterCall) (*exec.Value, e
 		if err != nil {
 			return nil, err
 		}
+		if c.Name == "markdown" {
+			named = map[string]*exec.Value{contextName: exec.AsValue(f.run.ctx)}
+		}
 		v, err = applyFilter(f.evaluator(), c.Name, v, &exec.VarArgs{Args: args, KwArgs: named})
 		if err != nil {
 			return nil, err
@@ -220,11 +223,36 @@ func applyFilter(e *exec.Evaluator, name string, v *exec.Value, params *exec.Var
 		}
 		v = exec.AsValue(s)
 	}
+	keep := e.Config.AutoEscape && v.Safe && marking[name]
+	if keep {
+		params = escapedArguments(params)
+	}
 	out := orNil(fn(e, v, params))
+	if keep && out.IsString() {
+		out = exec.AsSafeValue(out.String())
+	}
 	if err, ok := out.Interface().(error); ok {
 		return nil, fmt.Errorf("filter %q: %w", name, innermost(err))
 	}
 	return out, nil
+}
+
+// escapedArguments returns arguments of which the texts can be put into HTML.
+func escapedArguments(p *exec.VarArgs) *exec.VarArgs {
+	escaped := func(v *exec.Value) *exec.Value {
+		if !v.IsString() || isSafe(v) {
+			return v
+		}
+		return exec.AsValue(escape(v.String()))
+	}
+	out := &exec.VarArgs{KwArgs: make(map[string]*exec.Value, len(p.KwArgs))}
+	for _, v := range p.Args {
+		out.Args = append(out.Args, escaped(v))
+	}
+	for name, v := range p.KwArgs {
+		out.KwArgs[name] = escaped(v)
+	}
+	return out
 }
 
 func (f *frame) test(n *nodes.TestExpression) (*exec.Value, error) {

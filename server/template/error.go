@@ -3,6 +3,7 @@ package template
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/nikolalohinski/gonja/v2/exec"
@@ -16,7 +17,15 @@ type Error struct {
 	Message string
 	Excerpt string // the line and its neighbours, numbered, the line marked with ">"
 	Err     error  // what caused it: fs.ErrNotExist, an error of a Func, of ctx; or nil
+
+	// Via are the places that led there from the page, as "page.html:3", the nearest
+	// first, at most 10: of include, import and calls of macros, and of a page that
+	// extends the file.
+	Via []string
 }
+
+// maxVia bounds Error.Via.
+const maxVia = 10
 
 func (e *Error) Error() string {
 	if e.Line == 0 {
@@ -33,7 +42,7 @@ func (e *Error) Unwrap() error { return e.Err }
 func (u *unit) fail(line int, err error) *Error {
 	if inner, ok := errors.AsType[*Error](err); ok {
 		if inner.Line > 0 {
-			return inner
+			return inner.via(u.name, line)
 		}
 		message := inner.Message
 		if inner.File != u.name {
@@ -42,6 +51,20 @@ func (u *unit) fail(line int, err error) *Error {
 		return &Error{File: u.name, Line: line, Message: message, Excerpt: excerpt(u.source, line), Err: inner.Err}
 	}
 	return &Error{File: u.name, Line: line, Message: err.Error(), Excerpt: excerpt(u.source, line), Err: err}
+}
+
+// via returns e with a place that led to it, unless that is in the file named last.
+func (e *Error) via(file string, line int) *Error {
+	last := e.File
+	if n := len(e.Via); n > 0 {
+		last, _, _ = strings.Cut(e.Via[n-1], ":")
+	}
+	if last == file || len(e.Via) == maxVia {
+		return e
+	}
+	longer := *e
+	longer.Via = append(slices.Clip(e.Via), fmt.Sprintf("%s:%d", file, line))
+	return &longer
 }
 
 // excerpt shows the lines around line.

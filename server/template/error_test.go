@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -103,6 +104,9 @@ func TestErrorsNameFileAndLine(t *testing.T) {
 			}
 			if e.File != c.file || e.Line != c.line || !strings.Contains(e.Message, c.message) {
 				t.Errorf("got %s:%d %q\nwant %s:%d %q", e.File, e.Line, e.Message, c.file, c.line, c.message)
+			}
+			if c.name == "runtime error in an include" && !slices.Equal(e.Via, []string{"page.html:2"}) {
+				t.Errorf("it came by %q", e.Via)
 			}
 			if e.Line > 0 && !strings.Contains(e.Excerpt, ">") {
 				t.Errorf("the excerpt marks no line:\n%s", e.Excerpt)

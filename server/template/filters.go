@@ -1,6 +1,7 @@
 package template
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +19,9 @@ import (
 // sorts, map hides errors, tojson breaks out of a script.
 var filters = filterSet(map[string]exec.FilterFunction{
 	"count":     filterLength,
+	"dictsort":  filterDictsort,
+	"format":    filterFormat,
+	"items":     filterItems,
 	"join":      filterJoin,
 	"length":    filterLength,
 	"map":       filterMap,
@@ -44,6 +48,10 @@ var filterNames = []string{
 // textual filters work on the text of a value, as it would be printed.
 var textual = names("capitalize", "center", "e", "escape", "forceescape", "indent", "lower", "replace", "string",
 	"striptags", "title", "trim", "truncate", "upper", "wordcount", "wordwrap", "markdown", "urlize")
+
+// marking filters change the letters of a text and not what it means: HTML stays HTML, as in
+// Jinja, so that a filter block does not escape what the template wrote itself.
+var marking = names("capitalize", "center", "indent", "lower", "replace", "title", "trim", "truncate", "upper", "wordwrap")
 
 // padding filters allocate as much as a number says.
 var padding = names("batch", "center", "indent", "slice", "tojson")
@@ -203,12 +211,25 @@ func filterJSON(_ *exec.Evaluator, in *exec.Value, params *exec.VarArgs) *exec.V
 }
 
 // filterMarkdown renders text that is not trusted.
-func filterMarkdown(_ *exec.Evaluator, in *exec.Value, _ *exec.VarArgs) *exec.Value {
-	s, err := Markdown(in.Val.String(), MarkdownOptions{})
+func filterMarkdown(_ *exec.Evaluator, in *exec.Value, p *exec.VarArgs) *exec.Value {
+	s, err := Markdown(contextOf(p), in.Val.String(), MarkdownOptions{})
 	if err != nil {
 		return fault(err)
 	}
 	return exec.AsSafeValue(s)
+}
+
+// contextName is the argument by which a filter that may take long gets the context of the
+// render; no template can write it.
+const contextName = "\x00context"
+
+func contextOf(p *exec.VarArgs) context.Context {
+	if v := p.KwArgs[contextName]; v != nil {
+		if ctx, ok := v.Interface().(context.Context); ok {
+			return ctx
+		}
+	}
+	return context.Background()
 }
 
 // filterURLEncode makes a text fit for a path or a query value ("/" stays), and

@@ -93,7 +93,7 @@ func BenchmarkMarkdown(b *testing.B) {
 	text := "# Title\n\nSome *text* with a [link](https://a.example) and `code`.\n\n- one\n- two\n\n```go\nx := 1\n```\n"
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := template.Markdown(text, template.MarkdownOptions{}); err != nil {
+		if _, err := template.Markdown(context.Background(), text, template.MarkdownOptions{}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -2,8 +2,10 @@ package template
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 
@@ -13,6 +15,7 @@ import (
 	"github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/renderer"
 	"github.com/yuin/goldmark/renderer/html"
+	"github.com/yuin/goldmark/util"
 )
 
 // MarkdownOptions changes how Markdown is rendered. The zero value is for text
@@ -22,8 +25,7 @@ type MarkdownOptions struct {
 	// are. Only for text that is as trusted as a template.
 	Unsafe bool
 
-	// MaxBytes bounds the text; 0 means 64 KiB. Time grows with the square of
-	// text that is made to be slow: 64 KiB of "[](" took 2.3 s, 20 KB 0.3 s.
+	// MaxBytes bounds the text; 0 means 64 KiB.
 	MaxBytes int
 
 	// HardWraps makes each line break of the text one of the page.
@@ -36,68 +38,98 @@ const maxMarkdown = 64 << 10
 // Markdown renders CommonMark with GitHub's tables, task lists, strikethrough
 // and bare links. Headings have ids made from their text ("#my-heading"), code
 // blocks the class "language-x". HTML in the text passes if a page for strangers
-// may have it: no scripts, styles, forms, frames, event handlers or odd links.
+// may have it: no scripts, styles, forms, frames, event handlers, odd links, ids
+// or classes. What is left is balanced: it ends no element of the page around it,
+// and leaves none open.
 //
-// It fails for a text longer than MaxBytes.
-func Markdown(text string, o MarkdownOptions) (string, error) {
+// It fails for a text longer than MaxBytes, for one that nests so deep or leaves
+// so much open that it would take long, and with the cause of ctx when that ends
+// first. Texts wait for each other: as many are rendered at a time as there are
+// processors.
+func Markdown(ctx context.Context, text string, o MarkdownOptions) (string, error) {
 	limit := cmp.Or(o.MaxBytes, maxMarkdown)
 	if len(text) > limit {
 		return "", fmt.Errorf("template: markdown of %d bytes: the limit is %d; a larger MaxBytes is for text that is trusted", len(text), limit)
 	}
-	if line := tooDeep(text); line > 0 {
-		return "", fmt.Errorf("markdown line %d: quotes or lists are nested more than %d deep", line, maxMarkers)
+	if !o.Unsafe {
+		if err := tooComplex(text); err != nil {
+			return "", err
+		}
 	}
+	select {
+	case rendering() <- struct{}{}:
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
+	done := make(chan struct{})
+	var page string
+	var err error
+	go func() { // the parser can't be interrupted, but it can be left
+		defer func() { <-rendering() }()
+		defer close(done)
+		page, err = o.render(text)
+	}()
+	select {
+	case <-done:
+		return page, err
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
+}
+
+// rendering holds a token for each text that is being rendered.
+var rendering = sync.OnceValue(func() chan struct{} { return make(chan struct{}, runtime.GOMAXPROCS(0)) })
+
+func (o MarkdownOptions) render(text string) (string, error) {
 	var b strings.Builder
-	convert := converter
-	if o.HardWraps {
-		convert = wrapping
-	}
-	if err := convert().Convert([]byte(text), &b); err != nil {
+	if err := o.converter()().Convert([]byte(text), &b, parser.WithContext(parser.NewContext(parser.WithIDs(&headingIDs{})))); err != nil {
 		return "", fmt.Errorf("template: render markdown: %w", err)
 	}
 	if o.Unsafe {
 		return b.String(), nil
 	}
-	return policy().Sanitize(b.String()), nil
+	return balanced(policy().Sanitize(b.String())), nil
 }
 
-// maxMarkers bounds the nesting of one line: 50 KB of ">" took 3 s and made 1.3 MB.
-const maxMarkers = 50
-
-// tooDeep returns the first line that opens more than maxMarkers quotes or lists, or 0.
-func tooDeep(text string) int {
-	number := 0
-	for line := range strings.Lines(text) {
-		number++
-		markers := 0
-		for _, ch := range line {
-			if ch == '>' || ch == '-' || ch == '*' || ch == '+' {
-				markers++
-			} else if ch != ' ' && ch != '\t' {
-				break
-			}
-		}
-		if markers > maxMarkers && strings.Trim(line, "- \t\r\n") != "" && strings.Trim(line, "* \t\r\n") != "" {
-			return number
-		}
-	}
-	return 0
-}
-
-// converter and wrapping are made once: making one takes 200 allocations, 22 KB.
+// converters are made once each: making one takes 200 allocations, 22 KB.
 var (
-	converter = sync.OnceValue(func() goldmark.Markdown { return newConverter() })
-	wrapping  = sync.OnceValue(func() goldmark.Markdown { return newConverter(html.WithHardWraps()) })
+	safePlain      = sync.OnceValue(func() goldmark.Markdown { return newConverter(guarded) })
+	safeWrapping   = sync.OnceValue(func() goldmark.Markdown { return newConverter(guarded, html.WithHardWraps()) })
+	unsafePlain    = sync.OnceValue(func() goldmark.Markdown { return newConverter(html.WithUnsafe()) })
+	unsafeWrapping = sync.OnceValue(func() goldmark.Markdown { return newConverter(html.WithUnsafe(), html.WithHardWraps()) })
 )
 
-// newConverter lets raw HTML through in any case: the policy decides, after the
-// whole is parsed, which of it may stay.
+// guarded leaves links with any scheme to the policy, and HTML to rawHTML.
+var guarded = rendererOptions{html.WithUnsafe(), renderer.WithNodeRenderers(util.Prioritized(rawHTML{}, 100))}
+
+func (o MarkdownOptions) converter() func() goldmark.Markdown {
+	switch {
+	case o.Unsafe && o.HardWraps:
+		return unsafeWrapping
+	case o.Unsafe:
+		return unsafePlain
+	case o.HardWraps:
+		return safeWrapping
+	}
+	return safePlain
+}
+
+// rendererOptions are several options as one.
+type rendererOptions []renderer.Option
+
+// SetConfig applies all of them.
+func (list rendererOptions) SetConfig(c *renderer.Config) {
+	for _, o := range list {
+		o.SetConfig(c)
+	}
+}
+
 func newConverter(o ...renderer.Option) goldmark.Markdown {
 	return goldmark.New(
 		goldmark.WithExtensions(extension.Linkify, extension.Strikethrough, extension.TaskList,
 			extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute))),
 		goldmark.WithParserOptions(parser.WithAutoHeadingID()),
-		goldmark.WithRendererOptions(append(o, html.WithUnsafe())...),
+		goldmark.WithRendererOptions(o...),
 	)
 }
 

@@ -24,23 +24,23 @@ func TestMarkdown(t *testing.T) {
 		{"harmless html", "a <b>b</b><br>", "<p>a <b>b</b><br></p>\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := template.Markdown(c.text, template.MarkdownOptions{})
+			got, err := template.Markdown(t.Context(), c.text, template.MarkdownOptions{})
 			if err != nil || got != c.want {
 				t.Errorf("got %q, %v\nwant %q", got, err, c.want)
 			}
 		})
 	}
-	if got, _ := template.Markdown("a\nb", template.MarkdownOptions{HardWraps: true}); got != "<p>a<br>\nb</p>\n" {
+	if got, _ := template.Markdown(t.Context(), "a\nb", template.MarkdownOptions{HardWraps: true}); got != "<p>a<br>\nb</p>\n" {
 		t.Errorf("hard wraps: got %q", got)
 	}
-	if got, _ := template.Markdown("<script>x</script>", template.MarkdownOptions{Unsafe: true}); got != "<script>x</script>" {
+	if got, _ := template.Markdown(t.Context(), "<script>x</script>", template.MarkdownOptions{Unsafe: true}); got != "<script>x</script>" {
 		t.Errorf("unsafe: got %q", got)
 	}
 	long := strings.Repeat("x", 65<<10)
-	if _, err := template.Markdown(long, template.MarkdownOptions{}); err == nil || !strings.Contains(err.Error(), "MaxBytes") {
+	if _, err := template.Markdown(t.Context(), long, template.MarkdownOptions{}); err == nil || !strings.Contains(err.Error(), "MaxBytes") {
 		t.Errorf("a long text: got %v", err)
 	}
-	if _, err := template.Markdown(long, template.MarkdownOptions{MaxBytes: 1 << 20}); err != nil {
+	if _, err := template.Markdown(t.Context(), long, template.MarkdownOptions{MaxBytes: 1 << 20}); err != nil {
 		t.Error(err)
 	}
 }
@@ -79,7 +79,7 @@ var schemes = regexp.MustCompile(`^(https?:|mailto:|[^:]*$|[^:]*[/?#])`)
 // harmless reads the output as a browser does and looks at each element and
 // attribute; text that only speaks of "<script" is escaped and thus harmless.
 func harmless(t *testing.T, text string) {
-	out, err := template.Markdown(text, template.MarkdownOptions{})
+	out, err := template.Markdown(t.Context(), text, template.MarkdownOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
