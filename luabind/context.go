@@ -292,7 +292,7 @@ func (c *Ctx) readBody(L *lua.LState) []byte {
 	if c.r.Body == nil || c.r.Body == http.NoBody {
 		return nil
 	}
-	err := vm.Wait(L, func(context.Context) (err error) {
+	err := c.reading(L, func() (err error) {
 		c.body, err = io.ReadAll(c.r.Body)
 		return err
 	})
@@ -300,6 +300,27 @@ func (c *Ctx) readBody(L *lua.LState) []byte {
 		fault.Raise(L, bodyError(err))
 	}
 	return c.body
+}
+
+// reading calls f, which reads the body, with the lock released, and ends the reads at the
+// deadline: of a client who sends nothing more, or a byte now and then.
+func (c *Ctx) reading(L *lua.LState, f func() error) error {
+	return vm.Wait(L, func(ctx context.Context) error {
+		at, limited := ctx.Deadline()
+		if limited {
+			server.EndBodyAt(c.r, at)
+		}
+		err := f()
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx) // what the read says is a consequence
+		case limited && errors.Is(err, server.ErrSlowBody) && !time.Now().Before(at):
+			return vm.ErrDeadline
+		}
+		return err
+	})
 }
 
 // bodyError is a client's fault: too large, too slow or broken off.

@@ -25,6 +25,7 @@ type body struct {
 	// The goroutine of a proxy may still read when the handler returns.
 	mu     sync.Mutex
 	armed  time.Time // the deadline that is set
+	until  time.Time // when reading must end, zero for never; see EndBodyAt
 	got    int64
 	waited time.Duration
 	over   bool // read to the end, or slow
@@ -61,6 +62,16 @@ func (b *body) Read(p []byte) (int, error) {
 
 func (b *body) Close() error { return b.inner.Close() }
 
+// EndBodyAt makes the reads of the body of a request that this package serves fail with
+// [ErrSlowBody] from a time on, so that a client can't hold its handler for longer.
+func EndBodyAt(r *http.Request, at time.Time) {
+	if b, ok := r.Body.(*body); ok {
+		b.mu.Lock()
+		b.until = at
+		b.mu.Unlock()
+	}
+}
+
 // before sets the deadline of a read. Setting one costs more than reading from a buffer, so one
 // that is off by less than a quarter stays.
 func (b *body) before(now time.Time) bool {
@@ -74,7 +85,11 @@ func (b *body) before(now time.Time) bool {
 		b.fail()
 		return false
 	}
-	if at := now.Add(min(left, b.idle)); b.armed.IsZero() || at.Before(b.armed) || at.Sub(b.armed) > b.idle/4 {
+	at := now.Add(min(left, b.idle))
+	if !b.until.IsZero() && b.until.Before(at) {
+		at = b.until
+	}
+	if b.armed.IsZero() || at.Before(b.armed) || at.Sub(b.armed) > b.idle/4 {
 		b.set(at)
 	}
 	return true
