@@ -60,8 +60,7 @@ func (s *segment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ex.Data = c
 	c.run.Context = ex
 	c.run.Owner = c
-	ex.BodyUntil = c.route.deadline(s.program)
-	c.run.SetDeadline(ex.BodyUntil)
+	c.run.SetDeadline(c.route.deadline(s.program))
 	defer c.end()
 	if !s.enter(c, &c.run, w, r) {
 		return

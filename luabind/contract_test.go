@@ -163,6 +163,7 @@ func tables() map[string]any {
 		"rws.JsonOptions":     jsonOptions{},
 		"rws.MarkdownOptions": markdownOptions{},
 		"rws.RemoveOptions":   removeOptions{},
+		"rws.SchemaOptions":   schemaOptions{},
 		"rws.Spec":            specOptions{},
 		"rws.StaticOptions":   staticOptions{},
 		"rws.StreamOptions":   streamOptions{},

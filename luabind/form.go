@@ -2,7 +2,6 @@ package luabind
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,7 +16,6 @@ import (
 
 	"rws/luabind/bind"
 	"rws/luabind/fault"
-	"rws/luabind/vm"
 )
 
 // Bounds of a form.
@@ -57,10 +55,10 @@ func (c *Ctx) parseForm(L *lua.LState) *form {
 	var err error
 	switch t := c.mediaType(); {
 	case t == "application/x-www-form-urlencoded":
-		err = vm.Wait(L, func(context.Context) error { return f.readText(c.r) })
+		err = c.reading(L, func() error { return f.readText(c.r) })
 	case t == "multipart/form-data":
 		c.cleanup = append(c.cleanup, f.remove)
-		err = vm.Wait(L, func(context.Context) error { return f.readParts(c.r) })
+		err = c.reading(L, func() error { return f.readParts(c.r) })
 	case c.r.Method != http.MethodGet && c.r.Method != http.MethodHead && (t != "" || c.r.ContentLength != 0):
 		err = errNoForm{t}
 	}

@@ -36,11 +36,11 @@ type spec struct {
 
 // specOptions are the keys of a spec table.
 type specOptions struct {
-	Params  *lua.LTable   `json:"params"`
-	Query   *lua.LTable   `json:"query"`
-	Body    *lua.LTable   `json:"body"`
-	Form    *lua.LTable   `json:"form"`
-	Upload  *lua.LTable   `json:"upload"`
+	Params  *lua.LValue   `json:"params"`
+	Query   *lua.LValue   `json:"query"`
+	Body    *lua.LValue   `json:"body"`
+	Form    *lua.LValue   `json:"form"`
+	Upload  *lua.LValue   `json:"upload"`
 	Returns int           `json:"returns"`
 	Timeout time.Duration `json:"timeout"`
 	MaxBody bind.Size     `json:"max_body"`
@@ -62,7 +62,7 @@ func parseSpec(L *lua.LState, t *lua.LTable) (*spec, error) {
 	}
 	for _, part := range []struct {
 		name   string
-		table  *lua.LTable
+		value  *lua.LValue
 		to     **schema.Object
 		source schema.Source
 	}{
@@ -70,13 +70,10 @@ func parseSpec(L *lua.LState, t *lua.LTable) (*spec, error) {
 		{"body", o.Body, &s.body, schema.JSON}, {"form", o.Form, &s.form, schema.Form},
 		{"upload", o.Upload, &s.upload, schema.Form},
 	} {
-		if part.table == nil {
+		if part.value == nil {
 			continue
 		}
-		if part.table.Len() > 0 {
-			return nil, fmt.Errorf("option %q: fields have names, as { title = \"string\" }; a list goes into a field", part.name)
-		}
-		object, err := parseObject(part.table)
+		object, err := objectOf(part.name, *part.value)
 		if err == nil {
 			err = object.Fits(part.source)
 		}
@@ -170,6 +167,12 @@ func parseObject(t *lua.LTable) (*schema.Object, error) {
 			f, err = schema.ParseField(name, string(v))
 		case *lua.LTable:
 			f, err = parseNested(name, v)
+		case *lua.LUserData:
+			made, ok := v.Value.(*schemaField)
+			if !ok {
+				return nil, fmt.Errorf("field %q: a type such as \"string 1..20\" or a field of rws.schema expected, got %s", name, v.Type())
+			}
+			f, err = made.field(name)
 		default:
 			err = fmt.Errorf("field %q: a type such as \"string 1..20\" or a table of fields expected, got %s", name, v.Type())
 		}

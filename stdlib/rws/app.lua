@@ -27,7 +27,7 @@ app = {}
 ---out), `"int = 1"` (with a default), `"[string ..20] ..5"` (a list), `"enum a|b|c"`, `"string /^[a-z]+$/"`,
 ---`"file image/* ..5mb"`. The types are string int number decimal bool enum email url uuid slug date time
 ---datetime ip hostname file object any. A nested table is an object; its first element may say more, as in
----`{ "[object] 1..50", title = "string" }`.
+---`{ "[object] 1..50", title = "string" }`, and `rws.schema` has the rest.
 ---
 ---```lua
 ---app:post("/notes/:id{int}", {
@@ -45,11 +45,11 @@ app = {}
 ---end)
 ---```
 ---@class rws.Spec
----@field params? table<string, any> parameters of the path, in `c.params`
----@field query? table<string, any> the query, in `c.query`
----@field body? table<string, any> a body of JSON, in `c.input`
----@field form? table<string, any> a form, in `c.input`
----@field upload? table<string, any> files of a form, in `c.input` and `c.files`
+---@field params? table<string, any>|rws.SchemaField parameters of the path, in `c.params`
+---@field query? table<string, any>|rws.SchemaField the query, in `c.query`
+---@field body? table<string, any>|rws.SchemaField a body of JSON, in `c.input`
+---@field form? table<string, any>|rws.SchemaField a form, in `c.input`
+---@field upload? table<string, any>|rws.SchemaField files of a form, in `c.input` and `c.files`
 ---@field returns? integer the status of an answer that has none of its own, from 200 to 399
 ---@field timeout? rws.Duration how long the handler may take; default is the setting `timeout`
 ---@field max_body? rws.Size of the request; default is the setting `max_body`

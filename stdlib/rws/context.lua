@@ -14,7 +14,8 @@
 ---@field params rws.Params parameters of the path
 ---@field query table<string, any> the first value of each name; typed and with defaults when the route has a
 ---  spec. All values of one name: `c:queries(name)`
----@field headers table<string, string> by name in any case, with `_` for `-`: `c.headers.user_agent`
+---@field headers table<string, string> by name in any case, with `_` for `-`: `c.headers.user_agent`. A header
+---  with a `_` of its own is left out, or `X_User` could pass for `X-User`; what is not UTF-8 is read as Latin-1
 ---@field cookies rws.Cookies what the client sent; assigning sends one
 ---@field form table<string, string> the form of the body, the first value of each name. Reading it waits
 ---@field files table<string, rws.File> the files of the form, the first of each name. Reading it waits
@@ -28,7 +29,8 @@ local c = {}
 ---@class rws.Params
 ---@field [string] any
 
----Reads the body as JSON. A body that is none is answered 400.
+---Reads the body as JSON. A body that is none is answered 400, and so is one of more than 100,000 values;
+---where so many are expected, `rws.json.decode(c.body)` takes a million.
 ---
 ---```lua
 ---app:post("/sum", function(c)
@@ -107,7 +109,7 @@ function c:render(name, data, status) end
 ---app:post("/login", function(c) return c:redirect("/", 303) end)
 ---app:test("it moves on", function(t) t.eq(t:post("/login").headers.location, "/") end)
 ---```
----@param url string a path or a whole URL; don't take it from input without a check
+---@param url string a path, or a URL of http or https; don't take it from input without a check
 ---@param status? integer from 300 to 399; default 302
 ---@return rws.Response response
 function c:redirect(url, status) end

@@ -1,0 +1,51 @@
+package luabind_test
+
+import (
+	"bufio"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"rws/server"
+)
+
+// A client that sends a byte now and then holds its handler no longer than the timeout.
+func TestABodyThatTricklesEndsAtTheDeadline(t *testing.T) {
+	p := newApp(t, `
+		app:post("/body", { timeout = "300ms" }, function(c) return c.body end)
+		app:post("/json", { timeout = "300ms", body = { a = "int" } }, function(c) return "x" end)
+		app:post("/form", { timeout = "300ms" }, function(c) return c.form.a end)
+		app:post("/files", { timeout = "300ms" }, function(c) return c.files.f:read() end)`, nil)
+	s := server.New(server.Options{Logger: slog.New(slog.DiscardHandler)})
+	app := *p.App
+	app.Settings.Listen = []string{"127.0.0.1:0"}
+	require.NoError(t, s.Start(t.Context(), &app))
+	defer func() { _ = s.Shutdown(t.Context()) }()
+	for path, kind := range map[string]string{
+		"/body": "text/plain", "/json": "application/json", "/form": "application/x-www-form-urlencoded", "/files": ofParts,
+	} {
+		conn, err := net.Dial("tcp", s.Addrs()[0].String())
+		require.NoError(t, err)
+		_, err = io.WriteString(conn, "POST "+path+" HTTP/1.1\r\nHost: a\r\nContent-Type: "+kind+"\r\nContent-Length: 1000\r\n\r\n")
+		require.NoError(t, err)
+		go func() {
+			for range time.Tick(50 * time.Millisecond) {
+				if _, err := conn.Write([]byte(" ")); err != nil {
+					return
+				}
+			}
+		}()
+		r := bufio.NewReader(conn)
+		res, failed := http.ReadResponse(r, nil)
+		require.NoError(t, failed, path)
+		assert.Equal(t, 504, res.StatusCode, path)
+		assert.True(t, res.Close, path)
+		conn.Close()
+	}
+}
