@@ -132,7 +132,7 @@ func (t *terminal) table(rows []entry) {
 			head += t.paint(bold, r.name) + pad(r.name, name)
 			at += max(columns(r.name), name) + 2
 		}
-		if typ > 0 {
+		if typ > 0 || r.typ != "" {
 			head += t.paint(cyan, r.typ) + pad(r.typ, typ)
 			at += max(columns(r.typ), typ) + 2
 		}

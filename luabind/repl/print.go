@@ -149,7 +149,7 @@ func (p *printer) table(t *lua.LTable, depth, indent int) string {
 	case isEmpty(t):
 		return prefix + "{}"
 	case depth >= maxDepth || p.nodes > maxNodes:
-		return "{" + p.comment(fmt.Sprintf("… %d entries", count(t))) + " }"
+		return "{" + p.comment("… "+counted(count(t), "entry", "entries")) + " }"
 	}
 	p.parents[t] = true
 	defer delete(p.parents, t)
@@ -170,6 +170,13 @@ func (p *printer) table(t *lua.LTable, depth, indent int) string {
 	}
 	b.WriteString(margin[2:] + "}")
 	return b.String()
+}
+
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
 }
 
 // entries returns the entries of t in order, and how many were left out.

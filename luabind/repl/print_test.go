@@ -21,7 +21,7 @@ func TestPrinting(t *testing.T) {
 			`{ 10, 20, [5] = 3, a = 2, ["a b"] = 4, b = 1, ["end"] = 5, [true] = 6 }`},
 		{"a cycle", "(function() local t = { 1 } t.self = t return t end)()", "{ 1, self = nil --[[ a table around this one ]] }"},
 		{"twice is no cycle", "(function() local t = {} return { t, t } end)()", "{ {}, {} }"},
-		{"depth", "{{{{{{}}}}}}", "{ { { { { --[[ … 1 entries ]] } } } } }"},
+		{"depth", "{{{{{{}}}}}}", "{ { { { { --[[ … 1 entry ]] } } } } }"},
 		{"a function of the script", "greet", "function greet(who, ...)  app.lua:8"},
 		{"a function of the library", "{ rws.json.encode, tostring, string.rep }", "{ rws.json.encode, tostring, string.rep }"},
 		{"a function of the session", "local function f(a, b) end return f", ""},

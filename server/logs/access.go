@@ -12,7 +12,7 @@ import (
 
 // Access is one answered request. Fields left empty are left out of the line.
 type Access struct {
-	Time      time.Time // when the request arrived
+	Time      time.Time // when the request ended: lines are in the order of it
 	ID        string    // request id
 	Method    string
 	Path      string // without the query string, which may hold secrets; cut at "?" in any case

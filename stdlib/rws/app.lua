@@ -255,7 +255,9 @@ function App:resource(prefix, ...) end
 ---@field immutable? boolean for files whose name holds a hash: clients never ask again; default false
 ---@field dot_files? boolean serves names that begin with a dot; default false
 
----Serves a folder of files, with ETag, ranges and the right types. No Lua runs for it.
+---Serves a folder of files, with ETag, ranges and the right types. No Lua runs for it. Of the app's own folder
+---scripts, templates, databases (`.db`, `.sqlite`) and keys (`.pem`, `.key`) are never served. In development
+---HTML pages load again when the app or a file of the folder changes.
 ---
 ---```lua
 ---app:static("/assets", "public", { cache = "1h" })
@@ -352,7 +354,7 @@ function App:config(settings) end
 ---end)
 ---```
 ---@param name string
----@param params? table<string, string>
+---@param params? table<string, string|number>
 ---@return string path
 ---@nodiscard
 function App:url(name, params) end

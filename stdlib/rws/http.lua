@@ -23,7 +23,7 @@ rws.http = {}
 
 ---Options of a call.
 ---@class rws.HttpOptions
----@field headers? table<string, string> in any case, with `_` for `-`: `{ x_api_key = key }`
+---@field headers? table<string, string|number> in any case, with `_` for `-`: `{ x_api_key = key }`
 ---@field query? table<string, any> added to the URL; a list gives a name several times
 ---@field json? any a value that is sent as JSON
 ---@field form? table<string, any> a form that is sent as `application/x-www-form-urlencoded`

@@ -18,13 +18,13 @@ local t = {}
 
 ---Options of `t:get` and its like.
 ---@class rws.TestOptions
----@field headers? table<string, string>
----@field query? table<string, string>
----@field form? table<string, string>
+---@field headers? table<string, string|number>
+---@field query? table<string, string|number>
+---@field form? table<string, string|number>
 ---@field json? any
 ---@field body? string
 ---@field files? table<string, rws.TestFile> sent with form as `multipart/form-data`
----@field cookies? table<string, string>
+---@field cookies? table<string, string|number>
 ---@field as? any becomes `c.user`
 
 ---A file of a test's request.
@@ -118,7 +118,7 @@ function t:travel(duration) end
 ---What a stub answers.
 ---@class rws.StubAnswer
 ---@field status? integer default 200
----@field headers? table<string, string>
+---@field headers? table<string, string|number>
 ---@field body? string
 ---@field json? any
 
