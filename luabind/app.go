@@ -363,8 +363,9 @@ func appOnError(L *lua.LState, a *App) int {
 func appConfig(L *lua.LState, a *App) int {
 	a.mustLoad(L, "app:config")
 	t := L.CheckTable(2)
-	if err := a.state.program.Config.fromTable(t, "", fault.Where(L)); err != nil {
-		fault.Raise(L, &fault.Error{Code: "option", Message: "app:config: " + err.Error()})
+	at := fault.Where(L)
+	if err := a.state.program.Config.fromTable(t, "", at); err != nil {
+		fault.Raise(L, &fault.Error{Code: "option", At: a.state.placeOf(at, err), Message: "app:config: " + err.Error()})
 	}
 	return 0
 }

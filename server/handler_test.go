@@ -58,7 +58,7 @@ func TestEveryFaultOfAnAppIsNamed(t *testing.T) {
 		{Pattern: "/b", Handler: say(""), Timeout: -1},
 	}, Settings: server.Settings{TLS: server.TLS{Cert: "x.pem"}}})
 	require.Error(t, err)
-	for _, part := range []string{"/a: it has no handler", "app.lua:2", "timeout", `certificate "x.pem"`} {
+	for _, part := range []string{"/a: it has no handler", "app.lua:2", "timeout", `tls.cert is "x.pem"`} {
 		assert.Contains(t, err.Error(), part)
 	}
 }

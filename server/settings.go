@@ -99,7 +99,7 @@ func (s Settings) Memory() int64 {
 
 func (t TLS) check() error {
 	if t.Store == nil && (t.Cert == "") != (t.Key == "") {
-		return fmt.Errorf("tls: certificate %q and key %q: both files are needed (they may be the same)", t.Cert, t.Key)
+		return fmt.Errorf("tls.cert is %q and tls.key is %q: both files are needed (they may be the same)", t.Cert, t.Key)
 	}
 	return nil
 }

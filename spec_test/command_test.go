@@ -33,7 +33,7 @@ func (e usageError) Error() string { return "usage: " + string(e) }
 // table returns the commands by name.
 func table() map[string]command {
 	return map[string]command{
-		"serve": serve, "serverlog": serverLog, "signal": signalServer, "stop": stopServer, "exited": exited,
+		"serve": serve, "serverlog": serverLog, "signal": signalServer, "halt": stopServer, "exited": exited,
 		"edit": edit, "cert": makeCert, "example": example,
 		"http": httpCommand, "begin": begin, "received": received, "finish": finish, "abandon": abandon, "load": load, "flood": flood, "raw": raw,
 		"status": status, "answers": answers, "header": header, "body": body, "has": has, "json": jsonValue,

@@ -33,12 +33,12 @@
 //	                                       "! serverlog": it has printed none so far
 //	edit FILE OLD NEW                      replace text in a file, at once
 //	signal HUP|TERM|INT                    send a signal to the last server
-//	stop                                   SIGTERM, then the server must exit with 0
+//	halt                                   SIGTERM, then the server must exit with 0
 //	exited CODE                            the last server ends by itself, with that code
 //	cert NAME [host …]                     make NAME.pem and NAME.key; http trusts them
 //	example NAME                           copy examples/scripts here and serve NAME.lua
 //
-// A server that still runs at the end of the script is stopped as by stop.
+// A server that still runs at the end of the script is stopped as by halt.
 //
 // Requests
 //

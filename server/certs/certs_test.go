@@ -200,8 +200,8 @@ func TestErrorsNameFileAndCause(t *testing.T) {
 		name, cert, key string
 		want            string
 	}{
-		{"no certificate file", missing, a.KeyFile, `certificate "` + missing + `": the file does not exist`},
-		{"no key file", a.CertFile, missing, `key "` + missing + `": the file does not exist`},
+		{"no certificate file", missing, a.KeyFile, `certificate "` + missing + `": file does not exist`},
+		{"no key file", a.CertFile, missing, `key "` + missing + `": file does not exist`},
 		{"key not named", a.CertFile, "", "the key file is not named"},
 		{"another key", a.CertFile, b.KeyFile, `key "` + b.KeyFile + `": it does not belong to the certificate "` + a.CertFile + `"`},
 		{"swapped", a.KeyFile, a.CertFile, "are cert and key swapped?"},

@@ -36,9 +36,9 @@ func read(what, file string) ([]byte, error) {
 	data, err := os.ReadFile(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("loading %s %q: the file does not exist: %w", what, file, fs.ErrNotExist)
+		return nil, fmt.Errorf("loading %s %q: %w", what, file, fs.ErrNotExist)
 	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("loading %s %q: this user may not read it: %w", what, file, fs.ErrPermission)
+		return nil, fmt.Errorf("loading %s %q: %w: this user may not read it", what, file, fs.ErrPermission)
 	case err != nil:
 		return nil, fmt.Errorf("loading %s %q: %w", what, file, err)
 	}

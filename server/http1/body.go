@@ -16,7 +16,8 @@ const maxDrain = 256 << 10
 type body struct {
 	t *transaction
 
-	pending atomic.Bool // there is a body that has not been read to the end
+	pending   atomic.Bool // there is a body that has not been read to the end
+	abandoned atomic.Bool // and will not be
 
 	mu       sync.Mutex
 	from     io.Reader
@@ -94,7 +95,7 @@ func (b *body) Close() error { return nil }
 func (b *body) drainable() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.t == nil || b.ended || !b.expect && b.fault == nil && b.left >= 0 && b.left <= maxDrain
+	return b.t == nil || b.ended || !b.abandoned.Load() && !b.expect && b.fault == nil && b.left >= 0 && b.left <= maxDrain
 }
 
 // continued notes that the handler has told the client to send the body.

@@ -30,8 +30,8 @@ type conn struct {
 	state  *tls.ConnectionState // after the handshake
 	remote string
 	phase  atomic.Int32
-	since  time.Time // when the deadline of an idle connection was set
-	idle   bool      // that deadline is the one in force
+	since  time.Time   // when the deadline of an idle connection was set
+	idle   atomic.Bool // that deadline is the one in force
 
 	idler *idler  // nil where there is no way to read without a buffer
 	buf   *[]byte // nil when nothing is buffered
@@ -302,7 +302,7 @@ func (c *conn) Read(p []byte) (int, error) {
 
 // deadline bounds the reads from now on.
 func (c *conn) deadline(d time.Duration) {
-	c.idle = false
+	c.idle.Store(false)
 	var at time.Time
 	if d > 0 {
 		at = time.Now().Add(d)
@@ -321,11 +321,12 @@ func (c *conn) idleDeadline() {
 		return
 	}
 	now := time.Now()
-	if c.idle && now.Sub(c.since) < c.server.KeepAlive/4 {
+	if c.idle.Load() && now.Sub(c.since) < c.server.KeepAlive/4 {
 		return
 	}
 	c.deadline(c.server.KeepAlive)
-	c.since, c.idle = now, true
+	c.since = now
+	c.idle.Store(true)
 }
 
 // closeIdle closes a connection that waits for its next request. One that has just been opened

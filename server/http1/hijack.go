@@ -31,12 +31,16 @@ func (t *transaction) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return c.nc, bufio.NewReadWriter(r, bufio.NewWriter(c.nc)), err
 }
 
-// SetReadDeadline is for [http.ResponseController]; it lasts until the request is over.
+// SetReadDeadline is for [http.ResponseController]; it lasts until the request is over. A time that
+// has passed means that the body is given up: the connection closes after the answer.
 func (t *transaction) SetReadDeadline(at time.Time) error {
 	if t.hijacked {
 		return http.ErrHijacked
 	}
-	t.conn.idle = false
+	if !at.IsZero() && !at.After(time.Now()) {
+		t.body.abandoned.Store(true)
+	}
+	t.conn.idle.Store(false)
 	return t.conn.nc.SetReadDeadline(at)
 }
 
