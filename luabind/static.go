@@ -55,7 +55,7 @@ func appStatic(L *lua.LState, a *App) int {
 	}
 	h, err := static.New(p.path(folder), so)
 	if err != nil {
-		bind.Raise(L, "app:static", err)
+		fault.Raisef(L, "folder", "app:static: %s", strings.TrimPrefix(err.Error(), "static: "))
 	}
 	if place := p.path(folder); a.state.isolate.Number() == 0 && (!p.holdsApp(folder) || p.options.Source != "") && isBelow(place, p.dir) {
 		p.pages = append(p.pages, place)

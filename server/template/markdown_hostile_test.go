@@ -53,6 +53,9 @@ func TestMarkdownRefusesWhatTakesLong(t *testing.T) {
 
 func TestMarkdownEndsWithItsContext(t *testing.T) {
 	slow := strings.Repeat("[a](", 12_000)
+	if underRace {
+		slow = slow[:12_000]
+	}
 	var wg sync.WaitGroup
 	for range 6 {
 		wg.Go(func() {
