@@ -33,8 +33,10 @@ type statement struct {
 }
 
 // parse looks at one statement.
-func parse(engine Engine, source string) (*statement, error) {
-	p := parser{st: &statement{source: source}, lexer: lexer{src: source, engine: engine}}
+func parse(engine Engine, source string) (*statement, error) { return parseAs(engine, source, false) }
+
+func parseAs(engine Engine, source string, fragment bool) (*statement, error) {
+	p := parser{st: &statement{source: source}, lexer: lexer{src: source, engine: engine}, fragment: fragment}
 	if err := p.run(); err != nil {
 		return nil, &Error{Code: CodeParameters, Statement: source, Err: err}
 	}
@@ -43,10 +45,11 @@ func parse(engine Engine, source string) (*statement, error) {
 
 type parser struct {
 	lexer
-	st      *statement
-	part    strings.Builder
-	stopped bool // a semicolon came
-	writes  bool // a word came that changes something
+	st       *statement
+	part     strings.Builder
+	stopped  bool // a semicolon came
+	writes   bool // a word came that changes something
+	fragment bool // the parts become part of another statement, and ?? stays
 }
 
 func (p *parser) run() error {
@@ -82,6 +85,9 @@ func (p *parser) token(t token) error {
 	case kindDouble:
 		if p.engine != Postgres {
 			return fmt.Errorf("?? stands for the operator ? of Postgres; %s has none", p.engine)
+		}
+		if p.fragment {
+			p.part.WriteByte('?')
 		}
 		p.part.WriteByte('?')
 		return nil
