@@ -29,6 +29,7 @@ func stores() map[string]func(t testing.TB) cache.Store {
 		"redis, RESP2": func(t testing.TB) cache.Store {
 			return cache.NewRedis(client(t, peers.Redis(t)+"?protocol=2"), "other*:")
 		},
+		"cluster": func(t testing.TB) cache.Store { return cache.NewRedis(client(t, peers.RedisCluster(t)), "") },
 	}
 }
 

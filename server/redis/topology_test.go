@@ -13,8 +13,7 @@ import (
 )
 
 func TestACluster(t *testing.T) {
-	url := startCluster(t)
-	c := open(t, url)
+	c := open(t, peers.RedisCluster(t))
 	for i := range 50 {
 		key := fmt.Sprint("key", i)
 		do(t, c, "SET", key, i)
@@ -43,7 +42,7 @@ func TestACluster(t *testing.T) {
 
 func TestASentinelNamesTheMaster(t *testing.T) {
 	master := peers.RedisServer(t)
-	c := open(t, startSentinel(t, master))
+	c := open(t, peers.RedisSentinel(t, master))
 	do(t, c, "SET", "k", "v")
 	assert.Equal(t, "v", do(t, open(t, master.URL()), "GET", "k"), "the same server")
 	sub, err := c.Subscribe(t.Context(), nil, []string{"n*"})

@@ -31,13 +31,30 @@ func record(text, user string, lasts time.Duration) *session.Record {
 func TestStores(t *testing.T) {
 	for name, open := range stores() {
 		t.Run(name, func(t *testing.T) {
-			for promise, f := range map[string]func(*testing.T, session.Store){
-				"comes back whole": comesBackWhole, "changes one version": changesOneVersion, "ends": ends,
-				"is listed": isListed, "is touched": isTouched, "one of many wins": oneOfManyWins,
-			} {
+			for promise, f := range promises() {
 				t.Run(promise, func(t *testing.T) { f(t, open(t)) })
 			}
 		})
+	}
+}
+
+func promises() map[string]func(*testing.T, session.Store) {
+	return map[string]func(*testing.T, session.Store){
+		"comes back whole": comesBackWhole, "changes one version": changesOneVersion, "ends": ends,
+		"is listed": isListed, "is touched": isTouched, "one of many wins": oneOfManyWins,
+	}
+}
+
+func TestACluster(t *testing.T) {
+	s := cluster(t)
+	for promise, f := range promises() {
+		records, err := s.List(t.Context(), "", 1000)
+		require.NoError(t, err)
+		for _, r := range records {
+			_, err := s.Remove(t.Context(), r.ID, 0)
+			require.NoError(t, err)
+		}
+		t.Run(promise, func(t *testing.T) { f(t, s) })
 	}
 }
 

@@ -37,6 +37,11 @@ func stores() map[string]func(t testing.TB) session.Store {
 	}
 }
 
+// cluster starts a cluster, which takes too long to be one of the stores.
+func cluster(t testing.TB) session.Store {
+	return session.NewRedis(client(t, peers.RedisCluster(t)), "")
+}
+
 func sqlStore(t testing.TB, url string) *session.SQL {
 	t.Helper()
 	d, err := db.Open(url, db.Options{})

@@ -34,26 +34,21 @@ func NewRedis(client *redis.Client, prefix string) *Redis {
 	return &Redis{client: client, prefix: prefix}
 }
 
-// The scripts have one key each, so that they run in clusters.
+// The scripts have one key each, so that they run in clusters. ARGV[1] is the time: by the
+// clock of the caller a session may be over that the server still has.
 var (
 	scriptCreate = redis.NewScript(`
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-redis.call('HSET', KEYS[1], 'u', ARGV[1], 'd', ARGV[2], 'c', ARGV[3], 's', ARGV[4], 'e', ARGV[5], 'v', ARGV[6])
-redis.call('PEXPIREAT', KEYS[1], ARGV[5])
-return 1`)
-	scriptSwap = redis.NewScript(`
-if redis.call('HGET', KEYS[1], 'v') ~= ARGV[7] then return 0 end
-redis.call('HSET', KEYS[1], 'u', ARGV[1], 'd', ARGV[2], 'c', ARGV[3], 's', ARGV[4], 'e', ARGV[5], 'v', ARGV[6])
-redis.call('PEXPIREAT', KEYS[1], ARGV[5])
-return 1`)
-	scriptRemove = redis.NewScript(`
-if ARGV[1] ~= '0' and redis.call('HGET', KEYS[1], 'v') ~= ARGV[1] then return 0 end
+local ends = redis.call('HGET', KEYS[1], 'e')
+if ends and tonumber(ends) > tonumber(ARGV[1]) then return 0 end` + scriptWrite)
+	scriptSwap = redis.NewScript(scriptAlive + `
+if redis.call('HGET', KEYS[1], 'v') ~= ARGV[8] then return 0 end` + scriptWrite)
+	scriptRemove = redis.NewScript(scriptAlive + `
+if ARGV[2] ~= '0' and redis.call('HGET', KEYS[1], 'v') ~= ARGV[2] then return 0 end
 return redis.call('DEL', KEYS[1])`)
-	scriptTouch = redis.NewScript(`
-local seen = redis.call('HGET', KEYS[1], 's')
-if not seen or tonumber(seen) >= tonumber(ARGV[1]) then return 0 end
-redis.call('HSET', KEYS[1], 's', ARGV[1], 'e', ARGV[2])
-redis.call('PEXPIREAT', KEYS[1], ARGV[2])
+	scriptTouch = redis.NewScript(scriptAlive + `
+if tonumber(redis.call('HGET', KEYS[1], 's')) >= tonumber(ARGV[2]) then return 0 end
+redis.call('HSET', KEYS[1], 's', ARGV[2], 'e', ARGV[3])
+redis.call('PEXPIREAT', KEYS[1], ARGV[3])
 return 1`)
 	// scriptIndex adds an id, drops those whose time is over, and keeps the set as long as its
 	// last.
@@ -63,6 +58,17 @@ redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[3])
 local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
 if last[2] then redis.call('PEXPIREAT', KEYS[1], last[2]) end
 return 1`)
+)
+
+// Parts of the scripts.
+const (
+	scriptAlive = `
+local ends = redis.call('HGET', KEYS[1], 'e')
+if not ends or tonumber(ends) <= tonumber(ARGV[1]) then return 0 end`
+	scriptWrite = `
+redis.call('HSET', KEYS[1], 'u', ARGV[2], 'd', ARGV[3], 'c', ARGV[4], 's', ARGV[5], 'e', ARGV[6], 'v', ARGV[7])
+redis.call('PEXPIREAT', KEYS[1], ARGV[6])
+return 1`
 )
 
 func (s *Redis) key(id string) string       { return s.prefix + id }
@@ -114,7 +120,7 @@ func (s *Redis) index(ctx context.Context, r *Record) error {
 
 // did runs a script that answers 1 or 0.
 func (s *Redis) did(ctx context.Context, script *redis.Script, id string, args ...any) (bool, error) {
-	reply, err := s.client.Eval(ctx, script, []string{s.key(id)}, args...)
+	reply, err := s.client.Eval(ctx, script, []string{s.key(id)}, append([]any{now()}, args...)...)
 	return err == nil && reply == int64(1), err
 }
 
