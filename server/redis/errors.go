@@ -37,11 +37,18 @@ func (e *Error) Error() string {
 // Unwrap returns the error of go-redis or of the context.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Unavailable reports whether an error says that the server could not be asked, in contrast to
-// one it gave as the answer.
+// Unavailable reports whether an error says that the server could not do its work now, such as
+// while it starts, in contrast to a command that is wrong: trying later may succeed.
 func Unavailable(err error) bool {
 	e, ok := errors.AsType[*Error](err)
-	return ok && (e.Code == "unavailable" || e.Code == "timeout" || e.Code == "pool" || e.Code == "closed")
+	if !ok {
+		return false
+	}
+	switch e.Code {
+	case "unavailable", "timeout", "pool", "closed", "LOADING", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "READONLY":
+		return true
+	}
+	return false
 }
 
 // fail describes an error of go-redis; nil stays nil.

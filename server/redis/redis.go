@@ -138,6 +138,9 @@ func checkArgs(args []any) (string, error) {
 	if better := stateful[name]; better != "" {
 		return "", &Error{Code: "argument", Command: name, Message: "connections are shared, so this command is not sent; use " + better}
 	}
+	if name == "CLIENT" && wordAt(args, "REPLY") == 1 {
+		return "", &Error{Code: "argument", Command: name, Message: "CLIENT REPLY would leave the next caller of the connection without replies"}
+	}
 	for i, arg := range args[1:] {
 		switch arg.(type) {
 		case string, []byte, bool, int, int64, int32, uint64, uint32, uint8, float64, float32:

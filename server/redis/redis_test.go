@@ -57,6 +57,8 @@ func TestErrorsSayWhatFailedAndNoMore(t *testing.T) {
 	_, err = c.Do(t.Context(), "multi")
 	assert.EqualError(t, err, "redis: MULTI: connections are shared, so this command is not sent; use Tx")
 
+	assert.Equal(t, "argument", code(t, c, "client", "reply", "off"))
+
 	wrong := open(t, strings.Replace(url, "://:", "://:wrong-", 1))
 	_, err = wrong.Do(t.Context(), "GET", "k")
 	require.ErrorContains(t, err, "WRONGPASS")

@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,7 +18,11 @@ import (
 	"rws/spec_test/peers"
 )
 
+// TestMain lets the test binary stand for a second process, see TestSavedSessionsSurviveAKill.
 func TestMain(m *testing.M) {
+	if url := os.Getenv("RWS_SESSION_DB"); url != "" {
+		saveForever(url)
+	}
 	goleak.VerifyTestMain(m)
 }
 
