@@ -116,6 +116,10 @@ func (d *DB) bind(source string, args []any) (*statement, string, []any, error) 
 	if d.closed.Load() {
 		return nil, "", nil, &Error{Code: CodeClosed, Statement: source, Err: fmt.Errorf("the database %s is closed", d.name)}
 	}
+	if len(args) == 1 && args[0] == any(Verbatim{}) {
+		st := verbatim(source)
+		return st, source, nil, st.refused()
+	}
 	st, err := d.statement(source)
 	if err != nil {
 		return nil, "", nil, err

@@ -25,7 +25,7 @@ func Split(engine Engine, script string) ([]Piece, error) {
 			s.cut(t.start)
 			return s.pieces, nil
 		case kindBroken:
-			return nil, &Error{Code: CodeSyntax, Err: fmt.Errorf("line %d: what begins with %q does not end", lineOf(script, t.start), excerpt(s.text(t), 20))}
+			return nil, &Error{Code: CodeSyntax, Line: lineOf(script, t.start), Err: fmt.Errorf("what begins with %q does not end", excerpt(s.text(t), 20))}
 		case kindSpace:
 			continue
 		case kindStop:
@@ -97,7 +97,7 @@ func Script(ctx context.Context, q Querier, script string) error {
 		return err
 	}
 	for _, p := range pieces {
-		if _, err := q.Exec(ctx, p.Text); err != nil {
+		if _, err := q.Exec(ctx, p.Text, Verbatim{}); err != nil {
 			return fmt.Errorf("line %d: %w", p.Line, err)
 		}
 	}
