@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // preparedLimit is how many statements stay prepared on a connection of SQLite or MySQL; the
@@ -86,6 +87,15 @@ func (c *conn) IsValid() bool {
 		return v.IsValid()
 	}
 	return true
+}
+
+// BeginTx asks for another connection when this one turns out to be closed.
+func (c *conn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
+	tx, err := c.driverConn.BeginTx(ctx, o)
+	if err != nil && pgconn.SafeToRetry(err) && ctx.Err() == nil {
+		return nil, driver.ErrBadConn
+	}
+	return tx, err
 }
 
 // CheckNamedValue lets pass what [argument] made, and converts what other users of the pool give.

@@ -102,7 +102,11 @@ func sqliteFile(path string, readOnly bool) string {
 	if readOnly {
 		query.Set("mode", "ro")
 	}
-	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath(), RawQuery: query.Encode()}
+	path = filepath.ToSlash(path)
+	if filepath.VolumeName(path) != "" { // file:///C:/app.db
+		path = "///" + path
+	}
+	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: query.Encode()}
 	return u.String()
 }
 

@@ -23,7 +23,8 @@ type TxOptions struct {
 // Commit or Rollback; the end of the context that it was begun with rolls it back, too.
 //
 // Of SQLite a transaction that may write has the writer to itself from the beginning (begin
-// immediate), so it cannot fail half way for being too late.
+// immediate), so it cannot fail half way for being too late. Readers go on beside it, and see
+// what was there before; only of a database in memory they wait until it ends.
 type Tx struct {
 	db    *DB
 	ctx   context.Context // that it was begun with
