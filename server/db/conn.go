@@ -130,22 +130,22 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 }
 
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	if !c.keeps(query, args) {
-		rows, err := c.driverConn.QueryContext(ctx, query, args)
-		return c.rows(ctx, rows, nil, err)
+	r := &driverRows{conn: c, ctx: ctx}
+	if q, ok := ctx.(quiet); ok {
+		if r.ctx = q.caller; r.ctx.Err() != nil {
+			return nil, r.ctx.Err()
+		}
+		r.watch.start(r.ctx, c.interrupter)
 	}
-	p, err := c.prepare(ctx, query)
-	if err != nil {
-		return nil, err
+	err := r.open(ctx, query, args)
+	if err == nil {
+		return r, nil
 	}
-	rows, err := p.stmt.QueryContext(ctx, args)
-	if stale(err) {
-		p.broken = true
-		c.prepared.put(p)
-		rows, err = c.driverConn.QueryContext(ctx, query, args)
-		return c.rows(ctx, rows, nil, err)
+	r.watch.end()
+	if r.ctx.Err() != nil {
+		err = r.ctx.Err()
 	}
-	return c.rows(ctx, rows, p, err)
+	return nil, err
 }
 
 // keeps says whether a statement is worth keeping prepared. MySQL answers a statement without
@@ -196,19 +196,6 @@ func stale(err error) bool {
 	return ok && (my.Number == 1615 || my.Number == 1243)
 }
 
-func (c *conn) rows(ctx context.Context, inner driver.Rows, p *prepared, err error) (driver.Rows, error) {
-	if err != nil {
-		if p != nil {
-			c.prepared.put(p)
-		}
-		return nil, err
-	}
-	typed := inner.(driver.RowsColumnTypeDatabaseTypeName)
-	r := &driverRows{Rows: inner, typed: typed, conn: c, prepared: p, ctx: ctx}
-	r.watch.of = c.interrupter
-	return r, nil
-}
-
 // driverRows are rows with the values of this package.
 type driverRows struct {
 	driver.Rows
@@ -217,14 +204,39 @@ type driverRows struct {
 	prepared *prepared
 	ctx      context.Context
 	forms    []form
+	began    bool // a row was asked for
 	watch    watch
+}
+
+// open runs the query.
+func (r *driverRows) open(ctx context.Context, query string, args []driver.NamedValue) (err error) {
+	c := r.conn
+	if c.keeps(query, args) {
+		if r.prepared, err = c.prepare(ctx, query); err != nil {
+			return err
+		}
+		r.Rows, err = r.prepared.stmt.QueryContext(ctx, args)
+		if stale(err) {
+			r.prepared.broken = true
+		}
+		if err != nil {
+			c.prepared.put(r.prepared)
+			r.prepared = nil
+		}
+	}
+	if r.Rows == nil && (err == nil || stale(err)) {
+		r.Rows, err = c.driverConn.QueryContext(ctx, query, args)
+	}
+	if err != nil {
+		return err
+	}
+	r.typed = r.Rows.(driver.RowsColumnTypeDatabaseTypeName)
+	return nil
 }
 
 // Next fills dest.
 func (r *driverRows) Next(dest []driver.Value) error {
-	if r.watch.of != nil {
-		r.watch.next(r.ctx)
-	}
+	r.watchSQLite()
 	if err := r.Rows.Next(dest); err != nil {
 		if err != io.EOF && r.ctx.Err() != nil {
 			return r.ctx.Err()
@@ -237,6 +249,19 @@ func (r *driverRows) Next(dest []driver.Value) error {
 			r.forms[i] = formOf(r.conn.engine, r.typed.ColumnTypeDatabaseTypeName(i))
 		}
 	}
+	return r.decode(dest)
+}
+
+// watchSQLite lets the context interrupt SQLite from the second row on. The driver does so
+// until the first row is there, and not after.
+func (r *driverRows) watchSQLite() {
+	if r.began && r.conn.interrupter != nil && r.watch.stop == nil && r.ctx.Done() != nil {
+		r.watch.start(r.ctx, r.conn.interrupter)
+	}
+	r.began = true
+}
+
+func (r *driverRows) decode(dest []driver.Value) error {
 	for i, f := range r.forms {
 		if dest[i] == nil || f == formAsIs {
 			continue

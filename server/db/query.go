@@ -61,7 +61,7 @@ func (d *DB) queryPool(ctx context.Context, p *pool, st *statement, text string,
 	if err := p.acquire(ctx); err != nil {
 		return nil, d.explain(ctx, st.source, err)
 	}
-	inner, err := p.db.QueryContext(ctx, text, values...)
+	inner, err := p.db.QueryContext(d.quieten(ctx, p), text, values...)
 	if err != nil {
 		p.release()
 		return nil, d.explain(ctx, st.source, err)
@@ -71,6 +71,14 @@ func (d *DB) queryPool(ctx context.Context, p *pool, st *statement, text string,
 		return rows, rows.buffer()
 	}
 	return rows, nil
+}
+
+// quieten is for readers of a SQLite file.
+func (d *DB) quieten(ctx context.Context, p *pool) context.Context {
+	if d.path == "" || p != d.read || ctx.Done() == nil {
+		return ctx
+	}
+	return quiet{ctx}
 }
 
 // Exec implements [Querier].

@@ -29,6 +29,7 @@ func Split(engine Engine, script string) ([]Piece, error) {
 		case kindSpace:
 			continue
 		case kindStop:
+			s.ended = false
 			if s.depth == 0 {
 				s.cut(t.start)
 				continue
@@ -76,7 +77,7 @@ func (s *splitter) word(word string) {
 			s.depth++
 		}
 	case "if", "loop", "while", "repeat", "for":
-		if ended && s.depth > 0 {
+		if ended {
 			s.depth++ // "end if" ended something that was not counted
 		}
 	case "end":
