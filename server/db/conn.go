@@ -47,8 +47,15 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 			return nil, err
 		}
 	}
-	if c.engine == SQLite {
+	switch c.engine {
+	case SQLite:
 		out.interrupter = newInterrupter(inner)
+	case MySQL:
+		out.killer, err = newKiller(ctx, able, c.inner)
+	}
+	if err != nil {
+		_ = inner.Close()
+		return nil, err
 	}
 	return out, nil
 }
@@ -69,6 +76,7 @@ type conn struct {
 	engine      Engine
 	prepared    *preparedCache
 	interrupter *interrupter
+	killer      *killer
 }
 
 func (c *conn) Close() error {
@@ -113,6 +121,14 @@ func (c *conn) CheckNamedValue(v *driver.NamedValue) error {
 }
 
 func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	result, err := c.exec(ctx, query, args)
+	if err != nil && ctx.Err() != nil {
+		c.killer.kill()
+	}
+	return result, err
+}
+
+func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	if !c.keeps(query, args) {
 		return c.driverConn.ExecContext(ctx, query, args)
 	}
@@ -143,6 +159,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	}
 	r.watch.end()
 	if r.ctx.Err() != nil {
+		c.killer.kill()
 		err = r.ctx.Err()
 	}
 	return nil, err
@@ -239,6 +256,7 @@ func (r *driverRows) Next(dest []driver.Value) error {
 	r.watchSQLite()
 	if err := r.Rows.Next(dest); err != nil {
 		if err != io.EOF && r.ctx.Err() != nil {
+			r.conn.killer.kill()
 			return r.ctx.Err()
 		}
 		return err

@@ -68,7 +68,9 @@ func (d *DB) queryPool(ctx context.Context, p *pool, st *statement, text string,
 	}
 	rows := newRows(ctx, d, st, inner, p.release)
 	if d.buffered || p == d.write && d.read != d.write {
-		return rows, rows.buffer()
+		if err := rows.buffer(); err != nil {
+			return nil, err
+		}
 	}
 	return rows, nil
 }
