@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // preparedLimit is how many statements stay prepared on a connection of SQLite or MySQL; the
@@ -77,6 +76,7 @@ type conn struct {
 	prepared    *preparedCache
 	interrupter *interrupter
 	killer      *killer
+	tx          *connTx // that is open
 }
 
 func (c *conn) Close() error {
@@ -97,15 +97,6 @@ func (c *conn) IsValid() bool {
 	return true
 }
 
-// BeginTx asks for another connection when this one turns out to be closed.
-func (c *conn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
-	tx, err := c.driverConn.BeginTx(ctx, o)
-	if err != nil && pgconn.SafeToRetry(err) && ctx.Err() == nil {
-		return nil, driver.ErrBadConn
-	}
-	return tx, err
-}
-
 // CheckNamedValue lets pass what [argument] made, and converts what other users of the pool give.
 func (c *conn) CheckNamedValue(v *driver.NamedValue) error {
 	switch v.Value.(type) {
@@ -121,9 +112,12 @@ func (c *conn) CheckNamedValue(v *driver.NamedValue) error {
 }
 
 func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	if err := c.tx.usable(); err != nil {
+		return nil, err
+	}
 	result, err := c.exec(ctx, query, args)
-	if err != nil && ctx.Err() != nil {
-		c.killer.kill()
+	if err != nil {
+		c.failed(ctx, err)
 	}
 	return result, err
 }
@@ -146,6 +140,9 @@ func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue)
 }
 
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if err := c.tx.usable(); err != nil {
+		return nil, err
+	}
 	r := &driverRows{conn: c, ctx: ctx}
 	if q, ok := ctx.(quiet); ok {
 		if r.ctx = q.caller; r.ctx.Err() != nil {
@@ -158,8 +155,8 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 		return r, nil
 	}
 	r.watch.end()
+	c.failed(r.ctx, err)
 	if r.ctx.Err() != nil {
-		c.killer.kill()
 		err = r.ctx.Err()
 	}
 	return nil, err
@@ -255,8 +252,11 @@ func (r *driverRows) open(ctx context.Context, query string, args []driver.Named
 func (r *driverRows) Next(dest []driver.Value) error {
 	r.watchSQLite()
 	if err := r.Rows.Next(dest); err != nil {
-		if err != io.EOF && r.ctx.Err() != nil {
-			r.conn.killer.kill()
+		if err == io.EOF {
+			return err
+		}
+		r.conn.failed(r.ctx, err)
+		if r.ctx.Err() != nil {
 			return r.ctx.Err()
 		}
 		return err

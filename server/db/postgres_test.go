@@ -140,3 +140,31 @@ func TestValuesOfMariaDB(t *testing.T) {
 	_, err = d.Exec(ctx, "insert into t (e) values ('nope')")
 	assert.Equal(t, db.CodeValue, db.CodeOf(err), "strict: %v", err)
 }
+
+func TestADeadlockOfMariaDBEndsTheTransaction(t *testing.T) {
+	d := open(t, peers.MariaDB(t))
+	run(t, d, "create table t (id int primary key, n int)", "insert into t values (1, 0), (2, 0)")
+	a, err := d.Begin(ctx, db.TxOptions{})
+	require.NoError(t, err)
+	b, err := d.Begin(ctx, db.TxOptions{})
+	require.NoError(t, err)
+	run(t, a, "update t set n = 1 where id = 1")
+	run(t, b, "update t set n = 1 where id = 2")
+	failures := make(chan error, 2)
+	for tx, id := range map[*db.Tx]int{a: 2, b: 1} {
+		go func() {
+			_, err := tx.Exec(ctx, "update t set n = 2 where id = ?", id)
+			if err == nil {
+				failures <- tx.Commit()
+				return
+			}
+			assert.Equal(t, db.CodeSerialization, db.CodeOf(err), "%v", err)
+			_, err = tx.Exec(ctx, "insert into t values (3, 3)")
+			assert.Equal(t, db.CodeAborted, db.CodeOf(err), "%v", err)
+			failures <- tx.Rollback()
+		}()
+	}
+	require.NoError(t, <-failures)
+	require.NoError(t, <-failures)
+	assert.EqualValues(t, 2, value(t, d, "select count(*) from t"), "it ran outside of the transaction")
+}

@@ -54,6 +54,18 @@ func (i *interrupter) close() {
 	i.handle = 0
 }
 
+// autocommit says that no transaction is open.
+func (i *interrupter) autocommit() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.handle == 0 {
+		return true
+	}
+	tls := libc.NewTLS()
+	defer tls.Close()
+	return lib.Xsqlite3_get_autocommit(tls, i.handle) != 0
+}
+
 // interrupt may be called from any goroutine.
 func (i *interrupter) interrupt() {
 	i.mu.Lock()

@@ -229,3 +229,26 @@ func TestAnAbandonedResultDoesNotStopTheWriter(t *testing.T) {
 	_ = rows.Close()
 	idle(t, d)
 }
+
+func TestATransactionThatTheEngineRolledBackIsOver(t *testing.T) {
+	for _, url := range []string{"sqlite:" + filepath.Join(t.TempDir(), "test.db"), "sqlite::memory:"} {
+		d := open(t, url)
+		run(t, d, "create table t (n int)")
+		tx, err := d.Begin(ctx, db.TxOptions{})
+		require.NoError(t, err)
+		run(t, tx, "insert into t values (1)")
+		_, err = tx.Exec(ctx, "insert into nowhere values (1)")
+		require.Error(t, err)
+		run(t, tx, "insert into t values (2)") // a wrong statement alone ends nothing
+		_, err = tx.Exec(within(t, 50*time.Millisecond), "insert into t with recursive c(n) as (select 1 union all select n + 1 from c) select n from c")
+		assert.Equal(t, db.CodeTimeout, db.CodeOf(err), "%v", err)
+		_, err = tx.Exec(ctx, "insert into t values (3)")
+		assert.Equal(t, db.CodeAborted, db.CodeOf(err), "%v", err)
+		_, err = tx.Query(ctx, "select 1")
+		assert.Equal(t, db.CodeAborted, db.CodeOf(err), "%v", err)
+		assert.Equal(t, db.CodeAborted, db.CodeOf(tx.Commit()))
+		require.NoError(t, tx.Rollback())
+		assert.EqualValues(t, 0, value(t, d, "select count(*) from t"), "a part of a transaction was kept")
+		idle(t, d)
+	}
+}
