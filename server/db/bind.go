@@ -15,6 +15,10 @@ import (
 // Named are arguments by name, for statements with :name. It is the only argument of its call.
 type Named map[string]any
 
+// Verbatim as the only argument hands the text to the engine as it is, without looking for
+// parameters: for statements that were not written for this package, as in migrations.
+type Verbatim struct{}
+
 // List is an argument that stands for several, as in "id in (?)". An empty one matches nothing.
 type List []any
 

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"rws/server/db"
+	"rws/spec_test/peers"
 )
 
 var ctx = context.Background()
@@ -349,4 +350,24 @@ func TestManyReadersAndWriters(t *testing.T) {
 		assert.EqualValues(t, 51, value(t, d, "select count(*) from users"))
 		idle(t, d)
 	})
+}
+
+// MariaDB looks every five seconds whether who waits for a sleep is still there: that would be
+// too late.
+func TestTheServerStopsWorkingWhenTheDeadlineHasPassed(t *testing.T) {
+	for name, url := range map[string]string{"postgres": peers.Postgres(t), "mariadb": peers.MariaDB(t)} {
+		d := open(t, url)
+		working := map[db.Engine]string{
+			db.Postgres: "select count(*) from pg_stat_activity where state = 'active' and query like 'select 7, pg_sleep%'",
+			db.MySQL:    "select count(*) from information_schema.processlist where info like 'select 7, sleep%'",
+		}[d.Engine()]
+		endless := map[db.Engine]string{db.Postgres: "select 7, pg_sleep(60)", db.MySQL: "select 7, sleep(60)"}[d.Engine()]
+		for _, q := range []func(context.Context) error{
+			func(c context.Context) error { _, err := d.Exec(c, endless); return err },
+			func(c context.Context) error { _, err := db.All(c, d, endless+" where 1 = ?", 1); return err },
+		} {
+			require.Error(t, q(within(t, 100*time.Millisecond)))
+			require.Eventually(t, func() bool { return value(t, d, working) == int64(0) }, 3*time.Second, 5*time.Millisecond, name)
+		}
+	}
 }

@@ -46,8 +46,15 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 			return nil, err
 		}
 	}
-	if c.engine == SQLite {
+	switch c.engine {
+	case SQLite:
 		out.interrupter = newInterrupter(inner)
+	case MySQL:
+		out.killer, err = newKiller(ctx, able, c.inner)
+	}
+	if err != nil {
+		_ = inner.Close()
+		return nil, err
 	}
 	return out, nil
 }
@@ -68,6 +75,8 @@ type conn struct {
 	engine      Engine
 	prepared    *preparedCache
 	interrupter *interrupter
+	killer      *killer
+	tx          *connTx // that is open
 }
 
 func (c *conn) Close() error {
@@ -103,6 +112,17 @@ func (c *conn) CheckNamedValue(v *driver.NamedValue) error {
 }
 
 func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	if err := c.tx.usable(); err != nil {
+		return nil, err
+	}
+	result, err := c.exec(ctx, query, args)
+	if err != nil {
+		c.failed(ctx, err)
+	}
+	return result, err
+}
+
+func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	if !c.keeps(query, args) {
 		return c.driverConn.ExecContext(ctx, query, args)
 	}
@@ -120,22 +140,26 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 }
 
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	if !c.keeps(query, args) {
-		rows, err := c.driverConn.QueryContext(ctx, query, args)
-		return c.rows(ctx, rows, nil, err)
-	}
-	p, err := c.prepare(ctx, query)
-	if err != nil {
+	if err := c.tx.usable(); err != nil {
 		return nil, err
 	}
-	rows, err := p.stmt.QueryContext(ctx, args)
-	if stale(err) {
-		p.broken = true
-		c.prepared.put(p)
-		rows, err = c.driverConn.QueryContext(ctx, query, args)
-		return c.rows(ctx, rows, nil, err)
+	r := &driverRows{conn: c, ctx: ctx}
+	if q, ok := ctx.(quiet); ok {
+		if r.ctx = q.caller; r.ctx.Err() != nil {
+			return nil, r.ctx.Err()
+		}
+		r.watch.start(r.ctx, c.interrupter)
 	}
-	return c.rows(ctx, rows, p, err)
+	err := r.open(ctx, query, args)
+	if err == nil {
+		return r, nil
+	}
+	r.watch.end()
+	c.failed(r.ctx, err)
+	if r.ctx.Err() != nil {
+		err = r.ctx.Err()
+	}
+	return nil, err
 }
 
 // keeps says whether a statement is worth keeping prepared. MySQL answers a statement without
@@ -186,19 +210,6 @@ func stale(err error) bool {
 	return ok && (my.Number == 1615 || my.Number == 1243)
 }
 
-func (c *conn) rows(ctx context.Context, inner driver.Rows, p *prepared, err error) (driver.Rows, error) {
-	if err != nil {
-		if p != nil {
-			c.prepared.put(p)
-		}
-		return nil, err
-	}
-	typed := inner.(driver.RowsColumnTypeDatabaseTypeName)
-	r := &driverRows{Rows: inner, typed: typed, conn: c, prepared: p, ctx: ctx}
-	r.watch.of = c.interrupter
-	return r, nil
-}
-
 // driverRows are rows with the values of this package.
 type driverRows struct {
 	driver.Rows
@@ -207,16 +218,45 @@ type driverRows struct {
 	prepared *prepared
 	ctx      context.Context
 	forms    []form
+	began    bool // a row was asked for
 	watch    watch
+}
+
+// open runs the query.
+func (r *driverRows) open(ctx context.Context, query string, args []driver.NamedValue) (err error) {
+	c := r.conn
+	if c.keeps(query, args) {
+		if r.prepared, err = c.prepare(ctx, query); err != nil {
+			return err
+		}
+		r.Rows, err = r.prepared.stmt.QueryContext(ctx, args)
+		if stale(err) {
+			r.prepared.broken = true
+		}
+		if err != nil {
+			c.prepared.put(r.prepared)
+			r.prepared = nil
+		}
+	}
+	if r.Rows == nil && (err == nil || stale(err)) {
+		r.Rows, err = c.driverConn.QueryContext(ctx, query, args)
+	}
+	if err != nil {
+		return err
+	}
+	r.typed = r.Rows.(driver.RowsColumnTypeDatabaseTypeName)
+	return nil
 }
 
 // Next fills dest.
 func (r *driverRows) Next(dest []driver.Value) error {
-	if r.watch.of != nil {
-		r.watch.next(r.ctx)
-	}
+	r.watchSQLite()
 	if err := r.Rows.Next(dest); err != nil {
-		if err != io.EOF && r.ctx.Err() != nil {
+		if err == io.EOF {
+			return err
+		}
+		r.conn.failed(r.ctx, err)
+		if r.ctx.Err() != nil {
 			return r.ctx.Err()
 		}
 		return err
@@ -227,6 +267,19 @@ func (r *driverRows) Next(dest []driver.Value) error {
 			r.forms[i] = formOf(r.conn.engine, r.typed.ColumnTypeDatabaseTypeName(i))
 		}
 	}
+	return r.decode(dest)
+}
+
+// watchSQLite lets the context interrupt SQLite from the second row on. The driver does so
+// until the first row is there, and not after.
+func (r *driverRows) watchSQLite() {
+	if r.began && r.conn.interrupter != nil && r.watch.stop == nil && r.ctx.Done() != nil {
+		r.watch.start(r.ctx, r.conn.interrupter)
+	}
+	r.began = true
+}
+
+func (r *driverRows) decode(dest []driver.Value) error {
 	for i, f := range r.forms {
 		if dest[i] == nil || f == formAsIs {
 			continue

@@ -50,12 +50,16 @@ type Error struct {
 	Table      string
 	Column     string // or columns, "a, b"
 	State      string // SQLSTATE, or the number that the engine gives
-	Offset     int    // of the fault in Statement, in bytes from 1; 0 when unknown
+	Line       int    // of the fault in a script that cannot be split, from 1; else 0
+	Offset     int    // of the fault in the text sent, in characters from 1; Postgres only, 0 when unknown
 	Err        error
 }
 
 func (e *Error) Error() string {
 	text := fmt.Sprintf("%s: %v", e.Code, e.Err)
+	if e.Line > 0 {
+		text = fmt.Sprintf("line %d: %s", e.Line, text)
+	}
 	if e.Statement != "" {
 		text += fmt.Sprintf(" (in %q)", excerpt(e.Statement, 200))
 	}

@@ -2,6 +2,7 @@ package db
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -23,6 +24,10 @@ func (e *Error) fromPostgres(err error) bool {
 	if !ok {
 		if c, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 			e.Code, e.Err = CodeConnection, c // its text has no password
+			return true
+		}
+		if pgconn.SafeToRetry(err) { // nothing was sent: the connection was closed
+			e.Code, e.Err = CodeConnection, fmt.Errorf("the connection to the database failed: %w", err)
 			return true
 		}
 		return false

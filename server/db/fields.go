@@ -147,7 +147,10 @@ func runInsert(ctx context.Context, q Querier, b *builder, table string, row []F
 	}
 	if len(columns) == 0 {
 		r, err := q.Exec(ctx, b.text.String(), b.args...)
-		return &Inserted{Affected: r.Affected}, err
+		if err != nil {
+			return nil, err
+		}
+		return &Inserted{Affected: r.Affected}, nil
 	}
 	b.write(" returning ")
 	for i, c := range columns {
@@ -157,8 +160,12 @@ func runInsert(ctx context.Context, q Querier, b *builder, table string, row []F
 		return nil, b.err
 	}
 	record, err := One(ctx, q, b.text.String(), b.args...)
-	if err != nil || record == nil {
-		return &Inserted{}, err
+	if err != nil {
+		q.database().keys.forget() // the table may have been changed by someone else
+		return nil, err
+	}
+	if record == nil {
+		return &Inserted{}, nil
 	}
 	return inserted(record, key), nil
 }

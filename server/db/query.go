@@ -61,16 +61,26 @@ func (d *DB) queryPool(ctx context.Context, p *pool, st *statement, text string,
 	if err := p.acquire(ctx); err != nil {
 		return nil, d.explain(ctx, st.source, err)
 	}
-	inner, err := p.db.QueryContext(ctx, text, values...)
+	inner, err := p.db.QueryContext(d.quieten(ctx, p), text, values...)
 	if err != nil {
 		p.release()
 		return nil, d.explain(ctx, st.source, err)
 	}
 	rows := newRows(ctx, d, st, inner, p.release)
 	if d.buffered || p == d.write && d.read != d.write {
-		return rows, rows.buffer()
+		if err := rows.buffer(); err != nil {
+			return nil, err
+		}
 	}
 	return rows, nil
+}
+
+// quieten is for readers of a SQLite file.
+func (d *DB) quieten(ctx context.Context, p *pool) context.Context {
+	if d.path == "" || p != d.read || ctx.Done() == nil {
+		return ctx
+	}
+	return quiet{ctx}
 }
 
 // Exec implements [Querier].
@@ -115,6 +125,10 @@ func (d *DB) ran(st *statement) {
 func (d *DB) bind(source string, args []any) (*statement, string, []any, error) {
 	if d.closed.Load() {
 		return nil, "", nil, &Error{Code: CodeClosed, Statement: source, Err: fmt.Errorf("the database %s is closed", d.name)}
+	}
+	if len(args) == 1 && args[0] == any(Verbatim{}) {
+		st := verbatim(source)
+		return st, source, nil, st.refused()
 	}
 	st, err := d.statement(source)
 	if err != nil {

@@ -25,10 +25,11 @@ func Split(engine Engine, script string) ([]Piece, error) {
 			s.cut(t.start)
 			return s.pieces, nil
 		case kindBroken:
-			return nil, &Error{Code: CodeSyntax, Err: fmt.Errorf("line %d: what begins with %q does not end", lineOf(script, t.start), excerpt(s.text(t), 20))}
+			return nil, &Error{Code: CodeSyntax, Line: lineOf(script, t.start), Err: fmt.Errorf("what begins with %q does not end", excerpt(s.text(t), 20))}
 		case kindSpace:
 			continue
 		case kindStop:
+			s.ended = false
 			if s.depth == 0 {
 				s.cut(t.start)
 				continue
@@ -76,7 +77,7 @@ func (s *splitter) word(word string) {
 			s.depth++
 		}
 	case "if", "loop", "while", "repeat", "for":
-		if ended && s.depth > 0 {
+		if ended {
 			s.depth++ // "end if" ended something that was not counted
 		}
 	case "end":
@@ -97,7 +98,7 @@ func Script(ctx context.Context, q Querier, script string) error {
 		return err
 	}
 	for _, p := range pieces {
-		if _, err := q.Exec(ctx, p.Text); err != nil {
+		if _, err := q.Exec(ctx, p.Text, Verbatim{}); err != nil {
 			return fmt.Errorf("line %d: %w", p.Line, err)
 		}
 	}

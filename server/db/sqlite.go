@@ -33,13 +33,13 @@ func openSQLite(a *address, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &DB{engine: SQLite, name: a.redacted()}
-	file := sqliteFile(a.rest, o.ReadOnly)
-	if a.rest == ":memory:" {
-		d.buffered = true
-	} else if d.path, err = filepath.Abs(a.rest); err != nil {
-		return nil, err
+	d := &DB{engine: SQLite, name: a.redacted(), buffered: a.rest == ":memory:"}
+	if !d.buffered { // connections are opened later, too, when the folder may be another
+		if d.path, err = filepath.Abs(a.rest); err != nil {
+			return nil, err
+		}
 	}
+	file := sqliteFile(d.path, o.ReadOnly)
 	o.MaxOpen, o.MaxIdle = 1, 1
 	d.write = newSQLitePool(file, settings, "immediate", o)
 	d.write.hint = "SQLite has one writer; a transaction that stays open, or a statement of the database instead of the transaction inside one, keeps it"
@@ -93,16 +93,21 @@ func sqliteSettings(a *address, o *Options) ([]string, error) {
 	return settings, nil
 }
 
+// sqliteFile is the name that SQLite opens; without a path it is in memory.
 func sqliteFile(path string, readOnly bool) string {
 	query := url.Values{}
-	if path == ":memory:" {
+	if path == "" {
 		path = fmt.Sprintf("/rws-%d", memories.Add(1))
 		query.Set("vfs", "memdb") // one database for all connections that know its name
 	}
 	if readOnly {
 		query.Set("mode", "ro")
 	}
-	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath(), RawQuery: query.Encode()}
+	path = filepath.ToSlash(path)
+	if filepath.VolumeName(path) != "" { // file:///C:/app.db
+		path = "///" + path
+	}
+	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: query.Encode()}
 	return u.String()
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"reflect"
 	"sync"
+	"time"
 
 	"modernc.org/libc"
 	"modernc.org/sqlite"
@@ -19,6 +20,9 @@ func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	inner, err := sqlite.NewConnector(c.dsn)
 	if err != nil {
 		return nil, err
+	}
+	if q, ok := ctx.(quiet); ok {
+		ctx = q.caller
 	}
 	return inner.Connect(ctx)
 }
@@ -50,6 +54,18 @@ func (i *interrupter) close() {
 	i.handle = 0
 }
 
+// autocommit says that no transaction is open.
+func (i *interrupter) autocommit() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.handle == 0 {
+		return true
+	}
+	tls := libc.NewTLS()
+	defer tls.Close()
+	return lib.Xsqlite3_get_autocommit(tls, i.handle) != 0
+}
+
 // interrupt may be called from any goroutine.
 func (i *interrupter) interrupt() {
 	i.mu.Lock()
@@ -62,30 +78,51 @@ func (i *interrupter) interrupt() {
 	lib.Xsqlite3_interrupt(tls, i.handle)
 }
 
-// A watch interrupts a connection when a context ends, from the second row on. It costs
-// nothing where only one row is read.
+// A watch interrupts a connection when a context ends. It starts no goroutine until then.
 type watch struct {
-	of    *interrupter
-	began bool
-	stop  func() bool
-	ended chan struct{} // closed when the interrupt has been given
+	mu    sync.Mutex
+	ended bool
+	stop  func() bool // nil when it was not started
 }
 
-func (w *watch) next(ctx context.Context) {
-	if w.began && w.stop == nil && ctx.Done() != nil {
-		w.ended = make(chan struct{})
-		w.stop = context.AfterFunc(ctx, func() {
-			defer close(w.ended)
-			w.of.interrupt()
-		})
+// repeatInterrupt is how often a connection is interrupted again: SQLite forgets an interrupt
+// that comes just before a statement begins.
+const repeatInterrupt = 2 * time.Millisecond
+
+func (w *watch) start(ctx context.Context, of *interrupter) {
+	w.stop = context.AfterFunc(ctx, func() {
+		for w.interrupt(of) {
+			time.Sleep(repeatInterrupt)
+		}
+	})
+}
+
+func (w *watch) interrupt(of *interrupter) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.ended {
+		of.interrupt()
 	}
-	w.began = true
+	return !w.ended
 }
 
-// end waits for an interrupt on its way: it must not hit the next statement.
+// end makes sure that no interrupt comes any more: it would hit the next statement.
 func (w *watch) end() {
-	if w.stop != nil && !w.stop() {
-		<-w.ended
+	if w.stop == nil || w.stop() {
+		return
 	}
-	w.stop = nil
+	w.mu.Lock()
+	w.ended = true
+	w.mu.Unlock()
 }
+
+// quiet hides from database/sql and the driver that a context can end: each of them would
+// start a goroutine for that, which takes longer than reading a row. The connection watches
+// the caller's context itself. Only readers of a SQLite file are run so: what waits for a
+// lock, as writers do, needs the driver's own watch.
+type quiet struct{ caller context.Context }
+
+func (q quiet) Deadline() (time.Time, bool) { return time.Time{}, false }
+func (q quiet) Done() <-chan struct{}       { return nil }
+func (q quiet) Err() error                  { return nil }
+func (q quiet) Value(key any) any           { return q.caller.Value(key) }

@@ -156,10 +156,7 @@ func (p *parser) finish() {
 	case "with":
 		st.reads = !p.writes
 	}
-	switch st.verb {
-	case "create", "alter", "drop", "rename", "truncate", "attach", "detach":
-		st.schema = true
-	}
+	st.schema = changesSchema(st.verb)
 	if st.style == styleMarks {
 		st.count = len(st.names)
 	}
@@ -195,6 +192,20 @@ func (st *statement) render(engine Engine, widths []int) string {
 	}
 	b.WriteString(st.parts[len(st.names)])
 	return b.String()
+}
+
+// verbatim is a statement that is not looked at.
+func verbatim(source string) *statement {
+	verb := verbOf(source)
+	return &statement{source: source, text: source, verb: verb, schema: changesSchema(verb)}
+}
+
+func changesSchema(verb string) bool {
+	switch verb {
+	case "create", "alter", "drop", "rename", "truncate", "attach", "detach":
+		return true
+	}
+	return false
 }
 
 // verbOf returns the first word of a statement in lower case.

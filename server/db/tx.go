@@ -23,7 +23,8 @@ type TxOptions struct {
 // Commit or Rollback; the end of the context that it was begun with rolls it back, too.
 //
 // Of SQLite a transaction that may write has the writer to itself from the beginning (begin
-// immediate), so it cannot fail half way for being too late.
+// immediate), so it cannot fail half way for being too late. Readers go on beside it, and see
+// what was there before; only of a database in memory they wait until it ends.
 type Tx struct {
 	db    *DB
 	ctx   context.Context // that it was begun with
@@ -43,15 +44,15 @@ const (
 
 // root is what a transaction and its savepoints share.
 type root struct {
-	tx     *sql.Tx
-	stop   func() bool // the watch over the context
-	free   sync.Once
-	pool   *pool
-	rows   []*Rows // open ones
-	number int     // of savepoints so far
+	tx      *sql.Tx
+	stop    func() bool // the watch over the context
+	free    sync.Once
+	give    func() // the connection back
+	results *results
+	number  int // of savepoints so far
 }
 
-func (r *root) release() { r.free.Do(r.pool.release) }
+func (r *root) release() { r.free.Do(r.give) }
 
 // Begin implements [Querier].
 func (d *DB) Begin(ctx context.Context, o TxOptions) (*Tx, error) {
@@ -74,12 +75,16 @@ func (d *DB) Begin(ctx context.Context, o TxOptions) (*Tx, error) {
 		p.release()
 		return nil, d.explain(ctx, "begin", err)
 	}
-	r := &root{tx: inner, pool: p}
+	return d.newTx(ctx, inner, &results{}, p.release), nil
+}
+
+func (d *DB) newTx(ctx context.Context, inner *sql.Tx, open *results, give func()) *Tx {
+	r := &root{tx: inner, give: give, results: open}
 	r.stop = context.AfterFunc(ctx, func() {
 		_ = inner.Rollback()
 		r.release()
 	})
-	return &Tx{db: d, ctx: ctx, root: r}, nil
+	return &Tx{db: d, ctx: ctx, root: r}
 }
 
 var isolations = map[string]sql.IsolationLevel{
@@ -120,7 +125,7 @@ func (t *Tx) Query(ctx context.Context, source string, args ...any) (*Rows, erro
 		return nil, t.explain(ctx, source, err)
 	}
 	rows := newRows(ctx, t.db, st, inner, func() {})
-	t.root.rows = append(t.root.rows, rows)
+	t.root.results.add(rows)
 	return rows, nil
 }
 
@@ -147,23 +152,9 @@ func (t *Tx) bind(source string, args []any) (*statement, string, []any, error) 
 	}
 	st, text, values, err := t.db.bind(source, args)
 	if err == nil {
-		t.makeRoom()
+		t.root.results.makeRoom(t.db.engine)
 	}
 	return st, text, values, err
-}
-
-// makeRoom reads open results to their end where the connection can have only one.
-func (t *Tx) makeRoom() {
-	open := t.root.rows[:0]
-	for _, r := range t.root.rows {
-		if r.inner != nil && t.db.engine != SQLite {
-			_ = r.buffer() // the reader of the rows gets the error
-		}
-		if r.inner != nil {
-			open = append(open, r)
-		}
-	}
-	t.root.rows = open
 }
 
 func (t *Tx) usable(source string) error {
@@ -204,7 +195,7 @@ func (t *Tx) Begin(ctx context.Context, _ TxOptions) (*Tx, error) {
 
 // control runs what ends or begins a savepoint.
 func (t *Tx) control(ctx context.Context, statement string) error {
-	t.makeRoom()
+	t.root.results.makeRoom(t.db.engine)
 	_, err := t.root.tx.ExecContext(ctx, statement)
 	return t.explain(ctx, statement, err)
 }
@@ -222,7 +213,7 @@ func (t *Tx) Commit() error {
 		t.state = txCommitted
 		return t.control(t.ctx, "release savepoint "+t.name)
 	}
-	t.closeRows()
+	t.root.results.close()
 	err := t.root.tx.Commit()
 	t.state = txCommitted
 	if err != nil {
@@ -245,17 +236,10 @@ func (t *Tx) Rollback() error {
 		}
 		return t.control(t.ctx, "release savepoint "+t.name)
 	}
-	t.closeRows()
+	t.root.results.close()
 	_ = t.root.tx.Rollback()
 	t.end()
 	return nil
-}
-
-func (t *Tx) closeRows() {
-	for _, r := range t.root.rows {
-		_ = r.Close()
-	}
-	t.root.rows = nil
 }
 
 func (t *Tx) end() {

@@ -76,7 +76,7 @@ func parseSQLiteURL(rest string) (*address, error) {
 		path = after
 	}
 	if path == "" {
-		return nil, fmt.Errorf("the URL names no file: write sqlite:app.db, or sqlite::memory:")
+		return nil, fmt.Errorf("the URL names no file, as sqlite:app.db and sqlite::memory: do")
 	}
 	return &address{engine: SQLite, rest: path, query: query}, nil
 }
