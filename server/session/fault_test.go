@@ -77,13 +77,11 @@ func TestTheTableIsMadeOnce(t *testing.T) {
 	} {
 		var wg sync.WaitGroup
 		for range 8 {
+			d, err := db.Open(url, db.Options{})
+			require.NoError(t, err)
+			defer d.Close()
 			wg.Go(func() {
-				d, err := db.Open(url, db.Options{})
-				if !assert.NoError(t, err) {
-					return
-				}
-				defer d.Close()
-				_, err = session.NewSQL(context.Background(), d)
+				_, err := session.NewSQL(context.Background(), d)
 				assert.NoError(t, err, name)
 			})
 		}
