@@ -22,6 +22,13 @@ type Verbatim struct{}
 // List is an argument that stands for several, as in "id in (?)". An empty one matches nothing.
 type List []any
 
+// Either is a list whose meaning depends on where it stands: several values in "in (?)", and
+// Else, such as JSON, anywhere else.
+type Either struct {
+	List List
+	Else any
+}
+
 // Blob is binary data, as opposed to text.
 type Blob []byte
 
@@ -36,6 +43,10 @@ func (st *statement) bind(engine Engine, args []any) (string, []any, error) {
 	}
 	text, lists := st.text, false
 	for i, v := range values {
+		if e, ok := v.(Either); ok {
+			v = st.choose(engine, e, i)
+			values[i] = v
+		}
 		if _, ok := v.(List); ok {
 			lists = true
 			continue
@@ -48,6 +59,33 @@ func (st *statement) bind(engine Engine, args []any) (string, []any, error) {
 		return st.expand(engine, values)
 	}
 	return text, values, nil
+}
+
+// choose decides what a value for the engine's parameter i is.
+func (st *statement) choose(engine Engine, e Either, i int) any {
+	if st.style != styleDollar && st.inList(st.place(engine, i)) {
+		return e.List
+	}
+	return e.Else
+}
+
+// place returns where the engine's parameter i stands first: a name that is used again has one
+// parameter in Postgres.
+func (st *statement) place(engine Engine, i int) int {
+	if engine != Postgres || st.style != styleNamed {
+		return i
+	}
+	return slices.Index(st.names, distinct(st.names)[i])
+}
+
+// inList says whether the parameter at a place is all that is in the parentheses of an in.
+func (st *statement) inList(place int) bool {
+	before, open := strings.CutSuffix(strings.TrimRight(st.parts[place], " \t\r\n"), "(")
+	if !open || !strings.HasPrefix(strings.TrimLeft(st.parts[place+1], " \t\r\n"), ")") {
+		return false
+	}
+	words := strings.Fields(before)
+	return len(words) > 0 && strings.EqualFold(words[len(words)-1], "in")
 }
 
 // order returns a new slice with one value for each parameter of the engine's text.
@@ -71,8 +109,8 @@ func (st *statement) order(engine Engine, args []any) ([]any, error) {
 
 func (st *statement) orderNamed(engine Engine, named Named) ([]any, error) {
 	if st.style != styleNamed {
-		if len(named) == 0 && st.style == styleNone {
-			return nil, nil
+		if len(named) == 0 {
+			return st.order(engine, nil)
 		}
 		return nil, fmt.Errorf("values are given by name, but the statement has no parameter such as :%s", slices.Sorted(maps.Keys(named))[0])
 	}

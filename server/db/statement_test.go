@@ -195,3 +195,37 @@ func FuzzName(f *testing.F) {
 		}
 	})
 }
+
+func TestAListIsSeveralValuesInAnInAndSomethingElseElsewhere(t *testing.T) {
+	either := Either{List: List{int64(1), int64(2)}, Else: JSON("[1,2]")}
+	for _, c := range []struct {
+		engine Engine
+		source string
+		args   []any
+		want   string
+		values []any
+	}{
+		{SQLite, "select ? where id in (?)", []any{either, either}, "select ? where id in (?, ?)", []any{"[1,2]", int64(1), int64(2)}},
+		{SQLite, "select 1 where id NOT IN( ? )", []any{either}, "select 1 where id NOT IN( ?, ? )", []any{int64(1), int64(2)}},
+		{SQLite, "select json_length(?)", []any{either}, "select json_length(?)", []any{"[1,2]"}},
+		{SQLite, "select 1 where (a, b) in ((?, 1))", []any{either}, "select 1 where (a, b) in ((?, 1))", []any{"[1,2]"}},
+		{Postgres, "select :a where x = :b and id in (:c)", []any{Named{"a": int64(7), "b": either, "c": either}},
+			"select $1 where x = $2 and id in ($3, $4)", []any{int64(7), "[1,2]", int64(1), int64(2)}},
+		{Postgres, "select :a, :a where id in (:c)", []any{Named{"a": int64(7), "c": either}},
+			"select $1, $1 where id in ($2, $3)", []any{int64(7), int64(1), int64(2)}},
+	} {
+		st, err := parse(c.engine, c.source)
+		require.NoError(t, err)
+		text, values, err := st.bind(c.engine, c.args)
+		require.NoError(t, err, c.source)
+		assert.Equal(t, c.want, text)
+		assert.Equal(t, c.values, values)
+	}
+}
+
+func TestNoNamesAreNoValues(t *testing.T) {
+	st, err := parse(SQLite, "select ?")
+	require.NoError(t, err)
+	_, _, err = st.bind(SQLite, []any{Named{}})
+	assert.ErrorContains(t, err, "1 parameter")
+}
