@@ -85,6 +85,7 @@ func appMethods() []bind.Func {
 		bind.RawMethod("config(settings)", appConfig),
 		bind.RawMethod("url(name, params?)", appURL),
 		bind.RawMethod("test(name, fn)", appTest),
+		bind.RawWaitMethod("db(url, options?)", appDB),
 	}
 	for _, verb := range slices.Sorted(maps.Keys(verbs)) {
 		method := verbs[verb]
@@ -427,7 +428,12 @@ func appOnError(L *lua.LState, a *App) int {
 func appConfig(L *lua.LState, a *App) int {
 	a.mustLoad(L, "app:config")
 	t := L.CheckTable(2)
-	if err := a.state.program.Config.fromTable(t, ""); err != nil {
+	p := a.state.program
+	err := p.Config.fromTable(t, "")
+	if err == nil {
+		err = p.Config.overlay(p.environ, p.options.Flags) // db:migrate asks for settings while the script loads
+	}
+	if err != nil {
 		fault.Raise(L, &fault.Error{Code: "option", Message: "app:config: " + err.Error()})
 	}
 	return 0

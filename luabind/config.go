@@ -40,6 +40,7 @@ type Config struct {
 	AccessLog   bool
 	Watch       bool
 	Console     bool
+	Migrate     string // migrateAuto, migrateAlways or migrateNever
 
 	origin map[string]string
 }
@@ -94,6 +95,7 @@ func Settings() []Setting {
 		choiceSetting("log", "auto", `"pretty" for people, "json" for machines, "auto" by terminal, "off"`, []string{"auto", "pretty", "json", "off"}, func(c *Config) *string { return &c.Log }),
 		choiceSetting("log_level", "info", "least level that is logged", []string{"debug", "info", "warn", "error"}, func(c *Config) *string { return &c.LogLevel }),
 		boolSetting("access_log", "true", "a line per request", func(c *Config) *bool { return &c.AccessLog }),
+		{"migrate", "auto", `run the migrations of db:migrate at the start: "auto" in development only, "true", "false"`, readMigrate, func(c *Config) string { return c.Migrate }},
 		boolSetting("watch", "true", "reload when a file of the app changes, in development", func(c *Config) *bool { return &c.Watch }),
 		boolSetting("console", "true", "let the user who runs the server in by `rws attach`; read-only in production", func(c *Config) *bool { return &c.Console }),
 	}
@@ -339,6 +341,27 @@ func readIsolates(c *Config, text string) error {
 		return fmt.Errorf("%q is neither \"auto\" nor a whole number from 1 to 256", text)
 	}
 	c.Isolates = n
+	return nil
+}
+
+// Values of the setting migrate.
+const (
+	migrateAuto   = "auto"
+	migrateAlways = "true"
+	migrateNever  = "false"
+)
+
+func readMigrate(c *Config, text string) error {
+	switch strings.ToLower(text) {
+	case "auto":
+		c.Migrate = migrateAuto
+	case "true", "on", "yes", "1":
+		c.Migrate = migrateAlways
+	case "false", "off", "no", "0":
+		c.Migrate = migrateNever
+	default:
+		return fmt.Errorf("%q is none of auto, true, false", text)
+	}
 	return nil
 }
 

@@ -14,7 +14,7 @@ import (
 var writers = map[string]bool{
 	"rawset": true, "setmetatable": true, "setfenv": true, "load": true, "loadstring": true,
 	"sort": true, "remove": true, "setlocal": true, "setupvalue": true,
-	"set": true, "put": true, "del": true, "delete": true, "incr": true, "update": true, "insert": true, "exec": true,
+	"set": true, "put": true, "del": true, "delete": true, "incr": true, "update": true, "insert": true, "upsert": true, "exec": true, "backup": true,
 	"tx": true, "migrate": true, "clear": true, "destroy": true, "renew": true, "flash": true, "fetch": true,
 	"push": true, "send": true, "publish": true, "write": true, "call": true,
 	"post": true, "patch": true, "request": true,
