@@ -84,7 +84,7 @@ type target struct {
 }
 
 // start runs a server until the benchmark ends.
-func start(b *testing.B, cmd *exec.Cmd) *target {
+func start(b testing.TB, cmd *exec.Cmd) *target {
 	b.Helper()
 	t := &target{server: &server{name: cmd.Path, cmd: cmd, done: make(chan struct{})}}
 	cmd.Stdout, cmd.Stderr = &t.log, &t.log

@@ -37,6 +37,7 @@ type site struct {
 	access  *logs.AccessLogger
 	server  *server.Server
 	shared  *luabind.Shared
+	pools   *luabind.Pools
 
 	program atomic.Pointer[luabind.Program]
 	// live is the program whose stop hooks have to run when it is closed: the one that
@@ -52,7 +53,7 @@ type site struct {
 
 // serve loads a script and serves it until a signal.
 func (t *terminal) serve(file string, flags map[string]string) error {
-	s := &site{terminal: t, file: file, flags: flags, output: logs.NewOutput(t.err), printed: logs.NewOutput(t.out), shared: luabind.NewShared()}
+	s := &site{terminal: t, file: file, flags: flags, output: logs.NewOutput(t.err), printed: logs.NewOutput(t.out), shared: luabind.NewShared(), pools: luabind.NewPools()}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	if err := s.prepare(ctx); err != nil {
@@ -83,7 +84,7 @@ func (t *terminal) serve(file string, flags map[string]string) error {
 // options say how this site loads its script.
 func (s *site) options() luabind.Options {
 	return luabind.Options{
-		File: s.file, Flags: s.flags, Output: s.printed, Excerpts: s.excerpts(s.flags), Shared: s.shared, Version: Version, Environ: os.Environ(),
+		File: s.file, Flags: s.flags, Output: s.printed, Excerpts: s.excerpts(s.flags), Shared: s.shared, Pools: s.pools, Version: Version, Environ: os.Environ(),
 		Logger: s.loggerFor,
 	}
 }
