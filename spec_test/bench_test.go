@@ -227,7 +227,7 @@ func (t *target) cpu() time.Duration {
 }
 
 // rss is the memory the server has, in bytes.
-func (t *target) rss(b *testing.B) float64 {
+func (t *target) rss(b testing.TB) float64 {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", t.cmd.Process.Pid))
 	if err != nil {
 		b.Skip("memory is read from /proc: ", err)
