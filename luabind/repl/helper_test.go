@@ -94,6 +94,7 @@ type host struct {
 	docs *luadoc.Package
 	dir  string
 	noAs bool
+	data repl.Data
 
 	ready chan struct{} // gets a value when a line calls ready(), which keeps the lock
 
@@ -203,6 +204,8 @@ func (h *host) Source(file string) (string, bool) {
 }
 
 func (h *host) Reload(context.Context) error { return h.load() }
+
+func (h *host) Data() repl.Data { return h.data }
 
 func (h *host) Serve(w http.ResponseWriter, r *http.Request, user lua.LValue) error {
 	if user != nil && h.noAs {
