@@ -135,7 +135,7 @@ func (d *Database) equal(L *lua.LState, name string, t *lua.LTable, n int) db.Co
 	}
 	fields := d.fields(L, name, t, n)
 	for i, f := range fields {
-		if list, ok := t.RawGetString(f.Column).(*lua.LTable); ok && isList(L, list) {
+		if list, ok := t.RawGetString(f.Column).(*lua.LTable); ok && (isList(L, list) || !hasNames(list)) {
 			values, err := listToSQL(L, d.engine(), list)
 			if err != nil {
 				bind.ArgError(L, name, n-1, "column %q: %s", f.Column, err)

@@ -49,10 +49,10 @@ func timeToSQL(engine db.Engine, at time.Time) any {
 	return at
 }
 
-// tableToSQL makes JSON of a table. A list is also the values of "in (?)", and one made by
-// rws.array is an array in Postgres.
+// tableToSQL makes JSON of a table. A list, which an empty table may be, is also the values of
+// "in (?)", and one made by rws.array is an array in Postgres.
 func tableToSQL(L *lua.LState, engine db.Engine, t *lua.LTable) (any, error) {
-	if !isList(L, t) {
+	if !isList(L, t) && hasNames(t) {
 		return jsonToSQL(L, t)
 	}
 	list, err := listToSQL(L, engine, t)
@@ -88,7 +88,7 @@ func jsonToSQL(L *lua.LState, t *lua.LTable) (any, error) {
 	return db.JSON(text), nil
 }
 
-// isList tells lists from tables with names. An empty table without a mark is neither.
+// isList tells lists from tables with names. An empty table without a mark may be either.
 func isList(L *lua.LState, t *lua.LTable) bool { return t.Len() > 0 || bind.IsArray(L, t) }
 
 func listToSQL(L *lua.LState, engine db.Engine, t *lua.LTable) (db.List, error) {
@@ -110,7 +110,7 @@ func (d *Database) arguments(L *lua.LState, name, statement string, n int) []any
 	if top < n {
 		return nil
 	}
-	if t, ok := L.Get(n).(*lua.LTable); ok && top == n && !isList(L, t) && (t.Len() > 0 || hasNames(t) || !strings.Contains(statement, "?")) {
+	if t, ok := L.Get(n).(*lua.LTable); ok && top == n && !isList(L, t) && !db.TakesValues(d.q, statement) {
 		return d.named(L, name, t, n)
 	}
 	args := make([]any, 0, top-n+1)

@@ -166,6 +166,12 @@ func replan(err error) bool {
 	return err != nil && CodeOf(err) == CodeOther && strings.Contains(err.Error(), "cached plan must not change result type")
 }
 
+// TakesValues says whether a statement has parameters written ?.
+func TakesValues(q Querier, statement string) bool {
+	st, err := q.database().statement(statement)
+	return err == nil && st.style == styleMarks
+}
+
 // Record is one row that is kept.
 type Record struct {
 	Columns []string
