@@ -54,7 +54,8 @@ func (d *Database) insertList(L *lua.LState, name, table string, list *lua.LTabl
 	out := L.CreateTable(len(inserted), 0)
 	for _, row := range inserted {
 		if row != nil {
-			out.Append(d.newRowMaker(L, row.Columns).row(row.Values))
+			m := d.newRowMaker(L, row.Columns)
+			out.Append(m.row(row.Values))
 		}
 	}
 	L.Push(bind.MarkArray(L, out))

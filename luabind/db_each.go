@@ -22,7 +22,7 @@ const (
 // A cursor is the state of one db:each.
 type cursor struct {
 	d       *Database
-	make    *rowMaker
+	make    rowMaker
 	columns []string
 	next    [][]any // rows that were read and not given out
 	done    bool    // there are no others

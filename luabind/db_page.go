@@ -77,7 +77,8 @@ func (d *Database) pageArguments(L *lua.LState, name, text string) []any {
 // pushPage pushes what db:page returns.
 func (d *Database) pushPage(L *lua.LState, p *db.Page) int {
 	t := L.CreateTable(0, 8)
-	t.RawSetString("items", d.newRowMaker(L, p.Columns).list(p.Rows))
+	m := d.newRowMaker(L, p.Columns)
+	t.RawSetString("items", m.list(p.Rows))
 	if p.Page > 0 {
 		t.RawSetString("page", lua.LNumber(p.Page))
 	}

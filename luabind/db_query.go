@@ -128,13 +128,15 @@ func (d *Database) pushRecord(L *lua.LState, row *db.Record) int {
 	if row == nil {
 		L.Push(lua.LNil)
 	} else {
-		L.Push(d.newRowMaker(L, row.Columns).row(row.Values))
+		m := d.newRowMaker(L, row.Columns)
+		L.Push(m.row(row.Values))
 	}
 	return 1
 }
 
 func (d *Database) pushSet(L *lua.LState, set *db.Set) int {
-	L.Push(d.newRowMaker(L, set.Columns).list(set.Rows))
+	m := d.newRowMaker(L, set.Columns)
+	L.Push(m.list(set.Rows))
 	return 1
 }
 
@@ -163,7 +165,8 @@ func (d *Database) pushValue(L *lua.LState, v any, found bool) int {
 	if !found {
 		L.Push(lua.LNil)
 	} else {
-		L.Push(d.newRowMaker(L, nil).value(v))
+		m := d.newRowMaker(L, nil)
+		L.Push(m.value(v))
 	}
 	return 1
 }

@@ -11,6 +11,7 @@ import (
 
 	"rws/luabind/bind"
 	"rws/luabind/codec"
+	"rws/luabind/vm"
 	"rws/server/db"
 )
 
@@ -170,23 +171,54 @@ func (d *Database) fields(L *lua.LState, name string, t *lua.LTable, n int) []db
 // A rowMaker makes Lua tables of the rows of one result.
 type rowMaker struct {
 	L     *lua.LState
-	names []string
+	shape *vm.Shape
 	null  lua.LValue
 }
 
-// newRowMaker names columns that come twice "id" and "id_2".
-func (d *Database) newRowMaker(L *lua.LState, columns []string) *rowMaker {
-	m := &rowMaker{L: L, names: columns, null: lua.LNil}
+// newRowMaker makes rows with these columns.
+func (d *Database) newRowMaker(L *lua.LState, columns []string) rowMaker {
+	m := rowMaker{L: L, null: lua.LNil}
 	if d.null {
 		m.null = bind.Null(L)
 	}
-	for i, name := range columns {
-		if slices.Contains(columns[:i], name) {
-			m.names = distinctNames(columns)
-			break
-		}
+	if len(columns) > 0 {
+		m.shape = stateOf(L).shapes.of(columns)
 	}
 	return m
+}
+
+// shapes are the shapes of rows that an isolate has made, by their first column and how many
+// there are: a program has few, and finds them without an allocation.
+type shapes map[shapeKey][]*knownShape
+
+type shapeKey struct {
+	first string
+	count int
+}
+
+type knownShape struct {
+	columns []string // as they came
+	shape   *vm.Shape
+}
+
+// maxShapes bounds what is kept, for programs that put values into the names of columns.
+const maxShapes = 1000
+
+// of finds the shape of rows with these columns. Those that come twice are called "id" and
+// "id_2".
+func (s *shapes) of(columns []string) *vm.Shape {
+	key := shapeKey{columns[0], len(columns)}
+	for _, known := range (*s)[key] {
+		if slices.Equal(known.columns, columns) {
+			return known.shape
+		}
+	}
+	if *s == nil || len(*s) > maxShapes {
+		*s = make(shapes)
+	}
+	known := &knownShape{slices.Clone(columns), vm.NewShape(distinctNames(columns))}
+	(*s)[key] = append((*s)[key][:min(len((*s)[key]), 8)], known)
+	return known.shape
 }
 
 func distinctNames(columns []string) []string {
@@ -203,11 +235,7 @@ func distinctNames(columns []string) []string {
 
 // row makes the table of a row.
 func (m *rowMaker) row(values []any) *lua.LTable {
-	t := m.L.CreateTable(0, len(m.names))
-	for i, name := range m.names {
-		t.RawSetString(name, m.value(values[i]))
-	}
-	return t
+	return m.shape.New(m.L, func(i int) lua.LValue { return m.value(values[i]) })
 }
 
 // list makes the tables of rows.

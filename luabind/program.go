@@ -120,6 +120,7 @@ type state struct {
 	enter     *lua.LFunction            // see entry
 	segments  map[*segment]*lua.LUserData
 	migrators []*lua.LFunction // of db:migrate
+	shapes    shapes           // of rows
 }
 
 func stateOf(L *lua.LState) *state { return vm.Data(L).(*state) }

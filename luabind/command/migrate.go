@@ -63,7 +63,9 @@ func (m *migration) words() []*cobra.Command {
 		{
 			Use: "down N [app.lua]", Short: "Undo the last N that ran", Args: arguments(1, 2),
 			RunE: func(_ *cobra.Command, args []string) error {
-				return m.numbered(args, 1, func(ctx context.Context, g *migrate.Migrator, n int64) ([]migrate.Done, error) { return g.Down(ctx, int(n)) })
+				return m.numbered(args, 1, func(ctx context.Context, g *migrate.Migrator, n int64) ([]migrate.Done, error) {
+					return g.Down(ctx, int(n))
+				})
 			},
 		},
 		{
