@@ -173,7 +173,7 @@ func (p *Program) lineOf(at, text string) (file string, line int) {
 	file, number, _ := strings.Cut(at, ":")
 	_, _ = fmt.Sscanf(number, "%d", &line)
 	source, ok := p.Source(file)
-	if i := strings.Index(source, text); ok && i >= 0 && strings.Index(source[i+1:], text) < 0 {
+	if i := strings.Index(source, text); ok && i >= 0 && !strings.Contains(source[i+1:], text) {
 		line = 1 + strings.Count(source[:i], "\n")
 	}
 	return file, line
