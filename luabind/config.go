@@ -344,27 +344,6 @@ func readIsolates(c *Config, text string) error {
 	return nil
 }
 
-// Values of the setting migrate.
-const (
-	migrateAuto   = "auto"
-	migrateAlways = "true"
-	migrateNever  = "false"
-)
-
-func readMigrate(c *Config, text string) error {
-	switch strings.ToLower(text) {
-	case "auto":
-		c.Migrate = migrateAuto
-	case "true", "on", "yes", "1":
-		c.Migrate = migrateAlways
-	case "false", "off", "no", "0":
-		c.Migrate = migrateNever
-	default:
-		return fmt.Errorf("%q is none of auto, true, false", text)
-	}
-	return nil
-}
-
 func showIsolates(c *Config) string {
 	if c.Isolates == 0 {
 		return "auto"

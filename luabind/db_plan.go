@@ -9,6 +9,27 @@ import (
 	"rws/server/db/migrate"
 )
 
+// Values of the setting migrate.
+const (
+	migrateAuto   = "auto"
+	migrateAlways = "true"
+	migrateNever  = "false"
+)
+
+func readMigrate(c *Config, text string) error {
+	switch strings.ToLower(text) {
+	case "auto":
+		c.Migrate = migrateAuto
+	case "true", "on", "yes", "1":
+		c.Migrate = migrateAlways
+	case "false", "off", "no", "0":
+		c.Migrate = migrateNever
+	default:
+		return fmt.Errorf("%q is none of auto, true, false", text)
+	}
+	return nil
+}
+
 // A DatabaseInfo is a database of a program, for listings.
 type DatabaseInfo struct {
 	Name       string // that commands take
