@@ -123,3 +123,21 @@ func TestTablesAndColumnsCompleteInsideOfSQL(t *testing.T) {
 		}
 	}
 }
+
+func FuzzCompletionInsideOfSQL(f *testing.F) {
+	for _, seed := range []string{`db:one("select * from us`, `db:update("notes", { title = "`, `:db select users.`, `(db:x{{"`, "db:all([[sel"} {
+		f.Add(seed)
+	}
+	h := newHost(f, script)
+	d, err := db.Open("sqlite::memory:", db.Options{})
+	require.NoError(f, err)
+	f.Cleanup(func() { _ = d.Close() })
+	h.data = notes{d}
+	s := repl.New(h, repl.Options{})
+	f.Fuzz(func(t *testing.T, line string) {
+		from, _ := s.Complete(t.Context(), line, len(line))
+		if from < 0 || from > len(line) {
+			t.Fatalf("%q: completion begins at %d", line, from)
+		}
+	})
+}
