@@ -83,6 +83,7 @@ func appMethods() []bind.Func {
 		bind.RawMethod("config(settings)", appConfig),
 		bind.RawMethod("url(name, params?)", appURL),
 		bind.RawMethod("test(name, fn)", appTest),
+		bind.RawWaitMethod("db(url, options?)", appDB),
 	}
 	for _, verb := range slices.Sorted(maps.Keys(verbs)) {
 		method := verbs[verb]
@@ -363,8 +364,12 @@ func appOnError(L *lua.LState, a *App) int {
 func appConfig(L *lua.LState, a *App) int {
 	a.mustLoad(L, "app:config")
 	t := L.CheckTable(2)
-	at := fault.Where(L)
-	if err := a.state.program.Config.fromTable(t, "", at); err != nil {
+	at, p := fault.Where(L), a.state.program
+	err := p.Config.fromTable(t, "", at)
+	if err == nil {
+		err = p.Config.overlay(p.environ, p.options.Flags) // db:migrate asks for settings while the script loads
+	}
+	if err != nil {
 		fault.Raise(L, &fault.Error{Code: "option", At: a.state.placeOf(at, err), Message: "app:config: " + err.Error()})
 	}
 	return 0

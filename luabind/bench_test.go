@@ -25,7 +25,7 @@ func handler(tb testing.TB, source string) *server.Handler {
 	if err := os.WriteFile(filepath.Join(dir, "app.lua"), []byte(source), 0o644); err != nil {
 		tb.Fatal(err)
 	}
-	p, err := luabind.Load(luabind.Options{File: filepath.Join(dir, "app.lua"), Flags: map[string]string{"env": "production"}})
+	p, err := luabind.Load(luabind.Options{File: filepath.Join(dir, "app.lua"), Flags: map[string]string{"env": "production", "migrate": "true"}})
 	if err != nil {
 		tb.Fatal(err)
 	}

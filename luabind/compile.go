@@ -23,7 +23,7 @@ func types() []bind.Type {
 		}, Set: setAppField},
 		{Name: routeType, As: "route", Methods: []bind.Func{bind.RawMethod("name(name)", routeName)}},
 		contextOfType(), paramsOfType(), responseOfType(), headersOfType(), cookiesOfType(), fileOfType(), outOfType(),
-		sharedOfType(), testOfType(), answerOfType(),
+		sharedOfType(), testOfType(), answerOfType(), dbOfType(), txOfType(), queryOfType(),
 		{Name: middlewareType, As: "middleware", String: func(self any) string { return self.(*Middleware).Name }},
 	}
 }

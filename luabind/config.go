@@ -41,6 +41,7 @@ type Config struct {
 	AccessLog   bool
 	Watch       bool
 	Console     bool
+	Migrate     string // migrateAuto, migrateAlways or migrateNever
 
 	// Unknown are variables of the environment that look like settings and are none.
 	Unknown []string
@@ -99,6 +100,7 @@ func Settings() []Setting {
 		choiceSetting("log", "auto", `"pretty" for people, "json" for machines, "auto" by terminal, "off"`, []string{"auto", "pretty", "json", "off"}, func(c *Config) *string { return &c.Log }),
 		choiceSetting("log_level", "info", "least level that is logged", []string{"debug", "info", "warn", "error"}, func(c *Config) *string { return &c.LogLevel }),
 		boolSetting("access_log", "true", "a line per request", func(c *Config) *bool { return &c.AccessLog }),
+		{"migrate", "auto", `run the migrations of db:migrate at the start: "auto" in development only, "true", "false"`, readMigrate, func(c *Config) string { return c.Migrate }},
 		boolSetting("watch", "true", "reload when a file of the app changes, in development", func(c *Config) *bool { return &c.Watch }),
 		boolSetting("console", "true", "let the user who runs the server in by `rws attach`; read-only in production", func(c *Config) *bool { return &c.Console }),
 	}

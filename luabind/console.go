@@ -22,6 +22,7 @@ func (p *Program) Functions() []*lua.LFunction {
 	for _, event := range events {
 		fns = append(fns, s.hooks[event]...)
 	}
+	fns = append(fns, s.migrators...)
 	for _, t := range s.tests {
 		fns = append(fns, t.fn)
 	}

@@ -111,6 +111,7 @@ func contextOfType() bind.Type {
 			bind.RawWaitMethod("read_json()", contextReadJSON),
 			bind.RawMethod("queries(name)", contextQueries),
 			bind.RawMethod("json(value, status?)", contextJSON),
+			bind.RawMethod("page(page)", contextPage),
 			bind.RawMethod("text(text, status?)", contextText),
 			bind.RawMethod("html(html, status?)", contextHTML),
 			bind.RawWaitMethod("render(name, data?, status?)", contextRender),

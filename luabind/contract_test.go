@@ -156,12 +156,16 @@ func tables() map[string]any {
 		"rws.Base64Options":   base64Options{},
 		"rws.CalendarParts":   calendarParts{},
 		"rws.CookieOptions":   cookieOptions{},
+		"rws.DbOptions":       dbOptions{},
 		"rws.FieldError":      fault.Field{},
 		"rws.FileOptions":     fileOptions{},
 		"rws.HashOptions":     hashOptions{},
 		"rws.HttpOptions":     httpOptions{},
 		"rws.JsonOptions":     jsonOptions{},
 		"rws.MarkdownOptions": markdownOptions{},
+		"rws.MigrateOptions":  migrateOptions{},
+		"rws.Migration":       migrationOptions{},
+		"rws.PageOptions":     pageOptions{},
 		"rws.RemoveOptions":   removeOptions{},
 		"rws.SchemaOptions":   schemaOptions{},
 		"rws.Spec":            specOptions{},
@@ -170,13 +174,15 @@ func tables() map[string]any {
 		"rws.StubAnswer":      stubOptions{},
 		"rws.TestFile":        uploadOptions{},
 		"rws.TestOptions":     callOptions{},
+		"rws.TxOptions":       txOptions{},
 		"rws.UrlParts":        urlParts{},
 	}
 }
 
 // otherTables are classes of tables that no struct describes. Tests of their own hold them, but
 // rws.Error and rws.StubRequest, which Go makes field by field.
-var otherTables = []string{"rws.Config", "rws.ConfigTls", "rws.ConfigFs", "rws.ResourceHandlers", "rws.FileInfo", "rws.StubRequest", "rws.Error"}
+var otherTables = []string{"rws.Config", "rws.ConfigTls", "rws.ConfigFs", "rws.ResourceHandlers", "rws.FileInfo", "rws.StubRequest", "rws.Error",
+	"rws.ColumnInfo", "rws.DbResult", "rws.Page", "rws.PoolStats", "rws.TableInfo"}
 
 func TestOptionsAreDocumented(t *testing.T) {
 	p := faces(t)

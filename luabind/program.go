@@ -65,6 +65,10 @@ type Options struct {
 	Version string
 	// Shared is the store of app.shared, kept over reloads. Default: a new one.
 	Shared *Shared
+	// Pools are the open databases, kept over reloads. Default: none.
+	Pools *Pools
+	// Databases says what app:db opens. Default: what the script names.
+	Databases Databases
 }
 
 // A Program is a script that has been loaded and the app it declared. Close it when no
@@ -83,6 +87,8 @@ type Program struct {
 	templates *template.Engine
 	client    *client.Client
 	shared    *Shared
+	pools     *Pools
+	databases databases
 	fallback  http.Handler // answers what no route does
 	dev       *development // nil in production
 	pages     []string     // folders of app:static in the app's
@@ -113,6 +119,8 @@ type state struct {
 	responses lua.LValue                // and of their answers
 	enter     *lua.LFunction            // see entry
 	segments  map[*segment]*lua.LUserData
+	migrators []*lua.LFunction // of db:migrate
+	shapes    shapes           // of rows
 }
 
 func stateOf(L *lua.LState) *state { return vm.Data(L).(*state) }
@@ -142,6 +150,9 @@ func prepare(o Options) (*Program, error) {
 	if o.Shared == nil {
 		o.Shared = NewShared()
 	}
+	if o.Pools == nil {
+		o.Pools = NewPools()
+	}
 	dir := o.Dir
 	if dir == "" {
 		dir = filepath.Dir(o.File)
@@ -155,7 +166,7 @@ func prepare(o Options) (*Program, error) {
 		return nil, fmt.Errorf("opening the app's folder: %w", err)
 	}
 	p := &Program{
-		options: o, dir: dir, root: root, shared: o.Shared,
+		options: o, dir: dir, root: root, shared: o.Shared, pools: o.Pools,
 		sources: make(map[string]string), files: make(map[string]bool),
 		client: client.New(client.Options{RoundTrip: o.Transport}),
 	}
@@ -444,6 +455,9 @@ func (p *Program) Close(ctx context.Context) (err error) {
 			s.isolate.Close()
 		}
 		p.client.Close()
+		if failed := p.closeDatabases(); err == nil {
+			err = failed
+		}
 		p.root.Close()
 	})
 	return err

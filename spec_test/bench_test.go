@@ -29,12 +29,20 @@ import (
 // cpu-µs/op is what the server alone used, from /proc.
 
 const benchApp = `
+local db = app:db("sqlite:bench.db")
+db:migrate { [[
+  create table notes (id integer primary key, title text not null, body text not null, done boolean not null, created_at text not null);
+  insert into notes with recursive c(n) as (select 1 union all select n + 1 from c where n < 10000)
+    select n, 'note number ' || n, 'a text of some length, as notes have', n % 2, '2030-01-31 08:00:00.000Z' from c;
+]] }
 app:get("/hello", function() return "hello, world\n" end)
 app:get("/json/:name", function(c) return { hello = c.params.name, list = { 1, 2, 3 } } end)
 app:get("/page", function(c)
   return c:render("page.html", { title = "Notes", items = { "one", "two", "three", "four", "five" } })
 end)
 app:static("/files", "public")
+app:get("/note/:id{int}", function(c) return db:one("select * from notes where id = ?", c.params.id) end)
+app:get("/notes", function() return db:all("select * from notes order by id limit 20") end)
 app:get("/sleep", function() rws.sleep("10ms") return "slept\n" end)
 
 app:get("/wait", { timeout = "2h" }, function() app.shared:incr("waiting") rws.sleep("1h") end)
@@ -84,7 +92,7 @@ type target struct {
 }
 
 // start runs a server until the benchmark ends.
-func start(b *testing.B, cmd *exec.Cmd) *target {
+func start(b testing.TB, cmd *exec.Cmd) *target {
 	b.Helper()
 	t := &target{server: &server{name: cmd.Path, cmd: cmd, done: make(chan struct{})}}
 	cmd.Stdout, cmd.Stderr = &t.log, &t.log
@@ -117,7 +125,7 @@ func benchFolder(b *testing.B) string {
 }
 
 func startRws(b *testing.B, flags ...string) *target {
-	args := append([]string{filepath.Join(benchFolder(b), "app.lua"), "--port", "0", "--host", "127.0.0.1", "--env", "production"}, flags...)
+	args := append([]string{filepath.Join(benchFolder(b), "app.lua"), "--port", "0", "--host", "127.0.0.1", "--env", "production", "--migrate"}, flags...)
 	return start(b, exec.Command(binary, args...))
 }
 
@@ -227,7 +235,7 @@ func (t *target) cpu() time.Duration {
 }
 
 // rss is the memory the server has, in bytes.
-func (t *target) rss(b *testing.B) float64 {
+func (t *target) rss(b testing.TB) float64 {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", t.cmd.Process.Pid))
 	if err != nil {
 		b.Skip("memory is read from /proc: ", err)
@@ -256,6 +264,11 @@ func BenchmarkPaths(b *testing.B) {
 		})
 		b.Run(path.name+"/plain", func(b *testing.B) {
 			hammer(b, startPlain(b), path.path, path.conns)
+		})
+	}
+	for _, path := range []string{"/note/777", "/notes"} { // a row by its key, and 20 rows, as JSON
+		b.Run("sqlite"+strings.ReplaceAll(path, "/777", ""), func(b *testing.B) {
+			hammer(b, startRws(b, "--access-log=false"), path, 32)
 		})
 	}
 	b.Run("hello/access-log", func(b *testing.B) { hammer(b, startRws(b), "/hello", 32) })

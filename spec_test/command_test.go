@@ -8,9 +8,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	real "rws/spec_test/peers"
 )
 
 // A spec is the state of one script while it runs.
@@ -19,7 +22,9 @@ type spec struct {
 	servers []*server
 	begun   map[string]*call
 	last    *answer
-	exit    int // of the last rws
+	tb      testing.TB
+	peer    *real.Server // of its own
+	exit    int          // of the last rws
 }
 
 // A command is one word of the scripts. It prints to the script's stdout.
@@ -34,7 +39,7 @@ func (e usageError) Error() string { return "usage: " + string(e) }
 func table() map[string]command {
 	return map[string]command{
 		"serve": serve, "serverlog": serverLog, "signal": signalServer, "halt": stopServer, "exited": exited,
-		"edit": edit, "cert": makeCert, "example": example,
+		"kill": killServer, "peer": peer, "edit": edit, "cert": makeCert, "example": example,
 		"http": httpCommand, "begin": begin, "received": received, "finish": finish, "abandon": abandon, "load": load, "flood": flood, "raw": raw,
 		"status": status, "answers": answers, "header": header, "body": body, "has": has, "json": jsonValue,
 		"rws": runBinary, "exit": exitCode, "poll": poll, "repeat": repeat,
@@ -70,7 +75,7 @@ type specKey struct{}
 
 // setup prepares a script, and arranges for what it leaves behind.
 func setup(env *testscript.Env) error {
-	s := &spec{begun: make(map[string]*call)}
+	s := &spec{begun: make(map[string]*call), tb: env.T().(testing.TB)}
 	env.Values[specKey{}] = s
 	env.Setenv("RWS", binary)
 	t := env.T().(reporter)

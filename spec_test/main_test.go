@@ -35,6 +35,10 @@
 //	signal HUP|TERM|INT                    send a signal to the last server
 //	halt                                   SIGTERM, then the server must exit with 0
 //	exited CODE                            the last server ends by itself, with that code
+//	kill                                   the last server ends at once, as in a crash
+//	peer postgres|mariadb [own]            a new database on a server that the specs share, or on
+//	                                       one of this spec's own; sets $PG_URL or $MYSQL_URL
+//	peer stop|start                        crash the server of its own, and start it again
 //	cert NAME [host …]                     make NAME.pem and NAME.key; http trusts them
 //	example NAME                           copy examples/scripts here and serve NAME.lua
 //

@@ -152,6 +152,19 @@ func stopServer(s *spec, args []string) error {
 	return srv.stop()
 }
 
+// killServer ends the last server as a crash would.
+func killServer(s *spec, args []string) error {
+	srv, err := s.server()
+	if err != nil {
+		return err
+	}
+	srv.seen = true
+	if err := srv.cmd.Process.Kill(); err != nil {
+		return err
+	}
+	return srv.wait()
+}
+
 func exited(s *spec, args []string) error {
 	srv, err := s.server()
 	if err != nil || len(args) != 1 {

@@ -71,9 +71,18 @@ func (s *site) listening(ready time.Duration) {
 	p := s.current()
 	settings := s.server.Handler().Settings()
 	s.logger.Info("listening", "version", Version, "file", s.file, "env", p.Config.Env, "addresses", s.addresses(), "bound", s.sockets(),
-		"routes", len(routeRows(p.App.Routes, false)), "isolates", len(p.Isolates()),
+		"routes", len(routeRows(p.App.Routes, false)), "isolates", len(p.Isolates()), "databases", s.databases(),
 		"timeout", p.Config.Timeout.String(), "max_body", settings.MaxBody, "max_header", settings.MaxHeaderBytes,
 		"max_connections", settings.MaxConns, "memory_limit", settings.MemoryLimit, "ready_ms", ready.Milliseconds())
+}
+
+// databases lists the databases for the record.
+func (s *site) databases() []string {
+	list := []string{}
+	for _, d := range s.current().Databases() {
+		list = append(list, databaseLine(d))
+	}
+	return list
 }
 
 func took(d time.Duration) string {
@@ -127,7 +136,21 @@ func (s *site) inventory() []string {
 	if n := len(p.Tests()); n > 0 {
 		parts = append(parts, count(n, "test"))
 	}
+	for _, d := range p.Databases() {
+		parts = append(parts, databaseLine(d))
+	}
 	return append(parts, count(len(p.Isolates()), "isolate"), p.Config.Env)
+}
+
+// databaseLine says what a database is, and what became of its migrations.
+func databaseLine(d luabind.DatabaseInfo) string {
+	switch {
+	case d.Ran > 0:
+		return fmt.Sprintf("%s (%s applied)", d.Label, count(d.Ran, "migration"))
+	case d.Migrations > 0:
+		return fmt.Sprintf("%s (%s)", d.Label, count(d.Migrations, "migration"))
+	}
+	return d.Label
 }
 
 // limits names the bounds that a request meets.

@@ -178,9 +178,9 @@ func (t *terminal) open(args []string, flags map[string]string) (*luabind.Progra
 }
 
 // quietly completes o for a command whose output is not the script's: what the script
-// prints and warns of goes to the error output.
+// prints and warns of goes to the error output. It touches no data of the app.
 func (t *terminal) quietly(o luabind.Options) luabind.Options {
-	o.Output = t.err
+	o.Output, o.Databases = t.err, luabind.DatabasesCheck
 	o.Logger = func(*luabind.Config) *slog.Logger {
 		return logs.New(t.err, logs.Options{Format: logs.Pretty, Level: slog.LevelWarn})
 	}

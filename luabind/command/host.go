@@ -126,6 +126,43 @@ func (h *host) Why(method, path string) string {
 	return b.String()
 }
 
+// consoleRows is how many rows of a statement a console shows.
+const consoleRows = 100
+
+// data are the databases of the present program.
+type data struct{ *luabind.Program }
+
+func (h *host) Data() repl.Data { return data{h.program()} }
+
+func (d data) Databases() []repl.Database {
+	var list []repl.Database
+	for _, info := range d.Program.Databases() {
+		list = append(list, repl.Database{Name: info.Name, Label: info.Label})
+	}
+	return list
+}
+
+func (d data) Tables(ctx context.Context) ([]repl.Table, error) {
+	tables, err := d.Program.Tables(ctx)
+	list := make([]repl.Table, 0, len(tables))
+	for _, t := range tables {
+		table := repl.Table{Database: t.Database, Name: t.Name, View: t.View}
+		for _, c := range t.Columns {
+			table.Columns = append(table.Columns, repl.Column{Name: c.Name, Type: c.Type, Nullable: c.Nullable, Key: c.Key > 0})
+		}
+		list = append(list, table)
+	}
+	return list, err
+}
+
+func (d data) Query(ctx context.Context, database, statement string, readOnly bool) (*repl.Rows, error) {
+	r, err := d.Program.Query(ctx, database, statement, readOnly, consoleRows)
+	if err != nil {
+		return nil, err
+	}
+	return &repl.Rows{Columns: r.Columns, Lines: r.Rows, Numbers: r.Numbers, More: r.More, Affected: r.Affected}, nil
+}
+
 func (h *host) Reload(ctx context.Context) error { return h.reload(ctx) }
 
 func (h *host) URL() string { return h.url }

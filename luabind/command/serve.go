@@ -39,6 +39,7 @@ type site struct {
 	access  *logs.AccessLogger
 	server  *server.Server
 	shared  *luabind.Shared
+	pools   *luabind.Pools
 
 	program atomic.Pointer[luabind.Program]
 	// live is the program whose stop hooks have to run when it is closed: the one that
@@ -57,7 +58,7 @@ const folderScript = `app:static("/", ".", { list = true })`
 
 // serve loads a script, from a file unless its source is given, and serves it until a signal.
 func (t *terminal) serve(file, source string, flags map[string]string) error {
-	s := &site{terminal: t, file: file, source: source, flags: flags, output: logs.NewOutput(t.err), printed: logs.NewOutput(t.out), shared: luabind.NewShared()}
+	s := &site{terminal: t, file: file, source: source, flags: flags, output: logs.NewOutput(t.err), printed: logs.NewOutput(t.out), shared: luabind.NewShared(), pools: luabind.NewPools()}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	if err := s.prepare(ctx); err != nil {
@@ -89,7 +90,7 @@ func (t *terminal) serve(file, source string, flags map[string]string) error {
 // options say how this site loads its script.
 func (s *site) options() luabind.Options {
 	return luabind.Options{
-		File: s.file, Source: s.source, Flags: s.flags, Output: s.printed, Excerpts: s.excerpts(s.flags), Shared: s.shared, Version: Version, Environ: os.Environ(),
+		File: s.file, Source: s.source, Flags: s.flags, Output: s.printed, Excerpts: s.excerpts(s.flags), Shared: s.shared, Pools: s.pools, Version: Version, Environ: os.Environ(),
 		Logger: s.loggerFor,
 	}
 }

@@ -27,7 +27,7 @@ func settingFlags(cmd *cobra.Command, but ...string) func() map[string]string {
 		f := fs.Lookup(s.Flag())
 		f.DefValue = s.Default
 		f.Annotations = map[string][]string{settingMark: {s.Name}}
-		if s.Default == "true" || s.Default == "false" {
+		if s.Default == "true" || s.Default == "false" || s.Name == "migrate" {
 			f.NoOptDefVal = "true"
 		}
 	}

@@ -36,6 +36,8 @@ type Error struct {
 	Hint string
 	// Value is what the script raised, when that was neither text nor an *Error.
 	Value string
+	// More are further fields for scripts, as err.statement of a database.
+	More map[string]string
 	// Cause is the Go error below, or nil.
 	Cause error
 

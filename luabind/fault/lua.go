@@ -86,6 +86,10 @@ func index(L *lua.LState) int {
 	case "fields":
 		L.Push(fieldsTable(L, e.Fields))
 	default:
+		if text, ok := e.More[key]; ok {
+			L.Push(lua.LString(text))
+			return 1
+		}
 		L.Push(raised(L.Get(1)).RawGetString(key))
 	}
 	return 1

@@ -2,6 +2,7 @@ package fault
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -19,6 +20,9 @@ var secretWords = []string{
 	"password", "passwd", "passphrase", "secret", "token", "authorization", "cookie", "session",
 	"api_key", "apikey", "private_key", "credential",
 }
+
+// urlPassword finds the password in a URL, as of a database, whatever the variable is called.
+var urlPassword = regexp.MustCompile(`(://[^/\s:@]*:)[^/\s@]+@`)
 
 // isSecret reports whether a variable, key or header of this name must not be shown.
 func isSecret(name string) bool {
@@ -46,7 +50,7 @@ func show(L *lua.LState, name string, v lua.LValue) string {
 func showPlain(L *lua.LState, v lua.LValue) string {
 	switch v := v.(type) {
 	case lua.LString:
-		return quote(string(v))
+		return quote(urlPassword.ReplaceAllString(string(v), "${1}"+redacted+"@"))
 	case *lua.LTable:
 		if v.Len() == 0 && next(v, lua.LNil) == lua.LNil {
 			return "{}"

@@ -30,6 +30,7 @@ func commands() []command {
 		{"help", "[name]", "this list, or the documentation of a name", (*Session).help},
 		{"routes", "[part]", "the routes, or those that contain a text", (*Session).routes},
 		{"why", "GET /x", "which routes and middleware would answer", (*Session).why},
+		{"db", "[select …]", "the tables of the databases, the columns of one, or the rows of a statement", (*Session).db},
 		{"locals", "", "the top-level locals of the script", (*Session).locals},
 		{"src", "fn", "the source of a function, of a line (61, app.lua:61)", (*Session).src},
 		{"edit", "fn", "open the source in $EDITOR", (*Session).edit},

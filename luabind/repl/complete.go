@@ -33,9 +33,10 @@ func (s *Session) Complete(ctx context.Context, line string, pos int) (from int,
 	text := line[:min(max(pos, 0), len(line))]
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	tables := s.tablesFor(ctx, text)
 	run := &vm.Run{Context: ctx, Stall: -1, Owner: s, ReadOnly: s.options.ReadOnly}
 	err := s.host.Isolate().Do(run, func(L *lua.LState) error {
-		from, list = s.complete(L, text)
+		from, list = s.complete(L, text, tables)
 		return nil
 	})
 	if err != nil {
@@ -44,8 +45,8 @@ func (s *Session) Complete(ctx context.Context, line string, pos int) (from int,
 	return from, list
 }
 
-func (s *Session) complete(L *lua.LState, text string) (int, []Candidate) {
-	c := &completer{session: s, text: text, tokens: scan(text)}
+func (s *Session) complete(L *lua.LState, text string, tables []Table) (int, []Candidate) {
+	c := &completer{session: s, text: text, tokens: scan(text), tables: tables}
 	sc := s.scope.Load()
 	if sc == nil || sc.isolate != vm.Of(L) {
 		sc = newScope(L, true)
@@ -66,6 +67,7 @@ type completer struct {
 	lookup  *lookup
 	text    string
 	tokens  []token
+	tables  []Table // when their names may stand at the end
 }
 
 func (c *completer) candidates() (int, []Candidate) {
@@ -77,6 +79,9 @@ func (c *completer) candidates() (int, []Candidate) {
 		return len(c.text), nil
 	}
 	if n >= 0 && c.tokens[n].kind == tokenString && c.tokens[n].open {
+		if c.tables != nil {
+			return c.sqlNames(c.tokens[n].start + 1)
+		}
 		return c.paths(n)
 	}
 	if n >= 0 && c.tokens[n].kind == tokenNumber {
@@ -127,6 +132,8 @@ func (c *completer) commands() (int, []Candidate) {
 	switch name {
 	case "help":
 		return from, c.documentedNames(arg)
+	case "db":
+		return c.sqlNames(from)
 	case "why":
 		method, path, ok := strings.Cut(arg, " ")
 		if !ok {
@@ -134,7 +141,7 @@ func (c *completer) commands() (int, []Candidate) {
 		}
 		return len(c.text) - len(path), c.routes(strings.ToUpper(method), path)
 	case "src", "edit", "time":
-		inner := &completer{session: c.session, lookup: c.lookup, text: arg, tokens: scan(arg)}
+		inner := &completer{session: c.session, lookup: c.lookup, text: arg, tokens: scan(arg), tables: c.tables}
 		at, list := inner.candidates()
 		return from + at, list
 	}

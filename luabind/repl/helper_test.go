@@ -104,6 +104,7 @@ type host struct {
 	dir   string
 	noAs  bool
 	stall time.Duration // of the isolate; default: a minute
+	data  repl.Data
 
 	ready chan struct{} // gets a value when a line calls ready(), which keeps the lock
 
@@ -220,6 +221,8 @@ func (h *host) Source(file string) (string, bool) {
 }
 
 func (h *host) Reload(context.Context) error { return h.load() }
+
+func (h *host) Data() repl.Data { return h.data }
 
 func (h *host) Serve(w http.ResponseWriter, r *http.Request, user lua.LValue) error {
 	if user != nil && h.noAs {

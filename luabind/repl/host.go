@@ -43,6 +43,8 @@ type Host interface {
 	Serve(w http.ResponseWriter, r *http.Request, user lua.LValue) error
 	// Why says which routes and middleware would answer, as lines of text.
 	Why(method, path string) string
+	// Data are the databases of the app, nil when it has none.
+	Data() Data
 	// Reload loads the script again. It returns why the present version stays.
 	Reload(ctx context.Context) error
 	// URL is where the app listens, "http://localhost:3000"; "" when it does not.

@@ -14,7 +14,7 @@ import (
 // those of most apps that change what is stored. Functions of Lua and of rws that change
 // something refuse by themselves, whatever way a line reaches them. See Options.ReadOnly.
 var writers = map[string]bool{
-	"set": true, "put": true, "del": true, "delete": true, "incr": true, "update": true, "insert": true, "exec": true,
+	"set": true, "put": true, "del": true, "delete": true, "incr": true, "update": true, "insert": true, "upsert": true, "exec": true, "backup": true,
 	"tx": true, "migrate": true, "clear": true, "destroy": true, "renew": true, "flash": true, "fetch": true,
 	"push": true, "send": true, "publish": true, "write": true, "call": true,
 	"post": true, "patch": true, "request": true,

@@ -302,6 +302,30 @@ function App:on(event, fn) end
 ---@param fn? fun(c: rws.Context, err: rws.Error): any
 function App:on_error(status, fn) end
 
+---Opens a database, or returns the one that is open: `sqlite:notes.db` in the app's folder,
+---`sqlite::memory:`, `postgres://user:password@host/name`, `mysql://user:password@host/name`. It belongs to
+---the app: all isolates share its connections, a reload keeps them, and the end of the app closes them. SQLite
+---makes the file; a server is connected to when it is first asked.
+---
+---`rws test` never touches these data: a SQLite file is an empty one for each test, and a database on a server
+---is refused unless the option `test` names one for tests.
+---
+---```lua
+---local db = app:db(env.DATABASE_URL or "sqlite:notes.db")
+---db:migrate { [[create table notes (id integer primary key, title text not null)]] }
+---
+---app:get("/notes", function() return db:all("select * from notes order by id") end)
+---
+---app:test("there are no notes at first", function(t)
+---  t.eq(t:get("/notes").body, "[]")
+---end)
+---```
+---@async
+---@param url string
+---@param options? rws.DbOptions
+---@return rws.Db db
+function App:db(url, options) end
+
 ---Settings of `app:config`. An environment variable, as RWS_PORT, and a command-line flag, as `--port`, win
 ---over the script.
 ---@class rws.Config
@@ -325,6 +349,7 @@ function App:on_error(status, fn) end
 ---@field log? "auto"|"pretty"|"json"|"off" pretty for people, json for machines, auto by terminal. Default auto
 ---@field log_level? "debug"|"info"|"warn"|"error" least level that is logged. Default info
 ---@field access_log? boolean a line per request. Default true
+---@field migrate? "auto"|boolean run what `db:migrate` declares at the start: `"auto"` does in development. Default auto
 ---@field watch? boolean reload when a file of the app changes, in development. Default true
 ---@field console? boolean let the user who runs the server in by `rws attach`; read-only in production. Default true
 

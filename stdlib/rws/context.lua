@@ -71,6 +71,25 @@ function c:queries(name) end
 ---@see rws.json.encode
 function c:json(value, status) end
 
+---Answers with a page of `db:page` as JSON, and says in a `Link` header (RFC 8288) where the first, previous,
+---next and last pages are: at the URL of the request with another `page`, or another `after` or `before`.
+---
+---```lua
+---local db = app:db("sqlite::memory:")
+---app:get("/numbers", { query = { page = "int 1.. = 1" } }, function(c)
+---  return c:page(db:page("select value as n from json_each('[1, 2, 3]')", nil, { page = c.query.page, size = 2 }))
+---end)
+---
+---app:test("a page has links", function(t)
+---  local r = t:get("/numbers")
+---  t.eq(r:json(), { items = { { n = 1 }, { n = 2 } }, page = 1, size = 2, more = true })
+---  t.eq(r.headers.link, '</numbers?page=1>; rel="first", </numbers?page=2>; rel="next"')
+---end)
+---```
+---@param page rws.Page
+---@return rws.Response response
+function c:page(page) end
+
 ---Answers with plain text.
 ---@param text string
 ---@param status? integer from 200 to 599; default 200

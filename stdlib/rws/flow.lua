@@ -86,6 +86,11 @@ function rws.try(fn, ...) end
 ---@field fields? rws.FieldError[] what is wrong with the input, for status 422
 ---@field hint? string what to do about it, when that is known
 ---@field traceback string the message and the calls that led to it, one per line
+---@field statement? string of a database: the SQL, without its values
+---@field constraint? string of a database: the name of what does not hold
+---@field table? string of a database
+---@field column? string of a database: one or more, as `"a, b"`
+---@field state? string of a database: its own number for the error, as SQLSTATE
 
 ---What is wrong with one field of the input.
 ---@class rws.FieldError

@@ -1,0 +1,307 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"rws/luabind"
+	"rws/luabind/fault"
+	"rws/server/db/migrate"
+	"rws/server/suggest"
+)
+
+// A migration is one call of `rws migrate`.
+type migration struct {
+	*terminal
+	flags func() map[string]string
+	name  string // of the database; "" for all that have migrations
+	json  bool
+	rows  []migrationRow // for JSON
+}
+
+func (t *terminal) migrateCommand() *cobra.Command {
+	m := &migration{terminal: t}
+	cmd := &cobra.Command{
+		Use:   "migrate [up|down|to|redo|status|resolve] [app.lua]",
+		Short: "Run, undo or list the migrations of an app's databases",
+		Long: `Runs the migrations that the script declares with db:migrate and that have not run yet, on
+the database that it names. Each runs in a transaction where the database allows it, and a
+lock keeps two processes from migrating at once. With several databases --db chooses one;
+without it, up and status do all of them.
+
+The script is loaded first, on empty databases of its own, so that what it does while it
+loads does not meet tables that are not there yet. The exit status is 1 when a migration
+fails.`,
+		Example: `  rws migrate                        run those that have not run
+  rws migrate status app.lua
+  rws migrate down 1                 undo the last one
+  rws migrate to 3 --db stats`,
+		Args: m.scriptOrWord,
+		RunE: func(_ *cobra.Command, args []string) error { return m.each(args, m.up) },
+	}
+	m.addFlags(cmd)
+	cmd.AddCommand(m.words()...)
+	return command(cmd)
+}
+
+// words are the commands below migrate.
+func (m *migration) words() []*cobra.Command {
+	list := []*cobra.Command{
+		{
+			Use: "up [app.lua]", Short: "Run those that have not run", Args: arguments(0, 1),
+			RunE: func(_ *cobra.Command, args []string) error { return m.each(args, m.up) },
+		},
+		{
+			Use: "down N [app.lua]", Short: "Undo the last N that ran", Args: arguments(1, 2),
+			RunE: func(_ *cobra.Command, args []string) error {
+				return m.numbered(args, 1, func(ctx context.Context, g *migrate.Migrator, n int64) ([]migrate.Done, error) {
+					return g.Down(ctx, int(n))
+				})
+			},
+		},
+		{
+			Use: "to VERSION [app.lua]", Short: "Run or undo until VERSION is the last that ran; 0 undoes all", Args: arguments(1, 2),
+			RunE: func(_ *cobra.Command, args []string) error {
+				return m.numbered(args, 0, func(ctx context.Context, g *migrate.Migrator, v int64) ([]migrate.Done, error) { return g.To(ctx, v) })
+			},
+		},
+		{
+			Use: "redo [app.lua]", Short: "Undo the last one and run it again", Args: arguments(0, 1),
+			RunE: func(_ *cobra.Command, args []string) error {
+				return m.one(args, func(ctx context.Context, g *migrate.Migrator) error { return m.report(g.Redo(ctx)) })
+			},
+		},
+		{
+			Use: "status [app.lua]", Short: "List them: which ran, which wait", Args: arguments(0, 1),
+			RunE: func(_ *cobra.Command, args []string) error { return m.each(args, m.status) },
+		},
+		{
+			Use: "resolve VERSION applied|pending [app.lua]", Short: "Say how one that failed half way was mended by hand", Args: arguments(2, 3),
+			RunE: func(_ *cobra.Command, args []string) error { return m.resolve(args) },
+		},
+	}
+	for i, cmd := range list {
+		m.addFlags(cmd)
+		list[i] = command(cmd)
+	}
+	return list
+}
+
+// addFlags: each command has its own flags, of which one command is called.
+func (m *migration) addFlags(cmd *cobra.Command) {
+	name := cmd.Flags().String("db", "", "the `name` of the database, where the script has several")
+	asJSON := cmd.Flags().Bool("json", false, "print the status as JSON")
+	if !strings.HasPrefix(cmd.Use, "status") {
+		_ = cmd.Flags().MarkHidden("json")
+	}
+	flags := settingFlags(cmd, "migrate")
+	cmd.PreRun = func(*cobra.Command, []string) { m.name, m.json, m.flags = *name, *asJSON, flags }
+}
+
+// scriptOrWord is scriptArgs for migrate.
+func (m *migration) scriptOrWord(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 && !exists(args[0]) && !strings.ContainsAny(args[0], "./\\") {
+		var words []string
+		for _, c := range cmd.Commands() {
+			words = append(words, c.Name())
+		}
+		return fmt.Errorf("%q is neither a script here nor one of %s%s", args[0], strings.Join(words, ", "), suggest.DidYouMean(args[0], words))
+	}
+	return arguments(0, 1)(cmd, args)
+}
+
+// open loads the script and returns the databases that are meant.
+func (m *migration) open(args []string) (*luabind.Program, []luabind.DatabaseInfo, error) {
+	file, err := appFile(args)
+	if err != nil {
+		return nil, nil, err
+	}
+	o := m.quietly(luabind.Options{File: file, Flags: m.flags()})
+	o.Databases = luabind.DatabasesPlan
+	p, err := m.load(o)
+	if err != nil {
+		return nil, nil, err
+	}
+	list, err := m.chosen(p)
+	if err != nil {
+		closeProgram(p)
+		return nil, nil, err
+	}
+	return p, list, nil
+}
+
+// chosen returns the database of --db, or all that have migrations.
+func (m *migration) chosen(p *luabind.Program) ([]luabind.DatabaseInfo, error) {
+	var list []luabind.DatabaseInfo
+	var names []string
+	for _, d := range p.Databases() {
+		names = append(names, d.Name)
+		if d.Name == m.name || m.name == "" && d.Declared {
+			list = append(list, d)
+		}
+	}
+	switch {
+	case len(list) > 0:
+		return list, nil
+	case len(names) == 0:
+		return nil, errors.New("the script opens no database: local db = app:db(\"sqlite:app.db\")")
+	case m.name != "":
+		return nil, fmt.Errorf("--db: there is no database %q%s; there are %s", m.name, suggest.DidYouMean(m.name, names), strings.Join(names, ", "))
+	}
+	return nil, errors.New("the script declares no migrations: db:migrate { [[create table …]] }")
+}
+
+// An action works on one database.
+type action func(ctx context.Context, g *migrate.Migrator) error
+
+// each does something with all chosen databases.
+func (m *migration) each(args []string, f action) error {
+	p, list, err := m.open(args)
+	if err != nil {
+		return err
+	}
+	defer closeProgram(p)
+	for _, d := range list {
+		if err := m.on(p, d, f); err != nil {
+			return err
+		}
+	}
+	if m.json {
+		return writeJSON(m.out, m.rows)
+	}
+	return nil
+}
+
+// one does something with one database, which must be the only one or chosen.
+func (m *migration) one(args []string, f action) error {
+	p, list, err := m.open(args)
+	if err != nil {
+		return err
+	}
+	defer closeProgram(p)
+	if len(list) > 1 {
+		var names []string
+		for _, d := range list {
+			names = append(names, d.Name)
+		}
+		return fmt.Errorf("which database? choose one with --db: %s", strings.Join(names, ", "))
+	}
+	return m.on(p, list[0], f)
+}
+
+// on opens the database, and shows what goes wrong as an error of the script.
+func (m *migration) on(p *luabind.Program, d luabind.DatabaseInfo, f action) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	g, done, err := p.Migrator(d.Name)
+	if err == nil {
+		if !m.json {
+			fmt.Fprintln(m.out, paint(isColorful(m.out)).add(bold, d.Label))
+		}
+		m.name = d.Name
+		err = f(ctx, g)
+		err = errors.Join(err, done())
+	}
+	if err == nil {
+		return nil
+	}
+	if e, ok := errors.AsType[*fault.Error](luabind.MigrationFault(err)); ok {
+		m.show(e, p.Source)
+		return failed{exitFailed}
+	}
+	return err
+}
+
+func (m *migration) up(ctx context.Context, g *migrate.Migrator) error { return m.report(g.Up(ctx)) }
+
+// numbered reads a number of at least least before the script.
+func (m *migration) numbered(args []string, least int64, f func(context.Context, *migrate.Migrator, int64) ([]migrate.Done, error)) error {
+	n, err := strconv.ParseInt(args[0], 10, 64)
+	if err != nil || n < least {
+		return fmt.Errorf("%q is not a whole number from %d", args[0], least)
+	}
+	return m.one(args[1:], func(ctx context.Context, g *migrate.Migrator) error { return m.report(f(ctx, g, n)) })
+}
+
+// report prints what ran, also when one failed after it.
+func (m *migration) report(done []migrate.Done, err error) error {
+	color := paint(isColorful(m.out))
+	for _, d := range done {
+		what := color.add(green, "up  ")
+		if d.Down {
+			what = color.add(cyan, "down")
+		}
+		fmt.Fprintf(m.out, "  %s  %03d  %s  %s\n", what, d.Version, d.Name, color.add(dim, took(d.Took)))
+	}
+	if err == nil && len(done) == 0 {
+		fmt.Fprintln(m.out, "  nothing to do")
+	}
+	return err
+}
+
+// A migrationRow is a migration in listings.
+type migrationRow struct {
+	Database  string        `json:"database"`
+	Version   int64         `json:"version"`
+	Name      string        `json:"name"`
+	State     migrate.State `json:"state"`
+	AppliedAt string        `json:"applied_at,omitempty"`
+	HasDown   bool          `json:"has_down"`
+	File      string        `json:"file,omitempty"`
+	Note      string        `json:"note,omitempty"`
+}
+
+func (m *migration) status(ctx context.Context, g *migrate.Migrator) error {
+	all, err := g.Status(ctx)
+	if err != nil {
+		return err
+	}
+	rows := make([]migrationRow, 0, len(all))
+	for _, s := range all {
+		r := migrationRow{Database: m.name, Version: s.Version, Name: s.Name, State: s.State, HasDown: s.HasDown, File: s.File, Note: s.Note}
+		if !s.AppliedAt.IsZero() {
+			r.AppliedAt = s.AppliedAt.UTC().Format(time.RFC3339)
+		}
+		rows = append(rows, r)
+	}
+	if m.json {
+		m.rows = append(m.rows, rows...)
+		return nil
+	}
+	cells := make([][]string, len(rows))
+	for i, r := range rows {
+		down := "yes"
+		if !r.HasDown {
+			down = "no"
+		}
+		cells[i] = []string{strconv.FormatInt(r.Version, 10), r.Name, string(r.State), r.AppliedAt, down, r.File, r.Note}
+	}
+	writeTable(m.out, []string{"VERSION", "NAME", "STATE", "APPLIED", "DOWN", "FILE", "NOTE"}, cells)
+	return nil
+}
+
+func (m *migration) resolve(args []string) error {
+	version, err := strconv.ParseInt(args[0], 10, 64)
+	if err != nil || version < 1 {
+		return fmt.Errorf("%q is not a version", args[0])
+	}
+	if args[1] != "applied" && args[1] != "pending" {
+		return fmt.Errorf("%q is neither applied nor pending: is the migration, as the tables are now, done or not", args[1])
+	}
+	return m.one(args[2:], func(ctx context.Context, g *migrate.Migrator) error {
+		if err := g.Resolve(ctx, version, args[1] == "applied"); err != nil {
+			return err
+		}
+		fmt.Fprintf(m.out, "  %d is %s now\n", version, args[1])
+		return nil
+	})
+}

@@ -1,0 +1,113 @@
+package luabind
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"rws/server/db"
+	"rws/server/db/migrate"
+)
+
+// Values of the setting migrate.
+const (
+	migrateAuto   = "auto"
+	migrateAlways = "true"
+	migrateNever  = "false"
+)
+
+func readMigrate(c *Config, text string) error {
+	switch strings.ToLower(text) {
+	case "auto":
+		c.Migrate = migrateAuto
+	case "true", "on", "yes", "1":
+		c.Migrate = migrateAlways
+	case "false", "off", "no", "0":
+		c.Migrate = migrateNever
+	default:
+		return fmt.Errorf("%q is none of auto, true, false", text)
+	}
+	return nil
+}
+
+// A DatabaseInfo is a database of a program, for listings.
+type DatabaseInfo struct {
+	Name       string // that commands take
+	Label      string // for people: "sqlite notes.db"
+	At         string // of app:db
+	Migrations int    // that the script declares
+	Ran        int    // of them, when this program started
+	Declared   bool   // db:migrate was called
+}
+
+// Databases lists the databases of the program, in the order of the script.
+func (p *Program) Databases() []DatabaseInfo {
+	p.databases.mu.Lock()
+	defer p.databases.mu.Unlock()
+	var list []DatabaseInfo
+	for _, s := range p.databases.list {
+		info := DatabaseInfo{Name: s.name, Label: s.label, At: s.at, Declared: s.migrations != nil}
+		if s.migrations != nil {
+			info.Migrations, info.Ran = len(s.migrations.list), s.migrations.ran
+		}
+		list = append(list, info)
+	}
+	return list
+}
+
+// source finds a database by its name.
+func (p *Program) source(name string) (*source, error) {
+	p.databases.mu.Lock()
+	defer p.databases.mu.Unlock()
+	var names []string
+	for _, s := range p.databases.list {
+		if s.name == name {
+			return s, nil
+		}
+		names = append(names, s.name)
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("there is no database %q: the script opens none", name)
+	}
+	return nil, fmt.Errorf("there is no database %q%s; there are %s", name, didYouMean(name, names), strings.Join(names, ", "))
+}
+
+// Migrator returns what runs the migrations of a database, on the database that the script
+// names, whatever this program was loaded for. The caller calls done.
+func (p *Program) Migrator(name string) (m *migrate.Migrator, done func() error, err error) {
+	s, err := p.source(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if s.migrations == nil {
+		return nil, nil, fmt.Errorf("the script declares no migrations for %s: add db:migrate { [[create table …]] }", s.label)
+	}
+	d, err := db.Open(s.place.url, s.options)
+	if err != nil {
+		return nil, nil, err
+	}
+	if m, err = migrate.New(d, s.migrations.list, s.migrations.o); err != nil {
+		_ = d.Close()
+		return nil, nil, err
+	}
+	return m, d.Close, nil
+}
+
+// MigrationFault is an error of a migrator as one of the script, with its place.
+func MigrationFault(err error) error {
+	if err == nil {
+		return nil
+	}
+	return migrationFault(err)
+}
+
+// testDatabase makes a database that only one test has, on the server of the URL, and returns
+// its URL and what removes it.
+func (p *Program) testDatabase(ctx context.Context, url string) (string, func() error, error) {
+	pl := p.placeOf(url)
+	if pl.isSQLite() {
+		text, err := p.databases.scratch.file(pl)
+		return text, nil, err
+	}
+	return db.Scratch(ctx, url)
+}

@@ -1,0 +1,310 @@
+package db
+
+import (
+	"container/list"
+	"context"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// preparedLimit is how many statements stay prepared on a connection of SQLite or MySQL; the
+// driver of Postgres does the same by itself. MySQL counts them over all connections and has
+// room for 16382.
+var preparedLimit = map[Engine]int{SQLite: 256, MySQL: 100}
+
+// A connector makes connections that keep statements prepared and return the values of this
+// package, in transactions and outside alike.
+type connector struct {
+	engine   Engine
+	inner    driver.Connector
+	readOnly bool // MySQL: each session begins so
+}
+
+func (c connector) Driver() driver.Driver { return c.inner.Driver() }
+
+func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
+	inner, err := c.inner.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	able, ok := inner.(driverConn)
+	if !ok {
+		_ = inner.Close()
+		return nil, errors.New("the driver lacks what this program needs of it")
+	}
+	out := &conn{driverConn: able, engine: c.engine}
+	if limit := preparedLimit[c.engine]; limit > 0 {
+		out.prepared = &preparedCache{limit: limit, byText: make(map[string]*list.Element), order: list.New()}
+	}
+	if c.readOnly {
+		if _, err := able.ExecContext(ctx, "set session transaction read only", nil); err != nil {
+			_ = inner.Close()
+			return nil, err
+		}
+	}
+	switch c.engine {
+	case SQLite:
+		out.interrupter = newInterrupter(inner)
+	case MySQL:
+		out.killer, err = newKiller(ctx, able, c.inner)
+	}
+	if err != nil {
+		_ = inner.Close()
+		return nil, err
+	}
+	return out, nil
+}
+
+// driverConn is what each of the three drivers can do.
+type driverConn interface {
+	driver.Conn
+	driver.ConnBeginTx
+	driver.ConnPrepareContext
+	driver.ExecerContext
+	driver.QueryerContext
+	driver.Pinger
+	driver.SessionResetter
+}
+
+type conn struct {
+	driverConn
+	engine      Engine
+	prepared    *preparedCache
+	interrupter *interrupter
+	killer      *killer
+	tx          *connTx // that is open
+}
+
+func (c *conn) Close() error {
+	if c.interrupter != nil {
+		c.interrupter.close()
+	}
+	if c.prepared != nil {
+		c.prepared.clear()
+	}
+	return c.driverConn.Close()
+}
+
+// IsValid says whether the connection may go back into the pool.
+func (c *conn) IsValid() bool {
+	if v, ok := c.driverConn.(driver.Validator); ok {
+		return v.IsValid()
+	}
+	return true
+}
+
+// CheckNamedValue lets pass what [argument] made, and converts what other users of the pool give.
+func (c *conn) CheckNamedValue(v *driver.NamedValue) error {
+	switch v.Value.(type) {
+	case nil, bool, int64, float64, string, []byte, time.Time:
+		return nil
+	}
+	if checker, ok := c.driverConn.(driver.NamedValueChecker); ok {
+		return checker.CheckNamedValue(v)
+	}
+	value, err := driver.DefaultParameterConverter.ConvertValue(v.Value)
+	v.Value = value
+	return err
+}
+
+func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	if err := c.tx.usable(); err != nil {
+		return nil, err
+	}
+	result, err := c.exec(ctx, query, args)
+	if err != nil {
+		c.failed(ctx, err)
+	}
+	return result, err
+}
+
+func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	if !c.keeps(query, args) {
+		return c.driverConn.ExecContext(ctx, query, args)
+	}
+	p, err := c.prepare(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer c.prepared.put(p)
+	result, err := p.stmt.ExecContext(ctx, args)
+	if stale(err) {
+		p.broken = true
+		return c.driverConn.ExecContext(ctx, query, args)
+	}
+	return result, err
+}
+
+func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if err := c.tx.usable(); err != nil {
+		return nil, err
+	}
+	r := &driverRows{conn: c, ctx: ctx}
+	if q, ok := ctx.(quiet); ok {
+		if r.ctx = q.caller; r.ctx.Err() != nil {
+			return nil, r.ctx.Err()
+		}
+		r.watch.start(r.ctx, c.interrupter)
+	}
+	err := r.open(ctx, query, args)
+	if err == nil {
+		return r, nil
+	}
+	r.watch.end()
+	c.failed(r.ctx, err)
+	if r.ctx.Err() != nil {
+		err = r.ctx.Err()
+	}
+	return nil, err
+}
+
+// keeps says whether a statement is worth keeping prepared. MySQL answers a statement without
+// arguments in one turn when it is not.
+func (c *conn) keeps(query string, args []driver.NamedValue) bool {
+	switch c.engine {
+	case SQLite:
+		return len(query) <= maxStatementSize && !changesSession(query)
+	case MySQL:
+		return len(args) > 0 && len(query) <= maxStatementSize
+	}
+	return false
+}
+
+// changesSession: SQLite checks some pragmas, and finds tables, when it prepares; what is run
+// once is not kept.
+func changesSession(query string) bool {
+	switch verbOf(query) {
+	case "select", "insert", "update", "delete", "with", "replace", "values", "savepoint", "release", "rollback":
+		return false
+	}
+	return true
+}
+
+func (c *conn) prepare(ctx context.Context, query string) (*prepared, error) {
+	if p := c.prepared.take(query); p != nil {
+		return p, nil
+	}
+	stmt, err := c.driverConn.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	able, ok := stmt.(driverStmt)
+	if !ok {
+		_ = stmt.Close()
+		return nil, errors.New("the driver lacks what this program needs of its statements")
+	}
+	return c.prepared.add(query, able), nil
+}
+
+// stale is MySQL's way of saying that a table was changed too often under the statement, or
+// that it has forgotten it.
+func stale(err error) bool {
+	if err == nil {
+		return false
+	}
+	my, ok := errors.AsType[*mysql.MySQLError](err)
+	return ok && (my.Number == 1615 || my.Number == 1243)
+}
+
+// driverRows are rows with the values of this package.
+type driverRows struct {
+	driver.Rows
+	typed    driver.RowsColumnTypeDatabaseTypeName
+	conn     *conn
+	prepared *prepared
+	ctx      context.Context
+	forms    []form
+	began    bool // a row was asked for
+	watch    watch
+}
+
+// open runs the query.
+func (r *driverRows) open(ctx context.Context, query string, args []driver.NamedValue) (err error) {
+	c := r.conn
+	if c.keeps(query, args) {
+		if r.prepared, err = c.prepare(ctx, query); err != nil {
+			return err
+		}
+		r.Rows, err = r.prepared.stmt.QueryContext(ctx, args)
+		if stale(err) {
+			r.prepared.broken = true
+		}
+		if err != nil {
+			c.prepared.put(r.prepared)
+			r.prepared = nil
+		}
+	}
+	if r.Rows == nil && (err == nil || stale(err)) {
+		r.Rows, err = c.driverConn.QueryContext(ctx, query, args)
+	}
+	if err != nil {
+		return err
+	}
+	r.typed = r.Rows.(driver.RowsColumnTypeDatabaseTypeName)
+	return nil
+}
+
+// Next fills dest.
+func (r *driverRows) Next(dest []driver.Value) error {
+	r.watchSQLite()
+	if err := r.Rows.Next(dest); err != nil {
+		if err == io.EOF {
+			return err
+		}
+		r.conn.failed(r.ctx, err)
+		if r.ctx.Err() != nil {
+			return r.ctx.Err()
+		}
+		return err
+	}
+	if r.forms == nil {
+		r.forms = make([]form, len(dest))
+		for i := range dest {
+			r.forms[i] = formOf(r.conn.engine, r.typed.ColumnTypeDatabaseTypeName(i))
+		}
+	}
+	return r.decode(dest)
+}
+
+// watchSQLite lets the context interrupt SQLite from the second row on. The driver does so
+// until the first row is there, and not after.
+func (r *driverRows) watchSQLite() {
+	if r.began && r.conn.interrupter != nil && r.watch.stop == nil && r.ctx.Done() != nil {
+		r.watch.start(r.ctx, r.conn.interrupter)
+	}
+	r.began = true
+}
+
+func (r *driverRows) decode(dest []driver.Value) error {
+	for i, f := range r.forms {
+		if dest[i] == nil || f == formAsIs {
+			continue
+		}
+		v, err := f.decode(dest[i])
+		if err != nil {
+			return err
+		}
+		dest[i] = v
+	}
+	return nil
+}
+
+// Close gives the statement back.
+func (r *driverRows) Close() error {
+	r.watch.end()
+	err := r.Rows.Close()
+	if r.prepared != nil {
+		r.conn.prepared.put(r.prepared)
+		r.prepared = nil
+	}
+	return err
+}
+
+// ColumnTypeDatabaseTypeName is the driver's.
+func (r *driverRows) ColumnTypeDatabaseTypeName(i int) string {
+	return r.typed.ColumnTypeDatabaseTypeName(i)
+}

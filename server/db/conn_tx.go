@@ -1,0 +1,75 @@
+package db
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// A connTx is a transaction of a connection that knows when the engine has rolled it back by
+// itself: SQLite does so when a write is interrupted or the disk is full, MySQL after a
+// deadlock. What runs then would be committed at once, statement by statement.
+type connTx struct {
+	driver.Tx
+	conn *conn
+	lost bool
+}
+
+// BeginTx asks for another connection when this one turns out to be closed.
+func (c *conn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
+	tx, err := c.driverConn.BeginTx(ctx, o)
+	if err != nil && pgconn.SafeToRetry(err) && ctx.Err() == nil {
+		return nil, driver.ErrBadConn
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.tx = &connTx{Tx: tx, conn: c}
+	return c.tx, nil
+}
+
+// usable returns an error when the transaction is gone. There may be none.
+func (t *connTx) usable() error {
+	if t == nil || !t.lost {
+		return nil
+	}
+	return &Error{Code: CodeAborted, Err: errors.New("an earlier failure made the database roll the whole transaction back")}
+}
+
+// failed looks at what a failure did.
+func (c *conn) failed(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		c.killer.kill()
+	}
+	if c.tx == nil {
+		return
+	}
+	const deadlock = 1213
+	my, ok := errors.AsType[*mysql.MySQLError](err)
+	if c.interrupter != nil && c.interrupter.autocommit() || ok && my.Number == deadlock {
+		c.tx.lost = true
+	}
+}
+
+// Commit fails when there is nothing to commit any more.
+func (t *connTx) Commit() error {
+	t.conn.tx = nil
+	if err := t.usable(); err != nil {
+		_ = t.Tx.Rollback()
+		return err
+	}
+	return t.Tx.Commit()
+}
+
+// Rollback ends the transaction.
+func (t *connTx) Rollback() error {
+	t.conn.tx = nil
+	err := t.Tx.Rollback()
+	if t.lost {
+		return nil
+	}
+	return err
+}

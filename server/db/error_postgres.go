@@ -1,0 +1,59 @@
+package db
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// postgresCodes are SQLSTATE values, five letters or the two of a class.
+// https://www.postgresql.org/docs/current/errcodes-appendix.html
+var postgresCodes = map[string]Code{
+	"23505": CodeUnique, "23503": CodeForeignKey, "23001": CodeForeignKey, "23514": CodeCheck, "23P01": CodeCheck,
+	"23502": CodeNotNull, "23": CodeCheck, "22": CodeValue, "42804": CodeValue,
+	"40": CodeSerialization, "55P03": CodeBusy, "57014": CodeTimeout, "55006": CodeBusy, "53300": CodeBusy,
+	"42601": CodeSyntax, "42": CodeSyntax, "42P01": CodeNoTable, "3F000": CodeNoTable, "42703": CodeNoColumn,
+	"42501": CodeDenied, "28": CodeDenied, "25006": CodeReadOnly, "25P02": CodeAborted,
+	"08": CodeConnection, "57": CodeConnection, "3D000": CodeConnection,
+	"53100": CodeFull, "53200": CodeFull, "53": CodeBusy, "XX001": CodeCorrupt, "XX002": CodeCorrupt,
+}
+
+func (e *Error) fromPostgres(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		if c, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+			e.Code, e.Err = CodeConnection, c // its text has no password
+			return true
+		}
+		if pgconn.SafeToRetry(err) { // nothing was sent: the connection was closed
+			e.Code, e.Err = CodeConnection, fmt.Errorf("the connection to the database failed: %w", err)
+			return true
+		}
+		return false
+	}
+	code, ok := postgresCodes[pg.Code]
+	if !ok && len(pg.Code) >= 2 {
+		code, ok = postgresCodes[pg.Code[:2]]
+	}
+	if ok {
+		e.Code = code
+	}
+	e.State, e.Constraint, e.Table, e.Column = pg.Code, pg.ConstraintName, pg.TableName, pg.ColumnName
+	e.Offset = int(pg.Position)
+	e.Err = &postgresError{pg}
+	return true
+}
+
+// postgresError says what the server said, without the detail, which quotes values.
+type postgresError struct{ *pgconn.PgError }
+
+func (e *postgresError) Error() string {
+	text := e.Message
+	if e.Hint != "" {
+		text += "; hint: " + e.Hint
+	}
+	return text + " (SQLSTATE " + e.Code + ")"
+}
+
+func (e *postgresError) Unwrap() error { return e.PgError }

@@ -1,0 +1,121 @@
+package db_test
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"rws/server/db"
+	"rws/spec_test/peers"
+)
+
+func TestAServerThatGoesAndComesBack(t *testing.T) {
+	for name, start := range map[string]func(*testing.T) *peers.Server{
+		"postgres": func(t *testing.T) *peers.Server { return peers.PostgresServer(t) },
+		"mariadb":  func(t *testing.T) *peers.Server { return peers.MariaDBServer(t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := start(t)
+			d := open(t, server.URL())
+			run(t, d, "create table t (n bigint primary key)")
+			var stop atomic.Bool
+			var wg sync.WaitGroup
+			var written, failed atomic.Int64
+			for w := range 8 {
+				wg.Go(func() {
+					for n := int64(0); !stop.Load(); n++ {
+						c, cancel := context.WithTimeout(ctx, 5*time.Second)
+						err := db.InTx(c, d, db.TxOptions{}, func(tx *db.Tx) error {
+							_, err := tx.Exec(c, "insert into t values (?)", n*8+int64(w))
+							return err
+						})
+						cancel()
+						if err == nil {
+							written.Add(1)
+							continue
+						}
+						failed.Add(1)
+						code := db.CodeOf(err)
+						assert.Contains(t, []db.Code{db.CodeConnection, db.CodeTimeout, db.CodeBusy}, code, "%v", err)
+						assert.NotContains(t, err.Error(), "rws:", "a password")
+						time.Sleep(10 * time.Millisecond) // as a caller would, not to wait for something
+					}
+				})
+			}
+			reached := func(counter *atomic.Int64, n int64) {
+				t.Helper()
+				from := counter.Load()
+				require.Eventually(t, func() bool { return counter.Load() >= from+n }, 30*time.Second, time.Millisecond)
+			}
+			reached(&written, 50)
+			server.Stop(t)
+			reached(&failed, 20)
+			server.Start(t)
+			reached(&written, 50)
+			stop.Store(true)
+			wg.Wait()
+			idle(t, d)
+			kept := value(t, d, "select count(*) from t").(int64)
+			assert.GreaterOrEqual(t, kept, written.Load(), "an acknowledged write is lost")
+			assert.LessOrEqual(t, d.Stats()[0].Open, d.Stats()[0].Max)
+		})
+	}
+}
+
+func TestAServerThatIsNotThere(t *testing.T) {
+	for _, url := range []string{"postgres://me:topsecret@127.0.0.1:1/x?connect_timeout=2", "mysql://me:topsecret@127.0.0.1:1/x"} {
+		d := open(t, url)
+		err := d.Ping(ctx)
+		require.Error(t, err, "connecting is put off until then")
+		assert.Equal(t, db.CodeConnection, db.CodeOf(err), "%v", err)
+		assert.NotContains(t, err.Error(), "topsecret")
+		idle(t, d)
+	}
+}
+
+func TestAWrongPassword(t *testing.T) {
+	server := peers.PostgresServer(t)
+	d := open(t, "postgres://rws:topsecret@"+server.Addr()+"/test?sslmode=disable")
+	err := d.Ping(ctx)
+	require.Error(t, err)
+	assert.Equal(t, db.CodeDenied, db.CodeOf(err), "%v", err)
+	assert.NotContains(t, err.Error(), "topsecret")
+}
+
+func TestAFrozenServerMeetsTheDeadline(t *testing.T) {
+	server := peers.MariaDBServer(t)
+	d := open(t, server.URL())
+	require.NoError(t, d.Ping(ctx))
+	server.Pause(t)
+	start := time.Now()
+	err := d.Ping(within(t, 200*time.Millisecond))
+	assert.Equal(t, db.CodeTimeout, db.CodeOf(err), "%v", err)
+	assert.Less(t, time.Since(start), 5*time.Second)
+	server.Resume(t)
+	require.NoError(t, d.Ping(ctx))
+	idle(t, d)
+}
+
+func TestAPoolThatIsUsedUpSaysSo(t *testing.T) {
+	d, err := db.Open(peers.Postgres(t), db.Options{MaxOpen: 1, Wait: 50 * time.Millisecond})
+	require.NoError(t, err)
+	defer d.Close()
+	rows, err := d.Query(ctx, "select generate_series(1, 100000)")
+	require.NoError(t, err)
+	_, err = d.Exec(ctx, "select 1")
+	assert.Equal(t, db.CodeBusy, db.CodeOf(err))
+	assert.ErrorContains(t, err, "a result that is not closed")
+	err = d.Ping(within(t, 10*time.Millisecond))
+	assert.Equal(t, db.CodeTimeout, db.CodeOf(err))
+	s := d.Stats()[0]
+	assert.Equal(t, 1, s.InUse)
+	assert.EqualValues(t, 2, s.Waits)
+	assert.NotZero(t, s.WaitTime)
+	require.NoError(t, rows.Close())
+	require.NoError(t, d.Ping(ctx))
+}

@@ -1,0 +1,56 @@
+package db
+
+import (
+	"context"
+	"database/sql/driver"
+	"fmt"
+	"time"
+)
+
+// A killer ends what the server does for a connection of MySQL. When a context ends the driver
+// only closes the connection, and the server goes on computing until it has something to send.
+type killer struct {
+	id     int64
+	server driver.Connector
+}
+
+func newKiller(ctx context.Context, conn driver.QueryerContext, server driver.Connector) (*killer, error) {
+	rows, err := conn.QueryContext(ctx, "select connection_id()", nil)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var dest [1]driver.Value
+	if err := rows.Next(dest[:]); err != nil {
+		return nil, err
+	}
+	id, err := integerOf(dest[0], formNumber)
+	if err != nil {
+		return nil, err
+	}
+	n, ok := id.(int64)
+	if !ok {
+		return nil, fmt.Errorf("the server calls the connection %v, which is no number", id)
+	}
+	return &killer{id: n, server: server}, nil
+}
+
+// kill does its work beside the caller, who has given up waiting. It may come too late, and
+// then does nothing.
+func (k *killer) kill() {
+	if k == nil {
+		return
+	}
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		conn, err := k.server.Connect(ctx)
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		if able, ok := conn.(driver.ExecerContext); ok {
+			_, _ = able.ExecContext(ctx, fmt.Sprintf("kill query %d", k.id), nil)
+		}
+	}()
+}

@@ -1,0 +1,170 @@
+package db_test
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"rws/server/db"
+	"rws/spec_test/peers"
+)
+
+func TestValuesOfPostgres(t *testing.T) {
+	d := open(t, peers.Postgres(t))
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for sql, want := range map[string]any{
+		"1::int2":        int64(1),
+		"1.5::float4":    1.5,
+		"1.10::numeric":  "1.10",
+		"'NaN'::numeric": "NaN",
+		"123456789012345678901234567890::numeric":      "123456789012345678901234567890",
+		"'{1,NULL,3}'::int[]":                          []any{int64(1), nil, int64(3)},
+		"'{{1,2},{3,4}}'::bigint[]":                    []any{[]any{int64(1), int64(2)}, []any{int64(3), int64(4)}},
+		"'[0:1]={7,8}'::int[]":                         []any{int64(7), int64(8)},
+		`array['a','b,"c\','NULL',null,'']`:            []any{"a", `b,"c\`, "NULL", nil, ""},
+		"array[true,false]":                            []any{true, false},
+		"array[1.5,2.50]":                              []any{"1.5", "2.50"},
+		"array[1.5::float8]":                           []any{1.5},
+		"array['\\x00ff'::bytea]":                      []any{db.Blob{0, 255}},
+		"array['2026-01-02 04:04:05+01'::timestamptz]": []any{at},
+		"array['{\"a\":1}'::jsonb]":                    []any{db.JSON(`{"a": 1}`)},
+		"'{}'::text[]":                                 []any{},
+		"'{\"a\": [1]}'::jsonb":                        db.JSON(`{"a": [1]}`),
+		"'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid": "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
+		"'10.0.0.1/8'::inet":                           "10.0.0.1/8",
+		"'2026-01-02'::date":                           "2026-01-02",
+		"'infinity'::date":                             "infinity",
+		"'infinity'::timestamptz":                      "infinity",
+		"'2026-01-02 03:04:05'::timestamp":             at,
+		"'03:04:05'::time":                             "03:04:05",
+		"'1 day 2 hours'::interval":                    "1 day 02:00:00",
+		"int4range(1, 5)":                              "[1,5)",
+		"point(1, 2)":                                  "(1,2)",
+		"'<a/>'::xml":                                  "<a/>",
+		"row(1, 'x')":                                  "(1,x)",
+		"'$1.50'::money":                               "$1.50",
+		"b'101'":                                       "101",
+		"null::int":                                    nil,
+	} {
+		assert.Equal(t, want, value(t, d, "select "+sql), sql)
+	}
+	assert.True(t, math.IsInf(value(t, d, "select ?::float8", math.Inf(1)).(float64), 1))
+}
+
+func TestParametersOfPostgres(t *testing.T) {
+	d := open(t, peers.Postgres(t))
+	run(t, d, "create table t (tags text[], ids bigint[], doc jsonb, n int, f float8, num numeric, u uuid, s text)")
+	_, err := d.Exec(ctx, "insert into t values (:tags, :ids, :doc, :n, :f, :num, :u, :s)", db.Named{
+		"tags": []any{"a", `b"c\`, nil}, "ids": []any{1, int64(2)}, "doc": db.JSON(`{"k":["x"]}`), "n": 7.0, "f": 3,
+		"num": "1.25", "u": "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "s": "x",
+	})
+	require.NoError(t, err)
+	assert.Equal(t, [][]any{{
+		[]any{"a", `b"c\`, nil}, []any{int64(1), int64(2)}, db.JSON(`{"k": ["x"]}`), int64(7), 3.0, "1.25", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "x",
+	}}, all(t, d, "select * from t"))
+
+	for sql, args := range map[string][]any{
+		"select count(*) from t where doc ?? 'k' and n = ?":                                 {7},
+		"select count(*) from t where doc->'k' ??| array['x'] and n::text = ?::text":        {"7"},
+		"select count(*) from t where ids[1:2] = ? and ids[n-6:n] is not null":              {[]any{1, 2}},
+		"select count(*) from t where n = any(?)":                                           {[]any{7, 8}},
+		"select count(*) from t where n = $1 and f < $2 and n = $1":                         {7, 4},
+		"select count(*) from t where s = $$x$$ and $a$ ? :b $a$ <> ? and E'\\' ? ' <> :: ": nil,
+		"select count(*) from t where s = E'x\\'?'":                                         nil,
+	} {
+		if args == nil {
+			continue
+		}
+		assert.EqualValues(t, 1, value(t, d, sql, args...), sql)
+	}
+	assert.EqualValues(t, 0, value(t, d, `select count(*) from t where s = E'x\'?' or s = $a$ ? :b $a$ or "s" = /* ? /* ? */ ? */ ?`, "none"))
+	_, err = d.Exec(ctx, "select $1, ?", 1)
+	assert.ErrorContains(t, err, "in one way")
+}
+
+func TestABrokenTransactionSaysSo(t *testing.T) {
+	d := open(t, peers.Postgres(t))
+	tx, err := d.Begin(ctx, db.TxOptions{Isolation: "serializable"})
+	require.NoError(t, err)
+	assert.Equal(t, "serializable", value(t, tx, "show transaction_isolation"))
+	_, err = tx.Exec(ctx, "select 1/0")
+	assert.Equal(t, db.CodeValue, db.CodeOf(err))
+	_, err = tx.Exec(ctx, "select 1")
+	assert.Equal(t, db.CodeAborted, db.CodeOf(err))
+	require.Error(t, tx.Commit())
+	idle(t, d)
+	_, err = d.Begin(ctx, db.TxOptions{Isolation: "serialisable"})
+	assert.ErrorContains(t, err, `did you mean "serializable"`)
+}
+
+func TestCollidingTransactionsAreToldApart(t *testing.T) {
+	d := open(t, peers.Postgres(t))
+	run(t, d, "create table t (n int)", "insert into t values (1)")
+	a, err := d.Begin(ctx, db.TxOptions{Isolation: "serializable"})
+	require.NoError(t, err)
+	b, err := d.Begin(ctx, db.TxOptions{Isolation: "serializable"})
+	require.NoError(t, err)
+	for _, tx := range []*db.Tx{a, b} {
+		value(t, tx, "select sum(n) from t")
+	}
+	run(t, a, "insert into t values (2)")
+	run(t, b, "insert into t values (3)")
+	require.NoError(t, a.Commit())
+	err = b.Commit()
+	assert.Equal(t, db.CodeSerialization, db.CodeOf(err), "%v", err)
+}
+
+func TestReadOnlyServers(t *testing.T) {
+	for _, url := range []string{peers.Postgres(t), peers.MariaDB(t)} {
+		d, err := db.Open(url, db.Options{ReadOnly: true})
+		require.NoError(t, err)
+		_, err = d.Exec(ctx, "create table t (n int)")
+		assert.Equal(t, db.CodeReadOnly, db.CodeOf(err), "%v", err)
+		require.NoError(t, d.Close())
+	}
+}
+
+func TestValuesOfMariaDB(t *testing.T) {
+	d := open(t, peers.MariaDB(t))
+	run(t, d, "create table t (u bigint unsigned, f float, bits bit(12), y year, e enum('a','b'), ts timestamp null, t time, b binary(2))")
+	_, err := d.Exec(ctx, "insert into t values (18446744073709551615, ?, b'100000000001', 2026, 'b', ?, '03:04:05', ?)", 1.1, time.Unix(1e9, 0), []byte{1, 2})
+	require.NoError(t, err)
+	want := []any{"18446744073709551615", 1.1, int64(2049), int64(2026), "b", time.Unix(1e9, 0).UTC(), "03:04:05", db.Blob{1, 2}}
+	assert.Equal(t, want, all(t, d, "select * from t")[0], "as text")
+	assert.Equal(t, want, all(t, d, "select * from t where 1 = ?", 1)[0], "prepared")
+	assert.Equal(t, `a"?'`, value(t, d, `select "a\"?'" from t where 1 = ? -- ?`, 1))
+	assert.EqualValues(t, 8, value(t, d, "select 5--3 from t # ?"))
+	_, err = d.Exec(ctx, "insert into t (e) values ('nope')")
+	assert.Equal(t, db.CodeValue, db.CodeOf(err), "strict: %v", err)
+}
+
+func TestADeadlockOfMariaDBEndsTheTransaction(t *testing.T) {
+	d := open(t, peers.MariaDB(t))
+	run(t, d, "create table t (id int primary key, n int)", "insert into t values (1, 0), (2, 0)")
+	a, err := d.Begin(ctx, db.TxOptions{})
+	require.NoError(t, err)
+	b, err := d.Begin(ctx, db.TxOptions{})
+	require.NoError(t, err)
+	run(t, a, "update t set n = 1 where id = 1")
+	run(t, b, "update t set n = 1 where id = 2")
+	failures := make(chan error, 2)
+	for tx, id := range map[*db.Tx]int{a: 2, b: 1} {
+		go func() {
+			_, err := tx.Exec(ctx, "update t set n = 2 where id = ?", id)
+			if err == nil {
+				failures <- tx.Commit()
+				return
+			}
+			assert.Equal(t, db.CodeSerialization, db.CodeOf(err), "%v", err)
+			_, err = tx.Exec(ctx, "insert into t values (3, 3)")
+			assert.Equal(t, db.CodeAborted, db.CodeOf(err), "%v", err)
+			failures <- tx.Rollback()
+		}()
+	}
+	require.NoError(t, <-failures)
+	require.NoError(t, <-failures)
+	assert.EqualValues(t, 2, value(t, d, "select count(*) from t"), "it ran outside of the transaction")
+}

@@ -1,0 +1,153 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"sync"
+)
+
+// Rows are read one after another, by one goroutine.
+type Rows struct {
+	db      *DB
+	ctx     context.Context
+	st      *statement
+	inner   *sql.Rows // nil once closed or buffered
+	columns []string
+	*scratch
+	release func()
+	ahead   [][]any // rows read before they were asked for
+	current []any
+	err     error
+}
+
+// scratch is where a row is scanned to.
+type scratch struct {
+	values []any
+	dests  []any
+}
+
+var scratches = sync.Pool{New: func() any { return &scratch{} }}
+
+// size makes room for n columns.
+func (s *scratch) size(n int) {
+	if cap(s.values) < n {
+		s.values, s.dests = make([]any, n), make([]any, n)
+		for i := range s.values {
+			s.dests[i] = &s.values[i]
+		}
+	}
+	s.values, s.dests = s.values[:n], s.dests[:n]
+}
+
+func newRows(ctx context.Context, d *DB, st *statement, inner *sql.Rows, release func()) *Rows {
+	r := &Rows{db: d, ctx: ctx, st: st, inner: inner, release: release, scratch: scratches.Get().(*scratch)}
+	r.columns, r.err = inner.Columns()
+	r.size(len(r.columns))
+	return r
+}
+
+// Columns are the names, in order. They may repeat.
+func (r *Rows) Columns() []string { return r.columns }
+
+// Next goes to the next row. It returns false at the end and after a failure, which Err and
+// Close return.
+func (r *Rows) Next() bool {
+	if len(r.ahead) > 0 {
+		r.current, r.ahead = r.ahead[0], r.ahead[1:]
+		return true
+	}
+	r.current = nil
+	if r.inner == nil || r.err != nil {
+		return false
+	}
+	if !r.scan() {
+		return false
+	}
+	r.current = r.values
+	return true
+}
+
+func (r *Rows) scan() bool {
+	if !r.inner.Next() {
+		r.fail(r.inner.Err())
+		return false
+	}
+	if err := r.inner.Scan(r.dests...); err != nil {
+		r.fail(err)
+		return false
+	}
+	return true
+}
+
+func (r *Rows) fail(err error) {
+	if err != nil && r.err == nil {
+		r.err = r.db.explain(r.ctx, r.st.source, err)
+	}
+}
+
+// Values of the row. The slice is used again by Next; the values in it may be kept.
+func (r *Rows) Values() []any { return r.current }
+
+// take returns the values in a slice that may be kept.
+func (r *Rows) take() []any {
+	out := make([]any, len(r.current))
+	copy(out, r.current)
+	return out
+}
+
+// Err is the failure that ended the rows, nil at their end.
+func (r *Rows) Err() error { return r.err }
+
+// Close frees the connection and returns the failure that ended the rows, if one did. Closing
+// again returns the same.
+func (r *Rows) Close() error {
+	r.ahead, r.current = nil, nil
+	r.finish()
+	return r.err
+}
+
+// finish closes what is below.
+func (r *Rows) finish() {
+	if r.inner == nil {
+		return
+	}
+	err := r.inner.Close()
+	if err == nil {
+		err = r.inner.Err()
+	}
+	r.fail(err)
+	if r.err == nil {
+		r.db.ran(r.st)
+	}
+	r.inner = nil
+	clear(r.values)
+	scratches.Put(r.scratch)
+	r.scratch = nil
+	r.release()
+}
+
+// buffer reads what is left, so that the connection is free.
+func (r *Rows) buffer() error {
+	if r.inner == nil {
+		return r.err
+	}
+	var current []any
+	if r.current != nil {
+		current = r.take() // it lies where the next rows are scanned to
+	}
+	for r.err == nil && r.scan() {
+		r.current = r.values
+		r.ahead = append(r.ahead, r.take())
+	}
+	r.current = current
+	r.finish()
+	return r.err
+}
+
+func (r *Rows) all() (*Set, error) {
+	out := &Set{Columns: r.columns}
+	for r.Next() {
+		out.Rows = append(out.Rows, r.take())
+	}
+	return out, r.Close()
+}

@@ -1,0 +1,117 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"sync"
+)
+
+// results are the open ones of one connection.
+type results struct{ open []*Rows }
+
+func (r *results) add(rows *Rows) { r.open = append(r.open, rows) }
+
+// makeRoom reads open results to their end where a connection can have only one.
+func (r *results) makeRoom(engine Engine) {
+	open := r.open[:0]
+	for _, rows := range r.open {
+		if rows.inner != nil && engine != SQLite {
+			_ = rows.buffer() // the reader of the rows gets the error
+		}
+		if rows.inner != nil {
+			open = append(open, rows)
+		}
+	}
+	r.open = open
+}
+
+func (r *results) close() {
+	for _, rows := range r.open {
+		_ = rows.Close()
+	}
+	r.open = nil
+}
+
+// Session is one connection of a pool, for what belongs to a connection: locks of the server,
+// settings, temporary tables. It belongs to one goroutine. Of SQLite it is the writer.
+type Session struct {
+	db      *DB
+	conn    *sql.Conn
+	results results
+	once    sync.Once
+}
+
+// Session takes a connection out of the pool. It must be closed.
+func (d *DB) Session(ctx context.Context) (*Session, error) {
+	if d.closed.Load() {
+		return nil, &Error{Code: CodeClosed, Err: fmt.Errorf("the database %s is closed", d.name)}
+	}
+	if err := d.write.acquire(ctx); err != nil {
+		return nil, d.explain(ctx, "", err)
+	}
+	conn, err := d.write.db.Conn(ctx)
+	if err != nil {
+		d.write.release()
+		return nil, d.explain(ctx, "", err)
+	}
+	return &Session{db: d, conn: conn}, nil
+}
+
+// Close closes the connection, and with it all that belonged to it: nothing of it reaches the
+// next user of the pool.
+func (s *Session) Close() error {
+	s.once.Do(func() {
+		s.results.close()
+		_ = s.conn.Raw(func(any) error { return driver.ErrBadConn })
+		_ = s.conn.Close()
+		s.db.write.release()
+	})
+	return nil
+}
+
+// Engine implements [Querier].
+func (s *Session) Engine() Engine { return s.db.engine }
+
+func (s *Session) database() *DB { return s.db }
+
+// Query implements [Querier]. See [Tx.Query] for statements that run while rows are read.
+func (s *Session) Query(ctx context.Context, source string, args ...any) (*Rows, error) {
+	st, text, values, err := s.db.bind(source, args)
+	if err != nil {
+		return nil, err
+	}
+	s.results.makeRoom(s.db.engine)
+	inner, err := s.conn.QueryContext(ctx, text, values...)
+	if err != nil {
+		return nil, s.db.explain(ctx, source, err)
+	}
+	rows := newRows(ctx, s.db, st, inner, func() {})
+	s.results.add(rows)
+	return rows, nil
+}
+
+// Exec implements [Querier].
+func (s *Session) Exec(ctx context.Context, source string, args ...any) (Result, error) {
+	st, text, values, err := s.db.bind(source, args)
+	if err != nil {
+		return Result{}, err
+	}
+	s.results.makeRoom(s.db.engine)
+	return s.db.exec(ctx, s.conn, st, text, values)
+}
+
+// Begin implements [Querier].
+func (s *Session) Begin(ctx context.Context, o TxOptions) (*Tx, error) {
+	options, err := s.db.txOptions(o)
+	if err != nil {
+		return nil, err
+	}
+	s.results.makeRoom(s.db.engine)
+	inner, err := s.conn.BeginTx(ctx, options)
+	if err != nil {
+		return nil, s.db.explain(ctx, "begin", err)
+	}
+	return s.db.newTx(ctx, inner, &s.results, func() {}), nil
+}

@@ -1,0 +1,122 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// Backup writes a copy of a SQLite database to a file, which it replaces when the copy is
+// whole and on the disk. Writers are not held up, and the copy shows one state of the data.
+func (d *DB) Backup(ctx context.Context, path string) error {
+	if err := d.onlySQLite("backup"); err != nil {
+		return err
+	}
+	temporary, err := os.MkdirTemp(filepath.Dir(path), ".rws-backup-")
+	if err != nil {
+		return d.backupError(path, err)
+	}
+	defer os.RemoveAll(temporary)
+	copied := filepath.Join(temporary, "copy")
+	if err := d.copyTo(ctx, copied); err != nil {
+		return err
+	}
+	if err := syncFile(copied); err != nil {
+		return d.backupError(path, err)
+	}
+	if err := os.Rename(copied, path); err != nil {
+		return d.backupError(path, err)
+	}
+	_ = syncFile(filepath.Dir(path)) // Windows cannot, and need not
+	return nil
+}
+
+// BackupTo writes a copy of a SQLite database to w, by way of a temporary file.
+func (d *DB) BackupTo(ctx context.Context, w io.Writer) error {
+	if err := d.onlySQLite("backup"); err != nil {
+		return err
+	}
+	temporary, err := os.MkdirTemp("", "rws-backup-")
+	if err != nil {
+		return d.backupError("a temporary file", err)
+	}
+	defer os.RemoveAll(temporary)
+	copied := filepath.Join(temporary, "copy")
+	if err := d.copyTo(ctx, copied); err != nil {
+		return err
+	}
+	f, err := os.Open(copied)
+	if err != nil {
+		return d.backupError("a temporary file", err)
+	}
+	defer f.Close()
+	if _, err := io.Copy(w, f); err != nil {
+		return d.backupError("where it was to go", err)
+	}
+	return nil
+}
+
+// copyTo uses "vacuum into", which reads as one reader does and can be interrupted. The
+// readers here may not write at all, so it has a connection of its own.
+func (d *DB) copyTo(ctx context.Context, path string) error {
+	copier := newPool(d.copier(), Options{MaxOpen: 1})
+	defer copier.close()
+	if _, err := copier.db.ExecContext(ctx, "vacuum into ?", path); err != nil {
+		return d.explain(ctx, "vacuum into ?", err)
+	}
+	return nil
+}
+
+func (d *DB) onlySQLite(what string) error {
+	if d.engine == SQLite {
+		return nil
+	}
+	return &Error{Code: CodeRefused, Err: fmt.Errorf("%s is for SQLite; for %s use the tools of its server", what, d.engine)}
+}
+
+func (d *DB) backupError(where string, err error) error {
+	return &Error{Code: CodeOther, Err: fmt.Errorf("writing the backup of %s to %s: %w", d.name, where, err)}
+}
+
+func syncFile(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// maxFaults is how many faults Check reports.
+const maxFaults = 20
+
+// Check reads the whole SQLite database and returns an error with code corrupt that lists what
+// is wrong: damage to the file, and rows that refer to missing ones.
+func (d *DB) Check(ctx context.Context) error {
+	if err := d.onlySQLite("check"); err != nil {
+		return err
+	}
+	set, err := All(ctx, d, fmt.Sprintf("select * from pragma_integrity_check limit %d", maxFaults))
+	if err != nil {
+		return err
+	}
+	var faults []error
+	for _, row := range set.Rows {
+		if s := text(row[0]); s != "ok" {
+			faults = append(faults, errors.New(s))
+		}
+	}
+	orphans, err := All(ctx, d, fmt.Sprintf(`select "table", rowid, parent from pragma_foreign_key_check limit %d`, maxFaults))
+	if err != nil {
+		return err
+	}
+	for _, r := range orphans.Rows {
+		faults = append(faults, fmt.Errorf("row %s of %s refers to a row of %s that is missing", text(r[1]), text(r[0]), text(r[2])))
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	return &Error{Code: CodeCorrupt, Err: fmt.Errorf("checking %s: %w", d.name, errors.Join(faults...))}
+}

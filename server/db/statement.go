@@ -1,0 +1,257 @@
+package db
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"sync/atomic"
+)
+
+// style is how a statement names its parameters.
+type style uint8
+
+const (
+	styleNone style = iota
+	styleMarks
+	styleNamed
+	styleDollar
+)
+
+// A statement is SQL that has been looked at once.
+type statement struct {
+	source string
+	style  style
+	text   string   // for the engine; what differs by the arguments is put together in bind
+	parts  []string // around the parameters, one more than names
+	names  []string // of the parameters in order; "" for ?
+	count  int      // of arguments: marks, different names, or the highest $n
+	verb   string   // its first word in lower case
+	reads  bool     // it may run where nothing can be written
+	schema bool     // it may change tables
+
+	writes atomic.Bool // it was found to write although it does not look so
+}
+
+// parse looks at one statement.
+func parse(engine Engine, source string) (*statement, error) { return parseAs(engine, source, false) }
+
+func parseAs(engine Engine, source string, fragment bool) (*statement, error) {
+	p := parser{st: &statement{source: source}, lexer: lexer{src: source, engine: engine}, fragment: fragment}
+	if err := p.run(); err != nil {
+		return nil, &Error{Code: CodeParameters, Statement: source, Err: err}
+	}
+	return p.st, nil
+}
+
+type parser struct {
+	lexer
+	st       *statement
+	part     strings.Builder
+	stopped  bool // a semicolon came
+	writes   bool // a word came that changes something
+	fragment bool // the parts become part of another statement, and ?? stays
+}
+
+func (p *parser) run() error {
+	for {
+		t := p.next()
+		if t.kind == kindEnd {
+			break
+		}
+		if p.stopped && t.kind != kindSpace && t.kind != kindStop {
+			return fmt.Errorf("there is more than one statement: after the semicolon comes %q; run them one by one, or as a script", excerpt(p.src[t.start:], 30))
+		}
+		if err := p.token(t); err != nil {
+			return err
+		}
+	}
+	p.finish()
+	return nil
+}
+
+func (p *parser) token(t token) error {
+	switch t.kind {
+	case kindBroken:
+		return fmt.Errorf("what begins with %q does not end", excerpt(p.text(t), 20))
+	case kindMark:
+		if c := p.at(0); c >= '0' && c <= '9' {
+			return fmt.Errorf("?%c is not a parameter here: write ? or :name", c)
+		}
+		return p.parameter(styleMarks, "")
+	case kindNamed:
+		return p.parameter(styleNamed, p.src[t.start+1:t.end])
+	case kindDollar:
+		return p.dollarParameter(t)
+	case kindDouble:
+		if p.engine != Postgres {
+			return fmt.Errorf("?? stands for the operator ? of Postgres; %s has none", p.engine)
+		}
+		if p.fragment {
+			p.part.WriteByte('?')
+		}
+		p.part.WriteByte('?')
+		return nil
+	case kindStop:
+		p.stopped = true
+		return nil
+	case kindWord:
+		p.word(p.text(t))
+	}
+	if !p.stopped {
+		p.part.WriteString(p.text(t))
+	}
+	return nil
+}
+
+func (p *parser) parameter(s style, name string) error {
+	if err := p.setStyle(s); err != nil {
+		return err
+	}
+	p.st.parts = append(p.st.parts, p.part.String())
+	p.st.names = append(p.st.names, name)
+	p.part.Reset()
+	return nil
+}
+
+// dollarParameter leaves $1 as it is.
+func (p *parser) dollarParameter(t token) error {
+	n, err := strconv.Atoi(p.src[t.start+1 : t.end])
+	if err != nil || n < 1 || n > 65535 {
+		return fmt.Errorf("%s is not a parameter: they begin with $1 and end with $65535", p.text(t))
+	}
+	p.st.count = max(p.st.count, n)
+	p.part.WriteString(p.text(t))
+	return p.setStyle(styleDollar)
+}
+
+func (p *parser) setStyle(s style) error {
+	if p.st.style != styleNone && p.st.style != s {
+		return fmt.Errorf("parameters are written in one way in a statement, either ? or :name, not both")
+	}
+	p.st.style = s
+	return nil
+}
+
+// word looks for what the statement does.
+func (p *parser) word(word string) {
+	if p.st.verb == "" {
+		p.st.verb = strings.ToLower(word)
+		return
+	}
+	if len(word) < 6 || len(word) > 7 || p.writes {
+		return
+	}
+	switch strings.ToLower(word) {
+	case "insert", "update", "delete", "replace":
+		p.writes = true
+	}
+}
+
+func (p *parser) finish() {
+	st := p.st
+	st.parts = append(st.parts, p.part.String())
+	switch st.verb {
+	case "select", "values", "explain":
+		st.reads = true
+	case "with":
+		st.reads = !p.writes
+	}
+	st.schema = changesSchema(st.verb)
+	if st.style == styleMarks {
+		st.count = len(st.names)
+	}
+	if st.style == styleNamed {
+		st.count = len(distinct(st.names))
+	}
+	st.text = st.render(p.engine, nil)
+}
+
+// render joins the parts with what the engine takes for parameters. widths says into how many
+// each parameter expands, nil for one each.
+func (st *statement) render(engine Engine, widths []int) string {
+	if len(st.names) == 0 {
+		return st.parts[0]
+	}
+	var b strings.Builder
+	number := 0
+	seen := make(map[string]int)
+	for i, name := range st.names {
+		b.WriteString(st.parts[i])
+		width := 1
+		if widths != nil {
+			width = widths[i]
+		}
+		first := number + 1
+		if at, ok := seen[name]; ok && name != "" {
+			first = at
+		} else {
+			seen[name] = first
+			number += width
+		}
+		placeholders(&b, engine, first, width)
+	}
+	b.WriteString(st.parts[len(st.names)])
+	return b.String()
+}
+
+// verbatim is a statement that is not looked at.
+func verbatim(source string) *statement {
+	verb := verbOf(source)
+	return &statement{source: source, text: source, verb: verb, schema: changesSchema(verb)}
+}
+
+func changesSchema(verb string) bool {
+	switch verb {
+	case "create", "alter", "drop", "rename", "truncate", "attach", "detach":
+		return true
+	}
+	return false
+}
+
+// verbOf returns the first word of a statement in lower case.
+func verbOf(source string) string {
+	l := lexer{src: source, engine: SQLite}
+	t := l.next()
+	for t.kind == kindSpace {
+		t = l.next()
+	}
+	return strings.ToLower(l.text(t))
+}
+
+func placeholders(b *strings.Builder, engine Engine, first, width int) {
+	if width == 0 {
+		b.WriteString("null") // "in (null)" is never true
+	}
+	for n := range width {
+		if n > 0 {
+			b.WriteString(", ")
+		}
+		if engine != Postgres {
+			b.WriteByte('?')
+			continue
+		}
+		b.WriteByte('$')
+		b.WriteString(strconv.Itoa(first + n))
+	}
+}
+
+func distinct(names []string) []string {
+	seen := make(map[string]bool, len(names))
+	var out []string
+	for _, n := range names {
+		if !seen[n] {
+			seen[n] = true
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// excerpt is the beginning of a text in one line.
+func excerpt(text string, limit int) string {
+	text = strings.Join(strings.Fields(text), " ")
+	if r := []rune(text); len(r) > limit {
+		return string(r[:limit]) + "…"
+	}
+	return text
+}
