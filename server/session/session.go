@@ -254,6 +254,17 @@ func (s *Session) ID(ctx context.Context) (string, error) {
 	return s.record.ID, nil
 }
 
+// Info describes this session as it was loaded or saved, and reports false as long as it is not
+// saved.
+func (s *Session) Info(ctx context.Context) (Info, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.load(ctx); err != nil || s.record == nil {
+		return Info{}, false, err
+	}
+	return s.record.info(s.data), true, nil
+}
+
 // User returns what the user key says, "" for nobody.
 func (s *Session) User(ctx context.Context) (string, error) {
 	s.mu.Lock()
