@@ -85,6 +85,7 @@ func appMethods() []bind.Func {
 		bind.RawMethod("config(settings)", appConfig),
 		bind.RawMethod("url(name, params?)", appURL),
 		bind.RawMethod("test(name, fn)", appTest),
+		bind.RawMethod("redis(url)", appRedis),
 	}
 	for _, verb := range slices.Sorted(maps.Keys(verbs)) {
 		method := verbs[verb]

@@ -40,6 +40,9 @@ type Config struct {
 	AccessLog   bool
 	Watch       bool
 	Console     bool
+	Secret      []string // the current one first
+	Session     SessionConfig
+	Cache       CacheConfig
 
 	origin map[string]string
 }
@@ -73,7 +76,7 @@ func (s Setting) Show(c *Config) string { return s.show(c) }
 
 // Settings returns all settings in the order of the manual.
 func Settings() []Setting {
-	return []Setting{
+	return append([]Setting{
 		intSetting("port", "3000", "TCP port; 0 takes a free one", 0, 65535, func(c *Config) *int { return &c.Port }),
 		textSetting("host", "", "address to listen on; empty is all in production, this machine only in development", func(c *Config) *string { return &c.Host }),
 		listSetting("listen", "", `addresses instead of host and port: ":8080", "unix:/run/app.sock"`, func(c *Config) *[]string { return &c.Listen }),
@@ -96,7 +99,7 @@ func Settings() []Setting {
 		boolSetting("access_log", "true", "a line per request", func(c *Config) *bool { return &c.AccessLog }),
 		boolSetting("watch", "true", "reload when a file of the app changes, in development", func(c *Config) *bool { return &c.Watch }),
 		boolSetting("console", "true", "let the user who runs the server in by `rws attach`; read-only in production", func(c *Config) *bool { return &c.Console }),
-	}
+	}, stateSettings()...)
 }
 
 // Production reports whether the app runs in production.

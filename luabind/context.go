@@ -37,10 +37,11 @@ type Ctx struct {
 	res   response
 	over  atomic.Bool
 
-	object lua.LUserData // c
-	answer lua.LUserData // c.res
-	extra  *lua.LTable   // what scripts store: c.user
-	fields [lazyFields]lua.LValue
+	object  lua.LUserData // c
+	answer  lua.LUserData // c.res
+	extra   *lua.LTable   // what scripts store: c.user
+	fields  [lazyFields]lua.LValue
+	session *Session // nil until it is used
 
 	body     []byte
 	bodyRead bool
@@ -56,6 +57,7 @@ const (
 	fieldForm
 	fieldFiles
 	fieldInput
+	fieldSession
 	lazyFields
 )
 
@@ -105,6 +107,7 @@ func contextOfType() bind.Type {
 			"query":   lazy(fieldQuery, makeQuery),
 			"headers": lazy(fieldHeaders, makeHeaders),
 			"cookies": lazy(fieldCookies, makeCookies),
+			"session": lazy(fieldSession, makeSession),
 			"form":    lazy(fieldForm, makeForm),
 			"files":   lazy(fieldFiles, makeFiles),
 			"input":   lazy(fieldInput, func(L *lua.LState, _ *Ctx) lua.LValue { return L.NewTable() }),
@@ -139,7 +142,7 @@ func contextOfType() bind.Type {
 // readOnly are the fields that describe the request; scripts may store any other.
 var readOnly = map[string]bool{
 	"method": true, "path": true, "url": true, "host": true, "scheme": true, "ip": true, "id": true, "route": true,
-	"params": true, "query": true, "headers": true, "cookies": true, "form": true, "files": true, "input": true, "body": true, "res": true,
+	"params": true, "query": true, "headers": true, "cookies": true, "session": true, "form": true, "files": true, "input": true, "body": true, "res": true,
 }
 
 func setContextField(L *lua.LState, self any, key string, v lua.LValue) bool {

@@ -153,29 +153,35 @@ func compare(t *testing.T, what string, documented, bound []string) {
 // tables are the Go structs of the tables that scripts give and get, by class.
 func tables() map[string]any {
 	return map[string]any{
-		"rws.Base64Options":   base64Options{},
-		"rws.CalendarParts":   calendarParts{},
-		"rws.CookieOptions":   cookieOptions{},
-		"rws.FieldError":      fault.Field{},
-		"rws.FileOptions":     fileOptions{},
-		"rws.HashOptions":     hashOptions{},
-		"rws.HttpOptions":     httpOptions{},
-		"rws.JsonOptions":     jsonOptions{},
-		"rws.MarkdownOptions": markdownOptions{},
-		"rws.RemoveOptions":   removeOptions{},
-		"rws.Spec":            specOptions{},
-		"rws.StaticOptions":   staticOptions{},
-		"rws.StreamOptions":   streamOptions{},
-		"rws.StubAnswer":      stubOptions{},
-		"rws.TestFile":        uploadOptions{},
-		"rws.TestOptions":     callOptions{},
-		"rws.UrlParts":        urlParts{},
+		"rws.Base64Options":       base64Options{},
+		"rws.CalendarParts":       calendarParts{},
+		"rws.CookieOptions":       cookieOptions{},
+		"rws.CookieReadOptions":   cookieReadOptions{},
+		"rws.CookieDeleteOptions": cookieDeleteOptions{},
+		"rws.CacheOptions":        cacheOptions{},
+		"rws.CacheCountOptions":   cacheCountOptions{},
+		"rws.CacheFetchOptions":   cacheFetchOptions{},
+		"rws.FieldError":          fault.Field{},
+		"rws.FileOptions":         fileOptions{},
+		"rws.HashOptions":         hashOptions{},
+		"rws.HttpOptions":         httpOptions{},
+		"rws.JsonOptions":         jsonOptions{},
+		"rws.MarkdownOptions":     markdownOptions{},
+		"rws.RemoveOptions":       removeOptions{},
+		"rws.Spec":                specOptions{},
+		"rws.StaticOptions":       staticOptions{},
+		"rws.StreamOptions":       streamOptions{},
+		"rws.StubAnswer":          stubOptions{},
+		"rws.TestFile":            uploadOptions{},
+		"rws.TestOptions":         callOptions{},
+		"rws.UrlParts":            urlParts{},
 	}
 }
 
 // otherTables are classes of tables that no struct describes. Tests of their own hold them, but
 // rws.Error and rws.StubRequest, which Go makes field by field.
-var otherTables = []string{"rws.Config", "rws.ConfigTls", "rws.ConfigFs", "rws.ResourceHandlers", "rws.FileInfo", "rws.StubRequest", "rws.Error"}
+var otherTables = []string{"rws.Config", "rws.ConfigTls", "rws.ConfigFs", "rws.ConfigSession", "rws.ConfigSessionCookie", "rws.ConfigCache",
+	"rws.SessionInfo", "rws.CacheStats", "rws.RedisStats", "rws.RedisMessage", "rws.ResourceHandlers", "rws.FileInfo", "rws.StubRequest", "rws.Error"}
 
 func TestOptionsAreDocumented(t *testing.T) {
 	p := faces(t)
@@ -205,7 +211,8 @@ func TestSettingsAreDocumented(t *testing.T) {
 	p := faces(t)
 	var documented, bound []string
 	texts := make(map[string]string)
-	for prefix, class := range map[string]string{"": "rws.Config", "tls.": "rws.ConfigTls", "fs.": "rws.ConfigFs"} {
+	for prefix, class := range map[string]string{"": "rws.Config", "tls.": "rws.ConfigTls", "fs.": "rws.ConfigFs",
+		"session.": "rws.ConfigSession", "session.cookie.": "rws.ConfigSessionCookie", "cache.": "rws.ConfigCache"} {
 		for _, m := range p.Members(class) {
 			f := m.(*luadoc.Field)
 			if !strings.HasPrefix(f.Type, "rws.Config") {

@@ -7,6 +7,7 @@ package luabind
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -66,6 +67,8 @@ type Options struct {
 	Version string
 	// Shared is the store of app.shared, kept over reloads. Default: a new one.
 	Shared *Shared
+
+	testing bool // see RunTests
 }
 
 // A Program is a script that has been loaded and the app it declared. Close it when no
@@ -84,6 +87,7 @@ type Program struct {
 	templates *template.Engine
 	client    *client.Client
 	shared    *Shared
+	stores    stores
 	fallback  http.Handler // answers what no route does
 	dev       *development // nil in production
 
@@ -167,6 +171,7 @@ func prepare(o Options) (*Program, error) {
 		return nil, err
 	}
 	p.logger = o.Logger(p.Config)
+	p.shared.kept.acquire()
 	return p, nil
 }
 
@@ -199,6 +204,9 @@ func (p *Program) load() error {
 		return err
 	}
 	if err := p.Config.overlay(p.environ, p.options.Flags); err != nil {
+		return err
+	}
+	if err := p.Config.checkState(); err != nil {
 		return err
 	}
 	p.logger = p.options.Logger(p.Config)
@@ -441,6 +449,7 @@ func (p *Program) Close(ctx context.Context) (err error) {
 			s.isolate.Close()
 		}
 		p.client.Close()
+		err = errors.Join(err, p.stores.close(), p.shared.kept.release())
 		p.root.Close()
 	})
 	return err
