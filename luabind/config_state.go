@@ -180,6 +180,18 @@ func settingError(name string, c *Config, err error) error {
 
 func (c *Config) hasSecret() bool { return len(c.Secret)+len(c.Session.Secret) > 0 }
 
+// Secrets tells where the key comes from that signs and encrypts: "configured", "generated"
+// (in development) or "none".
+func (c *Config) Secrets() string {
+	switch {
+	case c.hasSecret():
+		return "configured"
+	case c.Production():
+		return "none"
+	}
+	return "generated"
+}
+
 // sessionOptions returns what the settings say, without a store and without keys.
 func (c *Config) sessionOptions() session.Options {
 	s := c.Session

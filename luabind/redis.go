@@ -292,10 +292,10 @@ func redisSubscribe(L *lua.LState, r *Redis) int {
 		}
 	}
 	var sub *redis.Subscription
+	owner, _ := vm.Current(L).Owner.(*Ctx)
 	err := vm.Wait(L, func(ctx context.Context) (err error) {
 		if sub, err = r.client.Subscribe(ctx, channels, patterns); err == nil {
-			closeOnce := sync.OnceFunc(func() { _ = sub.Close() })
-			cancel.After(ctx, closeOnce)
+			closeWith(ctx, owner, sub)
 		}
 		return err
 	})
@@ -304,6 +304,17 @@ func redisSubscribe(L *lua.LState, r *Redis) int {
 	}
 	L.Push(L.NewFunction(func(L *lua.LState) int { return nextMessage(L, sub) }))
 	return 1
+}
+
+// closeWith ends a subscription with the run that ctx is of, and when the app is being replaced
+// or stopped: a loop over it ends then, and with it the request.
+func closeWith(ctx context.Context, c *Ctx, sub *redis.Subscription) {
+	done := sync.OnceFunc(func() { _ = sub.Close() })
+	stop := func() {}
+	if c != nil {
+		stop = onLeaving(c.ex, 0, done)
+	}
+	cancel.After(ctx, func() { stop(); done() })
 }
 
 func nextMessage(L *lua.LState, sub *redis.Subscription) int {

@@ -372,6 +372,9 @@ func (c *Ctx) keepSession(res *response) *response {
 	c.session.sent.Store(true) // so that the answer to this failure is not held up by another
 	res.reset(bodyNone)
 	e := asFault(storeError(err))
+	if e.At == "" {
+		e.At = c.handlerAt()
+	}
 	c.state.program.logError(c.r, e)
 	failed := c.failed(e, statusOf(e))
 	return &failed

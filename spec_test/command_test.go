@@ -8,9 +8,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	servers "rws/spec_test/peers"
 )
 
 // A spec is the state of one script while it runs.
@@ -20,6 +23,8 @@ type spec struct {
 	begun   map[string]*call
 	last    *answer
 	exit    int // of the last rws
+	t       testing.TB
+	alone   map[string]*servers.Server // by kind
 }
 
 // A command is one word of the scripts. It prints to the script's stdout.
@@ -37,6 +42,7 @@ func table() map[string]command {
 		"edit": edit, "cert": makeCert, "example": example,
 		"http": httpCommand, "begin": begin, "received": received, "finish": finish, "abandon": abandon, "load": load, "flood": flood, "raw": raw,
 		"status": status, "answers": answers, "header": header, "body": body, "has": has, "json": jsonValue,
+		"peer": peer, "cookie": keepCookie, "kill": killServer,
 		"rws": runBinary, "exit": exitCode, "poll": poll, "repeat": repeat,
 	}
 }
@@ -73,7 +79,8 @@ func setup(env *testscript.Env) error {
 	s := &spec{begun: make(map[string]*call)}
 	env.Values[specKey{}] = s
 	env.Setenv("RWS", binary)
-	t := env.T().(reporter)
+	t := env.T().(testing.TB)
+	s.t = t
 	env.Defer(func() {
 		for _, srv := range s.servers {
 			if err := srv.stop(); err != nil {
@@ -91,13 +98,6 @@ func setup(env *testscript.Env) error {
 		}
 	})
 	return nil
-}
-
-// A reporter is what testscript's T is besides: a *testing.T.
-type reporter interface {
-	Errorf(format string, args ...any)
-	Logf(format string, args ...any)
-	Failed() bool
 }
 
 // poll runs commands until all of them succeed.

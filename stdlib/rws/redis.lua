@@ -80,8 +80,8 @@ function redis:publish(channel, message) end
 ---@field payload string
 ---@field pattern? string that matched
 
----Goes over the messages of channels, and of patterns as `"news.*"`, until the request ends. Messages that come
----while the connection is made again are lost, as always in Redis.
+---Goes over the messages of channels, and of patterns as `"news.*"`, until the request ends, or the app is replaced or
+---stopped. Messages that come while the connection is made again are lost, as always in Redis.
 ---
 ---```lua
 ---local redis = app:redis "redis://127.0.0.1:6379/0"
