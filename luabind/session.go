@@ -39,18 +39,18 @@ type Session struct {
 
 	// What was read and set, in the isolate's values: a table is the same one each time, and is
 	// compared with its JSON when the handler is done.
-	values *lua.LTable
-	tables []sessionTable
+	held []heldValue
 }
 
-type sessionTable struct {
-	key  string
-	json []byte
+type heldValue struct {
+	key   string
+	value lua.LValue
+	json  []byte
 }
 
 // makeSession returns c.session.
 func makeSession(L *lua.LState, c *Ctx) lua.LValue {
-	c.session = &Session{c: c, values: L.NewTable()}
+	c.session = &Session{c: c}
 	return bind.New(L, sessionType, c.session)
 }
 
@@ -118,7 +118,7 @@ func (s *Session) load(ctx context.Context) error {
 		return err
 	}
 	s.s = m.Start(s.c.r.Header, s.c.overTLS())
-	if _, err := s.s.Keys(ctx); err != nil {
+	if err := s.s.Load(ctx); err != nil {
 		return err
 	}
 	s.loaded.Store(true)
@@ -147,8 +147,8 @@ func storeError(err error) error {
 // index reads a field.
 func (s *Session) index(L *lua.LState, key string) lua.LValue {
 	opened := s.open(L, "c.session."+key)
-	if v := s.values.RawGetString(key); v != lua.LNil {
-		return v
+	if i := s.find(key); i >= 0 {
+		return s.held[i].value
 	}
 	raw, ok, err := opened.GetJSON(s.c.ex, key)
 	if err != nil {
@@ -167,11 +167,16 @@ func (s *Session) index(L *lua.LState, key string) lua.LValue {
 
 // hold remembers what the script has of a key.
 func (s *Session) hold(key string, v lua.LValue, raw []byte) {
-	s.values.RawSetString(key, v)
-	s.tables = slices.DeleteFunc(s.tables, func(t sessionTable) bool { return t.key == key })
-	if _, ok := v.(*lua.LTable); ok {
-		s.tables = append(s.tables, sessionTable{key, raw})
+	if i := s.find(key); i >= 0 {
+		s.held[i].value, s.held[i].json = v, raw
+		return
 	}
+	s.held = append(s.held, heldValue{key, v, raw})
+}
+
+// find returns the place of a key in held, or -1. There are few.
+func (s *Session) find(key string) int {
+	return slices.IndexFunc(s.held, func(h heldValue) bool { return h.key == key })
 }
 
 // setSessionField is c.session.key = value.
@@ -237,7 +242,7 @@ func (s *Session) change(L *lua.LState, method string, f func(*session.Session, 
 
 func sessionDestroy(L *lua.LState, s *Session) int {
 	s.change(L, "destroy", (*session.Session).Destroy)
-	s.values, s.tables = L.NewTable(), nil
+	s.held = nil
 	return 0
 }
 
@@ -315,8 +320,11 @@ func (c *Ctx) gather(L *lua.LState) error {
 	if s == nil || s.sent.Load() || !s.loaded.Load() {
 		return nil
 	}
-	for i, t := range s.tables {
-		raw, err := codec.Append(nil, L, s.values.RawGetString(t.key), codec.Options{})
+	for i, t := range s.held {
+		if _, ok := t.value.(*lua.LTable); !ok {
+			continue
+		}
+		raw, err := codec.Append(nil, L, t.value, codec.Options{})
 		if err != nil {
 			return &fault.Error{Code: "session", At: c.handlerAt(), Message: fmt.Sprintf("saving c.session.%s, which was changed after it was set: %s", t.key, err), Cause: err}
 		}
@@ -326,7 +334,7 @@ func (c *Ctx) gather(L *lua.LState) error {
 		if err := s.s.SetJSON(c.ex, t.key, raw); err != nil {
 			return storeError(err)
 		}
-		s.tables[i].json = raw
+		s.held[i].json = raw
 	}
 	return nil
 }
@@ -347,14 +355,23 @@ func (c *Ctx) saveSession(h http.Header) error {
 		return nil
 	}
 	addVary(h)
+	if !c.state.program.sessionsWait() {
+		return s.s.Save(context.Background(), h)
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ex), saveTime)
 	defer cancel()
 	return s.s.Save(ctx, h)
 }
 
+// varyCookie has no room for a second value, so that nobody appends to it.
+var varyCookie = []string{"Cookie"}
+
 // addVary tells caches that the answer depends on who asks.
 func addVary(h http.Header) {
-	if !slices.Contains(h["Vary"], "Cookie") {
+	switch {
+	case h["Vary"] == nil:
+		h["Vary"] = varyCookie
+	case !slices.Contains(h["Vary"], "Cookie"):
 		h["Vary"] = append(h["Vary"], "Cookie")
 	}
 }

@@ -60,7 +60,7 @@ func (s *Session) save(ctx context.Context, h http.Header) error {
 
 // settle ends a round of changes.
 func (s *Session) settle(r *Record) {
-	s.record, s.changes, s.renew = r, make(data), false
+	s.record, s.changes, s.renew = r, nil, false
 }
 
 // bury removes a destroyed session and its cookie.
