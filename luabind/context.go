@@ -134,7 +134,7 @@ func contextOfType() bind.Type {
 		Set: setContextField,
 		String: func(self any) string {
 			c := self.(*Ctx)
-			return c.r.Method + " " + c.r.URL.Path
+			return c.r.Method + " " + c.r.URL.Path + c.session.who()
 		},
 	}
 }

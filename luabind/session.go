@@ -86,6 +86,18 @@ func (s *Session) String() string {
 	return s.s.String()
 }
 
+// who names the user, for errors: " (session uid 4)". A session that is not loaded stays so.
+func (s *Session) who() string {
+	if s == nil || !s.loaded.Load() {
+		return ""
+	}
+	user, err := s.s.User(context.Background())
+	if err != nil || user == "" {
+		return ""
+	}
+	return " (session " + s.c.state.program.Config.Session.User + " " + user + ")"
+}
+
 // open loads the session, with the lock released if that may wait, and returns it.
 func (s *Session) open(L *lua.LState, name string) *session.Session {
 	contextOf(L, s.c)

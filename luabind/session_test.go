@@ -67,7 +67,7 @@ const sessionApp = `
 	  local names = {}
 	  for k, v in pairs(c.session) do names[#names + 1] = k .. "=" .. type(v) end
 	  table.sort(names)
-	  return table.concat(names, " ") .. " " .. tostring(c.session)
+	  return table.concat(names, " ") .. " " .. tostring(c.session) .. " " .. tostring(c)
 	end)
 	app:get("/fail", function(c) c.session.tries = (c.session.tries or 0) + 1 c:fail(403, "no") end)
 	app:get("/tries", function(c) return tostring(c.session.tries) end)
@@ -131,7 +131,7 @@ func TestSessions(t *testing.T) {
 			assert.NotEqual(t, first, b.body("GET /id"))
 			assert.Contains(t, b.body("GET /id"), `"user":"ann"`)
 			assert.Contains(t, b.body("GET /read"), `"uid":"ann"`)
-			assert.Equal(t, "cart=table uid=string session (cart, uid)", b.body("GET /pairs"))
+			assert.Equal(t, "cart=table uid=string session (cart, uid) GET /pairs (session uid ann)", b.body("GET /pairs"))
 
 			for range 2 {
 				assert.Equal(t, 403, b.do("GET /fail").Status)

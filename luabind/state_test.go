@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"rws/luabind"
 	"rws/spec_test/peers"
@@ -265,4 +266,26 @@ func TestPasswords(t *testing.T) {
 		end)
 	`, nil)
 	assert.Equal(t, `["$argon2id$v=19$m=65536,t=3,p=4$",true,false,false,false,true,"hash","password"]`, string(do(t, p, "GET /").Body))
+}
+
+// TestCloseLeavesNothing closes programs that have used all stores.
+func TestCloseLeavesNothing(t *testing.T) {
+	url := peers.Redis(t)
+	before := goleak.IgnoreCurrent()
+	for _, store := range []string{"sqlite:sessions.db", url} {
+		p, err := load(t, sessionApp+`
+			app:get("/use", function(c)
+			  return app.cache:fetch("k", { ttl = "1ms", stale = "1h" }, function() return "kept" end)
+			end)
+			app:get("/short", { timeout = "50ms" }, function() for m in app:redis(env.URL):subscribe("closing") do end end)`,
+			map[string]string{".env": "URL=" + url}, "session-store="+store, "cache-url="+url)
+		require.NoError(t, err)
+		assert.Equal(t, 504, do(t, p, "GET /short").Status)
+		assert.Equal(t, "in", string(do(t, p, "GET /login/ann").Body))
+		for range 3 {
+			assert.Equal(t, "kept", string(do(t, p, "GET /use").Body))
+		}
+		require.NoError(t, p.Close(t.Context()))
+	}
+	goleak.VerifyNone(t, before)
 }
