@@ -84,6 +84,7 @@ func appMethods() []bind.Func {
 		bind.RawMethod("url(name, params?)", appURL),
 		bind.RawMethod("test(name, fn)", appTest),
 		bind.RawWaitMethod("db(url, options?)", appDB),
+		bind.RawMethod("redis(url)", appRedis),
 	}
 	for _, verb := range slices.Sorted(maps.Keys(verbs)) {
 		method := verbs[verb]

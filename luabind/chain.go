@@ -101,7 +101,15 @@ func (s *segment) call(c *Ctx, run *vm.Run, w http.ResponseWriter, r *http.Reque
 	c.w, c.r = w, r
 	L := run.Thread()
 	_, err := vm.Call(L, c.state.entry(L), c.value(), c.state.segmentValue(s))
-	return err
+	return orElse(err, c.gather(L))
+}
+
+// orElse returns the first error that there is.
+func orElse(first, second error) error {
+	if first != nil {
+		return first
+	}
+	return second
 }
 
 // refused answers a request that could not enter: the app is being replaced or stopped,
@@ -266,13 +274,15 @@ func (c *Ctx) sendStream(res *response, w http.ResponseWriter) {
 	defer cancel(nil)
 	defer onLeaving(c.ex, min(streamGrace, c.state.program.Config.StopGrace/2), func() { cancel(vm.ErrStopped) })()
 	run := &vm.Run{Owner: c, Context: ctx}
-	out := &Out{w: w, control: http.NewResponseController(w), status: status}
+	out := &Out{c: c, w: w, control: http.NewResponseController(w), status: status}
 	err := c.state.isolate.Do(run, func(L *lua.LState) error {
 		_, err := vm.Call(L, res.stream, bind.New(L, outType, out))
-		return err
+		return orElse(err, c.gather(L))
 	})
 	if err == nil {
-		out.start()
+		err = out.start()
+	}
+	if err == nil {
 		return
 	}
 	if out.err == nil && ctx.Err() == nil {
@@ -318,6 +328,7 @@ const outType = "rws.Out"
 
 // An Out is what c:stream writes to.
 type Out struct {
+	c       *Ctx
 	w       http.ResponseWriter
 	control *http.ResponseController
 	status  int
@@ -325,12 +336,21 @@ type Out struct {
 	err     error
 }
 
-// start sends the head, once; before that the answer can still become an error.
-func (o *Out) start() {
-	if !o.started {
-		o.started = true
-		o.w.WriteHeader(o.status)
+// start saves the session and sends the head, once; before that the answer can still become an
+// error. No lock is held.
+func (o *Out) start() error {
+	if o.started {
+		return nil
 	}
+	if err := o.c.saveSession(o.w.Header()); err != nil {
+		return storeError(err)
+	}
+	if s := o.c.session; s != nil {
+		s.sent.Store(true)
+	}
+	o.started = true
+	o.w.WriteHeader(o.status)
+	return nil
 }
 
 // outOfType describes out.
@@ -346,13 +366,24 @@ func outWrite(L *lua.LState, o *Out) int {
 	for n := 2; n <= L.GetTop(); n++ {
 		b.WriteString(L.CheckString(n))
 	}
+	if !o.started {
+		if err := o.c.gather(L); err != nil {
+			bind.Raise(L, "out:write", err)
+		}
+	}
+	var failed error // to start
 	err := vm.Wait(L, func(context.Context) error {
-		o.start()
+		if failed = o.start(); failed != nil {
+			return nil
+		}
 		if _, err := o.w.Write([]byte(b.String())); err != nil {
 			return err
 		}
 		return o.control.Flush()
 	})
+	if failed != nil {
+		bind.Raise(L, "out:write", failed)
+	}
 	if err != nil {
 		o.err = err
 		fault.Raise(L, &fault.Error{Code: "closed", Message: "out:write: the client is gone: " + err.Error(), Cause: err})

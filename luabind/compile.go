@@ -16,16 +16,22 @@ import (
 
 // types returns the kinds of userdata that scripts meet.
 func types() []bind.Type {
-	return []bind.Type{
+	return append([]bind.Type{
 		{Name: appType, As: "app", Methods: appMethods(), Fields: map[string]func(*lua.LState, any) lua.LValue{
 			"shared": func(L *lua.LState, self any) lua.LValue { return self.(*App).state.sharedValue(L) },
 			"state":  func(L *lua.LState, self any) lua.LValue { return self.(*App).stateValue(L) },
+			"sessions": func(L *lua.LState, self any) lua.LValue {
+				return bind.New(L, sessionsType, &Sessions{self.(*App).state.program})
+			},
+			"cache": func(L *lua.LState, self any) lua.LValue {
+				return bind.New(L, cacheType, &Cache{self.(*App).state.program})
+			},
 		}, Set: setAppField},
 		{Name: routeType, As: "route", Methods: []bind.Func{bind.RawMethod("name(name)", routeName)}},
 		contextOfType(), paramsOfType(), responseOfType(), headersOfType(), cookiesOfType(), fileOfType(), outOfType(),
-		sharedOfType(), testOfType(), answerOfType(), dbOfType(), txOfType(), queryOfType(),
+		sharedOfType(), testOfType(), answerOfType(), dbOfType(), txOfType(), queryOfType(), sessionOfType(), sessionsOfType(), cacheOfType(),
 		{Name: middlewareType, As: "middleware", String: func(self any) string { return self.(*Middleware).Name }},
-	}
+	}, redisTypes()...)
 }
 
 const middlewareType = "rws.Middleware"

@@ -41,7 +41,10 @@ type Config struct {
 	AccessLog   bool
 	Watch       bool
 	Console     bool
-	Migrate     string // migrateAuto, migrateAlways or migrateNever
+	Migrate     string   // migrateAuto, migrateAlways or migrateNever
+	Secret      []string // the current one first
+	Session     SessionConfig
+	Cache       CacheConfig
 
 	// Unknown are variables of the environment that look like settings and are none.
 	Unknown []string
@@ -79,7 +82,7 @@ func (s Setting) Show(c *Config) string { return s.show(c) }
 
 // Settings returns all settings in the order of the manual.
 func Settings() []Setting {
-	return []Setting{
+	return append([]Setting{
 		intSetting("port", "3000", "TCP port; 0 takes a free one", 0, 65535, func(c *Config) *int { return &c.Port }),
 		textSetting("host", "", "address to listen on; empty is all in production, this machine only in development", func(c *Config) *string { return &c.Host }),
 		addressSetting("listen", "", `addresses instead of host and port: ":8080", "unix:/run/app.sock"`, func(c *Config) *[]string { return &c.Listen }),
@@ -103,7 +106,7 @@ func Settings() []Setting {
 		{"migrate", "auto", `run the migrations of db:migrate at the start: "auto" in development only, "true", "false"`, readMigrate, func(c *Config) string { return c.Migrate }},
 		boolSetting("watch", "true", "reload when a file of the app changes, in development", func(c *Config) *bool { return &c.Watch }),
 		boolSetting("console", "true", "let the user who runs the server in by `rws attach`; read-only in production", func(c *Config) *bool { return &c.Console }),
-	}
+	}, stateSettings()...)
 }
 
 // Production reports whether the app runs in production.

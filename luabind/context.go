@@ -32,10 +32,11 @@ type Ctx struct {
 	res   response
 	over  atomic.Bool
 
-	object lua.LUserData // c
-	answer lua.LUserData // c.res
-	extra  *lua.LTable   // what scripts store: c.user
-	fields [lazyFields]lua.LValue
+	object  lua.LUserData // c
+	answer  lua.LUserData // c.res
+	extra   *lua.LTable   // what scripts store: c.user
+	fields  [lazyFields]lua.LValue
+	session *Session // nil until it is used
 
 	form     *form // once read
 	body     []byte
@@ -52,6 +53,7 @@ const (
 	fieldForm
 	fieldFiles
 	fieldInput
+	fieldSession
 	lazyFields
 )
 
@@ -101,6 +103,7 @@ func contextOfType() bind.Type {
 			"query":   lazy(fieldQuery, makeQuery),
 			"headers": lazy(fieldHeaders, makeHeaders),
 			"cookies": lazy(fieldCookies, makeCookies),
+			"session": lazy(fieldSession, makeSession),
 			"form":    lazy(fieldForm, makeForm),
 			"files":   lazy(fieldFiles, makeFiles),
 			"input":   lazy(fieldInput, func(L *lua.LState, _ *Ctx) lua.LValue { return L.NewTable() }),
@@ -128,7 +131,7 @@ func contextOfType() bind.Type {
 		Set: setContextField,
 		String: func(self any) string {
 			c := self.(*Ctx)
-			return c.r.Method + " " + c.r.URL.Path
+			return c.r.Method + " " + c.r.URL.Path + c.session.who()
 		},
 	}
 }
@@ -136,7 +139,7 @@ func contextOfType() bind.Type {
 // readOnly are the fields that describe the request; scripts may store any other.
 var readOnly = map[string]bool{
 	"method": true, "path": true, "url": true, "host": true, "scheme": true, "ip": true, "id": true, "route": true,
-	"params": true, "query": true, "headers": true, "cookies": true, "form": true, "files": true, "input": true, "body": true, "res": true,
+	"params": true, "query": true, "headers": true, "cookies": true, "session": true, "form": true, "files": true, "input": true, "body": true, "res": true,
 }
 
 func setContextField(L *lua.LState, self any, key string, v lua.LValue) bool {

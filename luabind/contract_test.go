@@ -153,35 +153,41 @@ func compare(t *testing.T, what string, documented, bound []string) {
 // tables are the Go structs of the tables that scripts give and get, by class.
 func tables() map[string]any {
 	return map[string]any{
-		"rws.Base64Options":   base64Options{},
-		"rws.CalendarParts":   calendarParts{},
-		"rws.CookieOptions":   cookieOptions{},
-		"rws.DbOptions":       dbOptions{},
-		"rws.FieldError":      fault.Field{},
-		"rws.FileOptions":     fileOptions{},
-		"rws.HashOptions":     hashOptions{},
-		"rws.HttpOptions":     httpOptions{},
-		"rws.JsonOptions":     jsonOptions{},
-		"rws.MarkdownOptions": markdownOptions{},
-		"rws.MigrateOptions":  migrateOptions{},
-		"rws.Migration":       migrationOptions{},
-		"rws.PageOptions":     pageOptions{},
-		"rws.RemoveOptions":   removeOptions{},
-		"rws.SchemaOptions":   schemaOptions{},
-		"rws.Spec":            specOptions{},
-		"rws.StaticOptions":   staticOptions{},
-		"rws.StreamOptions":   streamOptions{},
-		"rws.StubAnswer":      stubOptions{},
-		"rws.TestFile":        uploadOptions{},
-		"rws.TestOptions":     callOptions{},
-		"rws.TxOptions":       txOptions{},
-		"rws.UrlParts":        urlParts{},
+		"rws.Base64Options":       base64Options{},
+		"rws.CacheCountOptions":   cacheCountOptions{},
+		"rws.CacheFetchOptions":   cacheFetchOptions{},
+		"rws.CacheOptions":        cacheOptions{},
+		"rws.CalendarParts":       calendarParts{},
+		"rws.CookieDeleteOptions": cookieDeleteOptions{},
+		"rws.CookieOptions":       cookieOptions{},
+		"rws.CookieReadOptions":   cookieReadOptions{},
+		"rws.DbOptions":           dbOptions{},
+		"rws.FieldError":          fault.Field{},
+		"rws.FileOptions":         fileOptions{},
+		"rws.HashOptions":         hashOptions{},
+		"rws.HttpOptions":         httpOptions{},
+		"rws.JsonOptions":         jsonOptions{},
+		"rws.MarkdownOptions":     markdownOptions{},
+		"rws.MigrateOptions":      migrateOptions{},
+		"rws.Migration":           migrationOptions{},
+		"rws.PageOptions":         pageOptions{},
+		"rws.RemoveOptions":       removeOptions{},
+		"rws.SchemaOptions":       schemaOptions{},
+		"rws.Spec":                specOptions{},
+		"rws.StaticOptions":       staticOptions{},
+		"rws.StreamOptions":       streamOptions{},
+		"rws.StubAnswer":          stubOptions{},
+		"rws.TestFile":            uploadOptions{},
+		"rws.TestOptions":         callOptions{},
+		"rws.TxOptions":           txOptions{},
+		"rws.UrlParts":            urlParts{},
 	}
 }
 
 // otherTables are classes of tables that no struct describes. Tests of their own hold them, but
 // rws.Error and rws.StubRequest, which Go makes field by field.
-var otherTables = []string{"rws.Config", "rws.ConfigTls", "rws.ConfigFs", "rws.ResourceHandlers", "rws.FileInfo", "rws.StubRequest", "rws.Error",
+var otherTables = []string{"rws.Config", "rws.ConfigTls", "rws.ConfigFs", "rws.ConfigSession", "rws.ConfigSessionCookie", "rws.ConfigCache",
+	"rws.SessionInfo", "rws.CacheStats", "rws.RedisStats", "rws.RedisMessage", "rws.ResourceHandlers", "rws.FileInfo", "rws.StubRequest", "rws.Error",
 	"rws.ColumnInfo", "rws.DbResult", "rws.Page", "rws.PoolStats", "rws.TableInfo"}
 
 func TestOptionsAreDocumented(t *testing.T) {
@@ -212,7 +218,8 @@ func TestSettingsAreDocumented(t *testing.T) {
 	p := faces(t)
 	var documented, bound []string
 	texts := make(map[string]string)
-	for prefix, class := range map[string]string{"": "rws.Config", "tls.": "rws.ConfigTls", "fs.": "rws.ConfigFs"} {
+	for prefix, class := range map[string]string{"": "rws.Config", "tls.": "rws.ConfigTls", "fs.": "rws.ConfigFs",
+		"session.": "rws.ConfigSession", "session.cookie.": "rws.ConfigSessionCookie", "cache.": "rws.ConfigCache"} {
 		for _, m := range p.Members(class) {
 			f := m.(*luadoc.Field)
 			if !strings.HasPrefix(f.Type, "rws.Config") {

@@ -1,15 +1,14 @@
 package luabind
 
 import (
-	"iter"
-	"net/http"
-	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
 	"rws/luabind/bind"
 	"rws/luabind/fault"
+	"rws/luabind/vm"
+	"rws/server/cookie"
 )
 
 const cookiesType = "rws.Cookies"
@@ -20,12 +19,30 @@ func makeCookies(L *lua.LState, c *Ctx) lua.LValue { return bind.New(L, cookiesT
 // cookieOptions are the options of c.cookies:set. The defaults are safe ones: HttpOnly,
 // SameSite=Lax, Secure under TLS, for the whole site, until the browser closes.
 type cookieOptions struct {
-	MaxAge   time.Duration `json:"max_age"`
-	Path     string        `json:"path"`
-	Domain   string        `json:"domain"`
-	HTTPOnly *bool         `json:"http_only"`
-	Secure   *bool         `json:"secure"`
-	SameSite string        `json:"same_site"`
+	Signed      bool          `json:"signed"`
+	Encrypted   bool          `json:"encrypted"`
+	MaxAge      time.Duration `json:"max_age"`
+	Path        string        `json:"path"`
+	Domain      string        `json:"domain"`
+	HTTPOnly    *bool         `json:"http_only"`
+	Secure      *bool         `json:"secure"`
+	SameSite    string        `json:"same_site"`
+	Partitioned bool          `json:"partitioned"`
+}
+
+// cookieReadOptions are those of c.cookies:get.
+type cookieReadOptions struct {
+	Signed    bool `json:"signed"`
+	Encrypted bool `json:"encrypted"`
+}
+
+// cookieDeleteOptions are those of c.cookies:delete.
+type cookieDeleteOptions struct {
+	Path        string `json:"path"`
+	Domain      string `json:"domain"`
+	Secure      *bool  `json:"secure"`
+	SameSite    string `json:"same_site"`
+	Partitioned bool   `json:"partitioned"`
 }
 
 // cookiesOfType describes c.cookies: reading a name gives the client's value or nil,
@@ -33,130 +50,120 @@ type cookieOptions struct {
 func cookiesOfType() bind.Type {
 	return bind.Type{
 		Name: cookiesType, As: "c.cookies",
-		Methods: []bind.Func{
-			bind.RawMethod("get(name)", cookieGet),
+		Methods: append(bind.Writing(
 			bind.RawMethod("set(name, value, options?)", cookieSet),
-			bind.RawMethod("del(name, options?)", cookieDel),
-		},
+			bind.RawMethod("delete(name, options?)", cookieDelete),
+		), bind.RawMethod("get(name, options?)", cookieGet)),
 		Index: func(L *lua.LState, self any, key string) (lua.LValue, bool) {
 			return contextOf(L, self).cookie(key), true
 		},
+		Set:  setCookieField,
 		View: func(L *lua.LState, self any) *lua.LTable { return contextOf(L, self).cookiesTable(L) },
-		Set: func(L *lua.LState, self any, key string, v lua.LValue) bool {
-			c := contextOf(L, self)
-			if v == lua.LNil {
-				c.setCookie(L, "c.cookies", key, "", cookieOptions{}, true)
-				return true
-			}
-			s, ok := v.(lua.LString)
-			if !ok {
-				fault.Raisef(L, "argument", "c.cookies.%s: a string expected, got %s", key, v.Type())
-			}
-			c.setCookie(L, "c.cookies", key, string(s), cookieOptions{}, false)
-			return true
-		},
 	}
 }
 
+// setCookieField is c.cookies.name = value.
+func setCookieField(L *lua.LState, self any, key string, v lua.LValue) bool {
+	vm.Writes(L)
+	c := contextOf(L, self)
+	switch v := v.(type) {
+	case *lua.LNilType:
+		raiseCookie(L, "c.cookies", cookie.Delete(c.res.headers(), key, cookie.Options{}, c.overTLS()))
+	case lua.LString:
+		raiseCookie(L, "c.cookies", cookie.Set(c.res.headers(), key, string(v), cookie.Options{}, c.overTLS()))
+	default:
+		fault.Raisef(L, "argument", "c.cookies.%s: a string or nil expected, got %s", key, v.Type())
+	}
+	return true
+}
+
+// raiseCookie raises what the browser would have dropped in silence.
+func raiseCookie(L *lua.LState, by string, err error) {
+	if err != nil {
+		fault.Raise(L, &fault.Error{Code: "argument", Message: by + ": " + err.Error(), Cause: err})
+	}
+}
+
+// overTLS reports whether the client came over TLS.
+func (c *Ctx) overTLS() bool { return scheme(c) == "https" }
+
 func (c *Ctx) cookie(name string) lua.LValue {
-	for k, v := range c.cookies() {
-		if k == name {
-			return lua.LString(v)
-		}
+	if value, ok := cookie.Get(c.r.Header, name); ok {
+		return lua.LString(value)
 	}
 	return lua.LNil
 }
 
-// cookies yields what the client sent (RFC 6265 §5.4). net/http leaves out values with bytes
-// that no server should set, as those of UTF-8; other programs set them nevertheless.
-func (c *Ctx) cookies() iter.Seq2[string, string] {
-	return func(yield func(name, value string) bool) {
-		for _, line := range c.r.Header["Cookie"] {
-			for pair := range strings.SplitSeq(line, ";") {
-				name, value, ok := strings.Cut(strings.TrimSpace(pair), "=")
-				if name = strings.TrimSpace(name); !ok || name == "" {
-					continue
-				}
-				value = strings.TrimSpace(value)
-				if n := len(value); n > 1 && value[0] == '"' && value[n-1] == '"' {
-					value = value[1 : n-1]
-				}
-				if !yield(headerText(name), headerText(value)) {
-					return
-				}
-			}
+// cookieGet returns what the client sent, and of a cookie that was signed or encrypted what was
+// set: nil when that is not what came back.
+func cookieGet(L *lua.LState, c *Ctx) int {
+	contextOf(L, c)
+	name := bind.Arg[string](L, "c.cookies:get", 2)
+	o := bind.Options[cookieReadOptions](L, "c.cookies:get", 3)
+	value, ok := cookie.Get(c.r.Header, name)
+	if ok && (o.Signed || o.Encrypted) {
+		codec := c.codec(L, "c.cookies:get", o.Signed && o.Encrypted)
+		if o.Signed {
+			value, ok = codec.Verify(name, value)
+		} else {
+			value, ok = codec.Decrypt(name, value)
 		}
 	}
+	if !ok {
+		L.Push(lua.LNil)
+		return 1
+	}
+	L.Push(lua.LString(value))
+	return 1
+}
+
+func cookieSet(L *lua.LState, c *Ctx) int {
+	contextOf(L, c)
+	name, value := bind.Arg[string](L, "c.cookies:set", 2), bind.Arg[string](L, "c.cookies:set", 3)
+	o := bind.Options[cookieOptions](L, "c.cookies:set", 4)
+	if o.Signed || o.Encrypted {
+		codec := c.codec(L, "c.cookies:set", o.Signed && o.Encrypted)
+		if o.Signed {
+			value = codec.Sign(name, value, o.MaxAge)
+		} else {
+			value = codec.Encrypt(name, value, o.MaxAge)
+		}
+	}
+	raiseCookie(L, "c.cookies:set", cookie.Set(c.res.headers(), name, value, cookie.Options{
+		MaxAge: o.MaxAge, Path: o.Path, Domain: o.Domain, HTTPOnly: o.HTTPOnly, Secure: o.Secure, SameSite: o.SameSite, Partitioned: o.Partitioned,
+	}, c.overTLS()))
+	return 0
+}
+
+// codec returns what signs and encrypts.
+func (c *Ctx) codec(L *lua.LState, by string, both bool) *cookie.Codec {
+	if both {
+		fault.Raisef(L, "option", "%s: a cookie is signed or encrypted; what is encrypted can't be altered either", by)
+	}
+	codec, err := c.state.program.cookieCodec()
+	if err != nil {
+		bind.Raise(L, by, err)
+	}
+	return codec
+}
+
+func cookieDelete(L *lua.LState, c *Ctx) int {
+	contextOf(L, c)
+	name := bind.Arg[string](L, "c.cookies:delete", 2)
+	o := bind.Options[cookieDeleteOptions](L, "c.cookies:delete", 3)
+	raiseCookie(L, "c.cookies:delete", cookie.Delete(c.res.headers(), name, cookie.Options{
+		Path: o.Path, Domain: o.Domain, Secure: o.Secure, SameSite: o.SameSite, Partitioned: o.Partitioned,
+	}, c.overTLS()))
+	return 0
 }
 
 // cookiesTable holds what the client sent; of two with one name the first counts.
 func (c *Ctx) cookiesTable(L *lua.LState) *lua.LTable {
 	t := L.NewTable()
-	for name, value := range c.cookies() {
+	for name, value := range cookie.All(c.r.Header) {
 		if t.RawGetString(name) == lua.LNil {
 			t.RawSetString(name, lua.LString(value))
 		}
 	}
 	return t
 }
-
-func cookieGet(L *lua.LState, c *Ctx) int {
-	L.Push(contextOf(L, c).cookie(L.CheckString(2)))
-	return 1
-}
-
-func cookieSet(L *lua.LState, c *Ctx) int {
-	o := bind.Options[cookieOptions](L, "c.cookies:set", 4)
-	contextOf(L, c).setCookie(L, "c.cookies:set", L.CheckString(2), L.CheckString(3), o, false)
-	return 0
-}
-
-func cookieDel(L *lua.LState, c *Ctx) int {
-	o := bind.Options[cookieOptions](L, "c.cookies:del", 3)
-	contextOf(L, c).setCookie(L, "c.cookies:del", L.CheckString(2), "", o, true)
-	return 0
-}
-
-// setCookie adds a Set-Cookie header; a second one for the same name replaces the first.
-func (c *Ctx) setCookie(L *lua.LState, by, name, value string, o cookieOptions, remove bool) {
-	k := &http.Cookie{
-		Name: name, Value: value, Path: o.Path, Domain: o.Domain, MaxAge: int(o.MaxAge.Seconds()),
-		HttpOnly: o.HTTPOnly == nil || *o.HTTPOnly, Secure: c.r.TLS != nil, SameSite: http.SameSiteLaxMode,
-	}
-	if k.Path == "" {
-		k.Path = "/"
-	}
-	if o.Secure != nil {
-		k.Secure = *o.Secure
-	}
-	if remove {
-		k.MaxAge = -1
-	}
-	switch o.SameSite {
-	case "", "lax":
-	case "strict":
-		k.SameSite = http.SameSiteStrictMode
-	case "none":
-		k.SameSite, k.Secure = http.SameSiteNoneMode, true
-	default:
-		fault.Raisef(L, "option", "%s: option \"same_site\": %q is none of lax, strict, none", by, o.SameSite)
-	}
-	if err := k.Valid(); err != nil {
-		fault.Raisef(L, "argument", "%s: cookie %q: %s", by, name, err)
-	}
-	text := k.String()
-	if len(text) > maxCookie {
-		fault.Raisef(L, "argument", "%s: cookie %q has %d bytes; browsers keep at most %d", by, name, len(text), maxCookie)
-	}
-	h := c.res.headers()
-	kept := h["Set-Cookie"][:0:0]
-	for _, line := range h["Set-Cookie"] {
-		if old, err := http.ParseSetCookie(line); err != nil || old.Name != name {
-			kept = append(kept, line)
-		}
-	}
-	h["Set-Cookie"] = append(kept, text)
-}
-
-// maxCookie is what browsers keep (RFC 6265 §6.1).
-const maxCookie = 4096

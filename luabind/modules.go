@@ -15,7 +15,7 @@ import (
 func Modules() []bind.Module {
 	return []bind.Module{
 		{Name: "rws", Funcs: topFuncs(), Values: topValues, Types: []bind.Type{regexOfType()}},
-		jsonModule(), httpModule(), cryptoModule(), timeModule(), urlModule(), logModule(), fsModule(), schemaModule(),
+		jsonModule(), httpModule(), cryptoModule(), timeModule(), urlModule(), logModule(), fsModule(), schemaModule(), passwordModule(),
 	}
 }
 

@@ -76,7 +76,7 @@ func (c *Ctx) failed(e *fault.Error, status int) response {
 			c.finish(L, L.Get(-1), fn)
 			return 0
 		}))
-		return err
+		return orElse(err, c.gather(L))
 	})
 	res := c.res
 	c.res = saved

@@ -7,6 +7,7 @@ package luabind
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -69,6 +70,8 @@ type Options struct {
 	Pools *Pools
 	// Databases says what app:db opens. Default: what the script names.
 	Databases Databases
+
+	testing bool // see RunTests
 }
 
 // A Program is a script that has been loaded and the app it declared. Close it when no
@@ -89,6 +92,7 @@ type Program struct {
 	shared    *Shared
 	pools     *Pools
 	databases databases
+	stores    stores
 	fallback  http.Handler // answers what no route does
 	dev       *development // nil in production
 	pages     []string     // folders of app:static in the app's
@@ -178,6 +182,7 @@ func prepare(o Options) (*Program, error) {
 		return nil, err
 	}
 	p.logger = o.Logger(p.Config)
+	p.shared.kept.acquire()
 	return p, nil
 }
 
@@ -194,7 +199,7 @@ func (p *Program) load() error {
 	if err := p.Config.overlay(p.environ, p.options.Flags); err != nil {
 		return err
 	}
-	if err := p.checkAllowed(); err != nil {
+	if err := errors.Join(p.checkAllowed(), p.Config.checkState()); err != nil {
 		return err
 	}
 	p.logger = p.options.Logger(p.Config)
@@ -455,9 +460,7 @@ func (p *Program) Close(ctx context.Context) (err error) {
 			s.isolate.Close()
 		}
 		p.client.Close()
-		if failed := p.closeDatabases(); err == nil {
-			err = failed
-		}
+		err = errors.Join(err, p.stores.close(), p.shared.kept.release(), p.closeDatabases())
 		p.root.Close()
 	})
 	return err

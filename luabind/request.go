@@ -68,14 +68,16 @@ func (c *Caller) Do(ctx context.Context, call Call) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, k := range c.jar.Cookies(r.URL) {
+	origin := *r.URL
+	origin.Scheme = "https" // so that cookies for TLS are kept too
+	for _, k := range c.jar.Cookies(&origin) {
 		r.AddCookie(k)
 	}
 	w := httptest.NewRecorder()
 	start := time.Now()
 	c.handler.ServeHTTP(w, r)
 	res := w.Result()
-	c.jar.SetCookies(r.URL, res.Cookies())
+	c.jar.SetCookies(&origin, res.Cookies())
 	body, err := io.ReadAll(res.Body)
 	if call.Method == http.MethodHead {
 		body = nil // as net/http does on a socket

@@ -478,6 +478,7 @@ func (r *response) effectiveStatus() int {
 
 // send writes the response. No lock is held, but for streams, which take it again.
 func (c *Ctx) send(res *response, w http.ResponseWriter) {
+	res = c.keepSession(res)
 	if res.kind == bodyRelay {
 		res.relay.finish(res.headers(), res.status)
 		return

@@ -20,6 +20,7 @@ type Shared struct {
 	mu     sync.Mutex
 	values map[string]any
 	locks  locks // of rws.lock and of app.shared:update
+	kept   kept
 }
 
 // NewShared returns an empty store.

@@ -50,7 +50,7 @@ func (p *Program) Tests() []Test { return p.states[0].tests }
 // its own: the script is loaded afresh, with a clock that only the test moves, and with no
 // way to the network but what the test stubs.
 func RunTests(ctx context.Context, o Options, filter string, report func(TestResult)) error {
-	o.Clock, o.Transport, o.Shared, o.Pools, o.Databases = nil, refuseNetwork{}, nil, nil, DatabasesTest
+	o.Clock, o.Transport, o.Shared, o.Pools, o.Databases, o.testing = nil, refuseNetwork{}, nil, nil, DatabasesTest, true
 	p, err := Load(o)
 	if err != nil {
 		return err

@@ -13,7 +13,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	real "rws/spec_test/peers"
+	servers "rws/spec_test/peers"
 )
 
 // A spec is the state of one script while it runs.
@@ -22,9 +22,9 @@ type spec struct {
 	servers []*server
 	begun   map[string]*call
 	last    *answer
-	tb      testing.TB
-	peer    *real.Server // of its own
-	exit    int          // of the last rws
+	exit    int // of the last rws
+	t       testing.TB
+	alone   map[string]*servers.Server // by kind
 }
 
 // A command is one word of the scripts. It prints to the script's stdout.
@@ -39,9 +39,10 @@ func (e usageError) Error() string { return "usage: " + string(e) }
 func table() map[string]command {
 	return map[string]command{
 		"serve": serve, "serverlog": serverLog, "signal": signalServer, "halt": stopServer, "exited": exited,
-		"kill": killServer, "peer": peer, "edit": edit, "cert": makeCert, "example": example,
+		"edit": edit, "cert": makeCert, "example": example,
 		"http": httpCommand, "begin": begin, "received": received, "finish": finish, "abandon": abandon, "load": load, "flood": flood, "raw": raw,
 		"status": status, "answers": answers, "header": header, "body": body, "has": has, "json": jsonValue,
+		"peer": peer, "cookie": keepCookie, "kill": killServer,
 		"rws": runBinary, "exit": exitCode, "poll": poll, "repeat": repeat,
 	}
 }
@@ -75,10 +76,11 @@ type specKey struct{}
 
 // setup prepares a script, and arranges for what it leaves behind.
 func setup(env *testscript.Env) error {
-	s := &spec{begun: make(map[string]*call), tb: env.T().(testing.TB)}
+	s := &spec{begun: make(map[string]*call)}
 	env.Values[specKey{}] = s
 	env.Setenv("RWS", binary)
-	t := env.T().(reporter)
+	t := env.T().(testing.TB)
+	s.t = t
 	env.Defer(func() {
 		for _, srv := range s.servers {
 			if err := srv.stop(); err != nil {
@@ -96,13 +98,6 @@ func setup(env *testscript.Env) error {
 		}
 	})
 	return nil
-}
-
-// A reporter is what testscript's T is besides: a *testing.T.
-type reporter interface {
-	Errorf(format string, args ...any)
-	Logf(format string, args ...any)
-	Failed() bool
 }
 
 // poll runs commands until all of them succeed.

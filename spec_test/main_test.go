@@ -40,6 +40,7 @@
 //	                                       one of this spec's own; sets $PG_URL or $MYSQL_URL
 //	peer stop|start                        crash the server of its own, and start it again
 //	cert NAME [host …]                     make NAME.pem and NAME.key; http trusts them
+//	kill                                   SIGKILL to the last server
 //	example NAME                           copy examples/scripts here and serve NAME.lua
 //
 // A server that still runs at the end of the script is stopped as by halt.
@@ -67,6 +68,13 @@
 // No redirect is followed and nothing is decompressed. The answer goes to stdout: the status
 // line, the headers in order of their names but for Date, an empty line and the body.
 //
+// Peers
+//
+//	peer redis|postgres|mariadb            a new database on a real server; sets $REDIS_URL,
+//	                                       $POSTGRES_URL or $MARIADB_URL
+//	peer KIND alone                        a server for this spec alone, which can be stopped:
+//	peer KIND stop|start|pause|resume
+//
 // Matchers of the last answer
 //
 //	status CODE                            exactly; raw: of the last answer
@@ -75,6 +83,7 @@
 //	body TEXT                              the whole body, but for a line break at its end
 //	has TEXT                               a part of the body
 //	json PATH VALUE                        a value in the body: errors.0.path title; errors.length 1
+//	cookie VAR NAME                        set VAR to "NAME=value", as the answer has set it
 //
 // Programs
 //

@@ -40,6 +40,7 @@ func (s *site) banner() {
 	}
 	fmt.Fprintf(&b, "\n  %s\n", strings.Join(s.inventory(), " · "))
 	fmt.Fprintf(&b, "  %s\n", color.add(dim, "limits: "+strings.Join(limits(p.Config, s.server.Handler().Settings()), " · ")))
+	fmt.Fprintf(&b, "  %s\n", color.add(dim, strings.Join(kept(p.Config), " · ")))
 	if off := off(p.Config); len(off) > 0 {
 		fmt.Fprintf(&b, "  %s\n", color.add(dim, "off: "+strings.Join(off, " · ")))
 	}
@@ -73,7 +74,8 @@ func (s *site) listening(ready time.Duration) {
 	s.logger.Info("listening", "version", Version, "file", s.file, "env", p.Config.Env, "addresses", s.addresses(), "bound", s.sockets(),
 		"routes", len(routeRows(p.App.Routes, false)), "isolates", len(p.Isolates()), "databases", s.databases(),
 		"timeout", p.Config.Timeout.String(), "max_body", settings.MaxBody, "max_header", settings.MaxHeaderBytes,
-		"max_connections", settings.MaxConns, "memory_limit", settings.MemoryLimit, "ready_ms", ready.Milliseconds())
+		"max_connections", settings.MaxConns, "memory_limit", settings.MemoryLimit, "sessions", shown(p.Config, "session.store"),
+		"cache", shown(p.Config, "cache.url"), "signing_key", p.Config.Secrets(), "ready_ms", ready.Milliseconds())
 }
 
 // databases lists the databases for the record.
@@ -197,7 +199,43 @@ func off(c *luabind.Config) []string {
 	if !c.Production() && !c.Watch {
 		list = append(list, "reload")
 	}
+	if c.Secrets() == "none" {
+		list = append(list, "signed and encrypted cookies (no secret)")
+	}
 	return list
+}
+
+// kept says where things are kept between requests.
+func kept(c *luabind.Config) []string {
+	store := shown(c, "session.store")
+	switch store {
+	case "memory":
+		store = "in memory"
+	case "cookie":
+		store = "in cookies"
+	}
+	cached := shown(c, "cache.url")
+	if cached == "memory" {
+		cached = "in memory up to " + shown(c, "cache.size")
+	}
+	parts := []string{"sessions " + store + " for " + shown(c, "session.ttl") + ", idle " + shown(c, "session.idle"), "cache " + cached}
+	if c.Secrets() == "generated" {
+		parts = append(parts, "secret made in "+secretFile+" when needed")
+	}
+	return parts
+}
+
+// secretFile is where development keeps what a script did not configure.
+const secretFile = ownFolder + "/secret"
+
+// shown is the value of a setting as it would be written.
+func shown(c *luabind.Config, name string) string {
+	for _, s := range luabind.Settings() {
+		if s.Name == name {
+			return s.Show(c)
+		}
+	}
+	return ""
 }
 
 // wayOut says how to stop, and with a console how to get help.

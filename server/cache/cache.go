@@ -14,6 +14,8 @@ type Options struct {
 	OnError func(error)
 	// RefreshTimeout limits a refresh in the background; default 30 s.
 	RefreshTimeout time.Duration
+	// Now is the clock, for tests; see [Memory.SetClock] for that of the store. Default: time.Now.
+	Now func() time.Time
 }
 
 // Cache is a store with single-flight loading and counts. Safe for concurrent use; made by
@@ -40,6 +42,9 @@ func New(store Store, o Options) *Cache {
 	}
 	if o.RefreshTimeout <= 0 {
 		o.RefreshTimeout = 30 * time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	c := &Cache{store: store, options: o, flights: make(map[string]*flight)}
 	c.background, c.stop = context.WithCancel(context.Background())
@@ -68,6 +73,20 @@ func (c *Cache) Get(ctx context.Context, key string) (Item, bool, error) {
 	}
 	return e.Item, true, err
 }
+
+// Hit returns the item under a key if a Fetch would return it without loading and without
+// waiting for others. It counts nothing otherwise, so that a Fetch may follow.
+func (c *Cache) Hit(ctx context.Context, key string) (item Item, found, ok bool) {
+	e, ok, err := c.store.Get(ctx, key)
+	if err != nil || !ok || c.over(e) {
+		return Item{}, false, false
+	}
+	c.hits.Add(1)
+	return e.Item, !e.Missing, true
+}
+
+// over reports whether an entry is to be loaded again.
+func (c *Cache) over(e Entry) bool { return !e.Fresh.IsZero() && !c.options.Now().Before(e.Fresh) }
 
 func (c *Cache) count(hit bool) {
 	if hit {

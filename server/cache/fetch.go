@@ -83,7 +83,7 @@ func (c *Cache) look(ctx context.Context, key string, o FetchOptions, load Load)
 		c.report(ctx, err)
 		return Entry{}, false
 	}
-	if ok && !e.Fresh.IsZero() && !time.Now().Before(e.Fresh) {
+	if ok && c.over(e) {
 		c.stale.Add(1)
 		c.refresh(ctx, key, o, load)
 	}
@@ -166,7 +166,7 @@ func (c *Cache) lead(ctx context.Context, key string, o FetchOptions, load Load,
 	f.err = fmt.Errorf("cache: fetching %q: %w", brief(key), ErrPanicked)
 	defer c.land(key, f) // also when load panics
 	// An earlier flight may have landed between looking and joining.
-	if e, ok, err := c.store.Get(ctx, key); err == nil && ok && (e.Fresh.IsZero() || time.Now().Before(e.Fresh)) {
+	if e, ok, err := c.store.Get(ctx, key); err == nil && ok && !c.over(e) {
 		f.item, f.found, f.err = e.Item, !e.Missing, nil
 		return f.item, f.found, nil
 	}
@@ -216,7 +216,7 @@ func (c *Cache) keep(ctx context.Context, key string, o FetchOptions, f *flight,
 	case !f.found:
 		e.Item, e.Missing, e.TTL = Item{}, true, o.MissingTTL
 	case o.Stale > 0:
-		e.Fresh = time.Now().Add(o.TTL)
+		e.Fresh = c.options.Now().Add(o.TTL)
 		e.TTL += o.Stale
 	}
 	f.mu.Lock()

@@ -25,6 +25,7 @@ type Memory struct {
 	size      int64
 	evictions atomic.Int64
 	tags      tagClock
+	now       func() time.Time
 }
 
 var _ Store = (*Memory)(nil)
@@ -45,11 +46,11 @@ func NewMemory(size int64) (*Memory, error) {
 	if size < 1<<10 {
 		return nil, fmt.Errorf("cache: a size of %d bytes holds nothing; give bytes, such as 64 MiB", size)
 	}
-	m := &Memory{size: size}
+	m := &Memory{size: size, now: time.Now}
 	cache, err := otter.New(&otter.Options[string, *held]{
 		MaximumWeight:    uint64(size),
 		Weigher:          func(key string, h *held) uint32 { return uint32(min(weight(key, h.Entry), math.MaxUint32)) },
-		ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[string, *held]) time.Duration { return e.Value.lifetime() }),
+		ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[string, *held]) time.Duration { return e.Value.lifetime(m.now()) }),
 		OnAtomicDeletion: func(e otter.DeletionEvent[string, *held]) {
 			if e.Cause == otter.CauseOverflow {
 				m.evictions.Add(1)
@@ -60,6 +61,9 @@ func NewMemory(size int64) (*Memory, error) {
 	return m, err
 }
 
+// SetClock replaces the clock by which entries end, for tests. Call it before the store is used.
+func (m *Memory) SetClock(now func() time.Time) { m.now = now }
+
 func weight(key string, e Entry) int64 {
 	n := int64(overhead + len(key) + len(e.Value))
 	for _, tag := range e.Tags {
@@ -69,14 +73,14 @@ func weight(key string, e Entry) int64 {
 }
 
 // lifetime is what otter removes an entry after; a hundred years stand for ever.
-func (h *held) lifetime() time.Duration {
+func (h *held) lifetime(now time.Time) time.Duration {
 	if h.ends == 0 {
 		return 100 * 365 * 24 * time.Hour
 	}
-	return time.Duration(max(1, h.ends-time.Now().UnixNano()))
+	return time.Duration(max(1, h.ends-now.UnixNano()))
 }
 
-func (h *held) ended() bool { return h.ends != 0 && time.Now().UnixNano() >= h.ends }
+func (h *held) ended(now time.Time) bool { return h.ends != 0 && now.UnixNano() >= h.ends }
 
 func (m *Memory) Get(_ context.Context, key string) (Entry, bool, error) {
 	if err := checkKey(key); err != nil {
@@ -86,7 +90,7 @@ func (m *Memory) Get(_ context.Context, key string) (Entry, bool, error) {
 	if !ok {
 		return Entry{}, false, nil
 	}
-	if h.ended() || !m.tags.valid(h.Tags, h.born) {
+	if h.ended(m.now()) || !m.tags.valid(h.Tags, h.born) {
 		m.drop(key, h)
 		return Entry{}, false, nil
 	}
@@ -117,7 +121,7 @@ func (m *Memory) Set(_ context.Context, key string, e Entry) error {
 func (m *Memory) hold(e Entry) *held {
 	h := &held{Entry: e}
 	if e.TTL > 0 {
-		h.ends = time.Now().Add(e.TTL).UnixNano()
+		h.ends = m.now().Add(e.TTL).UnixNano()
 	}
 	switch {
 	case e.Since != nil:
@@ -135,7 +139,7 @@ func (m *Memory) Del(_ context.Context, keys ...string) (int, error) {
 	}
 	n := 0
 	for _, key := range keys {
-		if h, ok := m.entries.Invalidate(key); ok && !h.ended() && m.tags.valid(h.Tags, h.born) {
+		if h, ok := m.entries.Invalidate(key); ok && !h.ended(m.now()) && m.tags.valid(h.Tags, h.born) {
 			n++
 		}
 	}
@@ -147,7 +151,7 @@ func (m *Memory) Incr(_ context.Context, key string, delta int64, ttl time.Durat
 		return 0, err
 	}
 	m.entries.Compute(key, func(old *held, found bool) (*held, otter.ComputeOp) {
-		if !found || old.ended() {
+		if !found || old.ended(m.now()) {
 			sum = delta
 			return m.hold(Entry{Item: integer(sum), TTL: ttl}), otter.WriteOp
 		}

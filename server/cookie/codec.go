@@ -12,11 +12,19 @@ import (
 
 // A Codec makes values that come back as they were or not at all: the name of the cookie and
 // the time it ends are bound in. Safe for concurrent use; made by [NewCodec].
-type Codec struct{ signed, encrypted *secret.Purpose }
+type Codec struct {
+	signed, encrypted *secret.Purpose
+	now               func() time.Time
+}
 
 // NewCodec returns a codec with the keys of an app. The first key is used, all are tried.
 func NewCodec(keys *secret.Keys) *Codec {
-	return &Codec{signed: keys.For("cookie.signed"), encrypted: keys.For("cookie.encrypted")}
+	return &Codec{signed: keys.For("cookie.signed"), encrypted: keys.For("cookie.encrypted"), now: time.Now}
+}
+
+// WithClock returns a codec with the same keys and another clock, for tests.
+func (c *Codec) WithClock(now func() time.Time) *Codec {
+	return &Codec{signed: c.signed, encrypted: c.encrypted, now: now}
 }
 
 // Sign returns the text of a signed cookie: the value, readable by all, the Unix second at
@@ -24,7 +32,7 @@ func NewCodec(keys *secret.Keys) *Codec {
 // the cookie the same maxAge; zero never ends, as long as the key is kept. A value that needs
 // encoding is encoded by [Set].
 func (c *Codec) Sign(name, value string, maxAge time.Duration) string {
-	body := value + "." + strconv.FormatInt(ends(maxAge), 36)
+	body := value + "." + strconv.FormatInt(c.ends(maxAge), 36)
 	return body + "." + base64.RawURLEncoding.EncodeToString(c.signed.Sign(name, []byte(body)))
 }
 
@@ -46,7 +54,7 @@ func (c *Codec) Verify(name, text string) (string, bool) {
 		return "", false
 	}
 	at, err := strconv.ParseInt(body[dot+1:], 36, 64)
-	if err != nil || over(at) {
+	if err != nil || c.over(at) {
 		return "", false
 	}
 	return body[:dot], true
@@ -55,7 +63,7 @@ func (c *Codec) Verify(name, text string) (string, bool) {
 // Encrypt returns the text of an encrypted cookie: AES-256-GCM in base64, with the end inside
 // and the name authenticated. maxAge as for Sign.
 func (c *Codec) Encrypt(name, value string, maxAge time.Duration) string {
-	plain := binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(value)), uint64(ends(maxAge)))
+	plain := binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(value)), uint64(c.ends(maxAge)))
 	return base64.RawURLEncoding.EncodeToString(c.encrypted.Seal(name, append(plain, value...)))
 }
 
@@ -69,18 +77,18 @@ func (c *Codec) Decrypt(name, text string) (string, bool) {
 		return "", false
 	}
 	plain, ok := c.encrypted.Open(name, sealed)
-	if !ok || len(plain) < 8 || over(int64(binary.BigEndian.Uint64(plain))) {
+	if !ok || len(plain) < 8 || c.over(int64(binary.BigEndian.Uint64(plain))) {
 		return "", false
 	}
 	return string(plain[8:]), true
 }
 
 // ends returns the Unix second at which something of this age ends, 0 for never.
-func ends(maxAge time.Duration) int64 {
+func (c *Codec) ends(maxAge time.Duration) int64 {
 	if maxAge <= 0 {
 		return 0
 	}
-	return time.Now().Add(maxAge + time.Second - 1).Unix()
+	return c.now().Add(maxAge + time.Second - 1).Unix()
 }
 
-func over(end int64) bool { return end != 0 && time.Now().Unix() >= end }
+func (c *Codec) over(end int64) bool { return end != 0 && c.now().Unix() >= end }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -15,9 +16,14 @@ import (
 // data is the content of a session, each value as JSON.
 type data map[string]jsontext.Value
 
-// parseData reads a JSON object; the values are parts of b.
+// decoders are used again: one takes as much to make as to read a small session.
+var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
+
+// parseData reads a JSON object; the values are parts of b, which must not change.
 func parseData(b []byte) (data, error) {
-	d := jsontext.NewDecoder(bytes.NewReader(b))
+	d := decoders.Get().(*jsontext.Decoder)
+	defer decoders.Put(d)
+	d.Reset(bytes.NewReader(b))
 	if token, err := d.ReadToken(); err != nil || token.Kind() != '{' {
 		return nil, errors.New("session: the stored data is no JSON object")
 	}
@@ -32,7 +38,8 @@ func parseData(b []byte) (data, error) {
 		if err != nil {
 			return nil, fmt.Errorf("session: the stored data is broken: %w", err)
 		}
-		out[key] = value.Clone()
+		end := int(d.InputOffset())
+		out[key] = jsontext.Value(b[end-len(value) : end : end])
 	}
 	if _, err := d.ReadToken(); err != nil {
 		return nil, fmt.Errorf("session: the stored data is broken: %w", err)

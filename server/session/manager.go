@@ -68,6 +68,8 @@ type Options struct {
 	Purge time.Duration
 	// OnError is told of failures that no request waits for. nil ignores them.
 	OnError func(error)
+	// Now is the clock, for tests; see [Memory.SetClock] for that of the store. Default: time.Now.
+	Now func() time.Time
 }
 
 // Manager makes sessions. Safe for concurrent use; made by [New].
@@ -89,7 +91,7 @@ func New(o Options) (*Manager, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	m.stop = stop
 	if o.Store == nil {
-		m.keeper = &sealed{purpose: o.Keys.For("session")}
+		m.keeper = &sealed{purpose: o.Keys.For("session"), now: o.Now}
 		return m, nil
 	}
 	m.keeper = &stored{store: o.Store}
@@ -118,6 +120,9 @@ func (o Options) filled() Options {
 	}
 	if o.OnError == nil {
 		o.OnError = func(error) {}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	return o
 }
@@ -164,7 +169,7 @@ func (m *Manager) purge(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if _, err := m.o.Store.Purge(ctx, time.Now()); err != nil && ctx.Err() == nil {
+		if _, err := m.o.Store.Purge(ctx, m.o.Now()); err != nil && ctx.Err() == nil {
 			m.o.OnError(fmt.Errorf("session: removing what has ended: %w", err))
 		}
 	}
@@ -175,7 +180,7 @@ func (m *Manager) Purge(ctx context.Context) (int, error) {
 	if m.o.Store == nil {
 		return 0, nil
 	}
-	return m.o.Store.Purge(ctx, time.Now())
+	return m.o.Store.Purge(ctx, m.o.Now())
 }
 
 // Start returns the session of a request. It does nothing yet. tls says whether the client
@@ -195,6 +200,10 @@ type Info struct {
 	Created, Seen, Expires time.Time
 }
 
+func (r *Record) info(d data) Info {
+	return Info{ID: r.ID, User: r.User, Keys: d.keys(), Size: len(r.Data), Created: r.Created, Seen: r.Seen, Expires: r.Expires}
+}
+
 // List returns up to limit sessions of a user, or with "" of everybody.
 func (m *Manager) List(ctx context.Context, user string, limit int) ([]Info, error) {
 	if m.o.Store == nil {
@@ -210,7 +219,7 @@ func (m *Manager) List(ctx context.Context, user string, limit int) ([]Info, err
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, Info{ID: r.ID, User: r.User, Keys: d.keys(), Size: len(r.Data), Created: r.Created, Seen: r.Seen, Expires: r.Expires})
+		list = append(list, r.info(d))
 	}
 	return list, nil
 }

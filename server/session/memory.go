@@ -15,6 +15,7 @@ type Memory struct {
 	mu      sync.RWMutex
 	records map[string]*Record // which do not change once they are in
 	max     int
+	now     func() time.Time
 }
 
 var _ Store = (*Memory)(nil)
@@ -25,8 +26,11 @@ func NewMemory(max int) *Memory {
 	if max <= 0 {
 		max = DefaultMaxSessions
 	}
-	return &Memory{records: make(map[string]*Record), max: max}
+	return &Memory{records: make(map[string]*Record), max: max, now: time.Now}
 }
+
+// SetClock replaces the clock by which sessions end, for tests. Call it before the store is used.
+func (m *Memory) SetClock(now func() time.Time) { m.now = now }
 
 func (m *Memory) Get(_ context.Context, id string) (*Record, error) {
 	m.mu.RLock()
@@ -37,7 +41,7 @@ func (m *Memory) Get(_ context.Context, id string) (*Record, error) {
 // get returns a copy.
 func (m *Memory) get(id string) *Record {
 	r := m.records[id]
-	if r == nil || r.over(time.Now()) {
+	if r == nil || r.over(m.now()) {
 		return nil
 	}
 	c := *r

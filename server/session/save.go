@@ -32,7 +32,7 @@ func (s *Session) save(ctx context.Context, h http.Header) error {
 	if err := s.bury(ctx, h); err != nil {
 		return err
 	}
-	now := time.Now()
+	now := s.m.o.Now()
 	switch {
 	case s.record == nil && len(s.data) == 0:
 		return nil
@@ -60,7 +60,7 @@ func (s *Session) save(ctx context.Context, h http.Header) error {
 
 // settle ends a round of changes.
 func (s *Session) settle(r *Record) {
-	s.record, s.changes, s.renew = r, make(data), false
+	s.record, s.changes, s.renew = r, nil, false
 }
 
 // bury removes a destroyed session and its cookie.
@@ -113,7 +113,7 @@ func (o Options) see(r *Record, now time.Time) {
 // to check, so that the cookie need not be sent with each answer.
 func (s *Session) setCookie(h http.Header, token string, r *Record) error {
 	o := s.m.o.Cookie
-	o.MaxAge = time.Until(r.Created.Add(s.m.o.Absolute))
+	o.MaxAge = r.Created.Add(s.m.o.Absolute).Sub(s.m.o.Now())
 	return cookie.Set(h, s.m.o.name(s.tls), token, o, s.tls)
 }
 

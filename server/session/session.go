@@ -45,7 +45,7 @@ func (s *Session) load(ctx context.Context) error {
 			return fmt.Errorf("loading the session: %w", err)
 		}
 	}
-	s.data, s.changes = make(data), make(data)
+	s.data, s.changes = nil, nil
 	if record != nil {
 		d, err := parseData(record.Data)
 		if err != nil {
@@ -53,8 +53,18 @@ func (s *Session) load(ctx context.Context) error {
 		}
 		s.data = d
 	}
+	if s.data == nil {
+		s.data = make(data)
+	}
 	s.record, s.loaded = record, true
 	return nil
+}
+
+// Load reads the session, if that has not been done; the methods below do it by themselves.
+func (s *Session) Load(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.load(ctx)
 }
 
 // GetJSON returns the value of a key as JSON, and false when there is none.
@@ -130,6 +140,9 @@ func (s *Session) set(ctx context.Context, key string, v jsontext.Value) error {
 func (s *Session) change(key string, v jsontext.Value) {
 	if string(s.data[key]) == string(v) {
 		return // an absent value is "", which no JSON is
+	}
+	if s.changes == nil {
+		s.changes = make(data)
 	}
 	s.changes[key] = v
 	if v == nil {
@@ -239,7 +252,7 @@ func (s *Session) Destroy(ctx context.Context) error {
 	if s.record != nil {
 		s.doomed = s.record
 	}
-	s.record, s.data, s.changes, s.renew, s.ended = nil, make(data), make(data), false, true
+	s.record, s.data, s.changes, s.renew, s.ended = nil, make(data), nil, false, true
 	return nil
 }
 
@@ -252,6 +265,17 @@ func (s *Session) ID(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return s.record.ID, nil
+}
+
+// Info describes this session as it was loaded or saved, and reports false as long as it is not
+// saved.
+func (s *Session) Info(ctx context.Context) (Info, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.load(ctx); err != nil || s.record == nil {
+		return Info{}, false, err
+	}
+	return s.record.info(s.data), true, nil
 }
 
 // User returns what the user key says, "" for nobody.

@@ -3,6 +3,8 @@
 ---An application: the routes and whatever else a script declares, while it loads.
 ---@class rws.App
 ---@field shared rws.Shared values that all isolates see and that outlive a reload
+---@field sessions rws.Sessions the sessions of everybody
+---@field cache rws.Cache values that can be had again, in memory or in Redis
 ---@field state table a table that a reload hands on; see `app:on`. It belongs to one isolate
 local App = {}
 
@@ -352,6 +354,11 @@ function App:db(url, options) end
 ---@field migrate? "auto"|boolean run what `db:migrate` declares at the start: `"auto"` does in development. Default auto
 ---@field watch? boolean reload when a file of the app changes, in development. Default true
 ---@field console? boolean let the user who runs the server in by `rws attach`; read-only in production. Default true
+---@field secret? string|string[] signs and encrypts cookies: 32 random characters or more. Of a list the first is used
+---  and all are tried, so that it can be changed without logging everybody out. Without one, development makes a
+---  random one in `.rws/secret`, and in production what needs it fails
+---@field session? rws.ConfigSession where sessions are kept, and for how long
+---@field cache? rws.ConfigCache where `app.cache` keeps its values
 
 ---@class rws.ConfigTls
 ---@field cert? string certificate file (PEM)
@@ -359,6 +366,31 @@ function App:db(url, options) end
 
 ---@class rws.ConfigFs
 ---@field allow? string[] folders outside the app's that `rws.fs` may use
+
+---Sessions cost nothing until a handler uses `c.session`.
+---@class rws.ConfigSession
+---@field store? string `"memory"`; `"cookie"`, which keeps them encrypted in the browser; or a URL: `"sqlite:app.db"`,
+---  `"postgres://…"`, `"mysql://…"`, `"redis://…"`. In memory they end with the server. Default memory
+---@field secret? string|string[] encrypts sessions that are kept in cookies; `secret` by itself, and in place of it
+---@field ttl? rws.Duration how long a session lasts from its login, whatever happens. Default 30d
+---@field idle? rws.Duration how long it lasts without a request; `ttl` at most. Default 24h
+---@field user? string key that names the user: when it changes, so does the id. Default uid
+---@field max_size? rws.Size largest session, as JSON. Default 64kb
+---@field prefix? string in front of its keys in Redis. Default rws:sess:
+---@field cookie? rws.ConfigSessionCookie the cookie that carries the id
+
+---The cookie is HttpOnly, and for the whole site.
+---@class rws.ConfigSessionCookie
+---@field name? string under TLS `__Host-` is put in front where that is possible. Default rws_sid
+---@field path? string Default /
+---@field domain? string gives it to all hosts below, too; by default it is for this host alone
+---@field same_site? "lax"|"strict"|"none" whether other sites may send it along. Default lax
+---@field secure? "auto"|boolean whether it is sent over TLS only; as the request came. Default auto
+
+---@class rws.ConfigCache
+---@field url? string `"memory"` or that of Redis. Default memory
+---@field size? rws.Size largest cache in memory; what is used least has to go. Default 64mb
+---@field prefix? string in front of its keys in Redis. Default rws:cache:
 
 ---Changes settings of the app. A setting it does not know is an error.
 ---
@@ -397,6 +429,20 @@ function App:url(name, params) end
 ---@param name string
 ---@param fn fun(t: rws.Test)
 function App:test(name, fn) end
+
+---Opens a pool of connections: `redis://user:password@host:6379/0`, `rediss://` with TLS,
+---`redis+cluster://a:7000,b:7000`, `redis+sentinel://a:26379,b:26379/mymaster`, `unix:///run/redis.sock`. Options
+---follow `?`, as in `?pool_size=20&read_timeout=1s`. It connects when it is first used. The same URL gives the
+---same pool.
+---
+---```lua
+---local redis = app:redis "redis://127.0.0.1:6379/0?pool_size=20"
+---app:post("/hits", function() return { hits = redis:call("INCR", "hits") } end)
+---```
+---@param url string
+---@return rws.Redis redis
+---@nodiscard
+function App:redis(url) end
 
 ---A route, as `app:get` and its like return it.
 ---@class rws.Route

@@ -17,6 +17,7 @@
 ---@field headers table<string, string> by name in any case, with `_` for `-`: `c.headers.user_agent`. A header
 ---  with a `_` of its own is left out, or `X_User` could pass for `X-User`; what is not UTF-8 is read as Latin-1
 ---@field cookies rws.Cookies what the client sent; assigning sends one
+---@field session rws.Session what this client left in earlier requests. Using it waits for its store
 ---@field form table<string, string> the form of the body, the first value of each name. Reading it waits
 ---@field files table<string, rws.File> the files of the form, the first of each name. Reading it waits
 ---@field input table<string, any> what the spec of the route has checked
@@ -254,7 +255,8 @@ function file:save(path) end
 
 ---Cookies: reading a name gives what the client sent, or nil; assigning one sends it, and nil removes it.
 ---Cookies are sent with safe options: not for scripts, only from the same site, over TLS only when the
----request came so, for the whole site, until the browser closes.
+---request came so, for the whole site, until the browser closes. Values may hold any text; what a cookie can't
+---hold is written as %XX. `pairs` goes over those that the client sent.
 ---
 ---```lua
 ---app:get("/theme", function(c)
@@ -272,36 +274,72 @@ function file:save(path) end
 ---@field [string] string
 local cookies = {}
 
----Options of a cookie.
+---Options of `c.cookies:set`.
 ---@class rws.CookieOptions
----@field max_age? rws.Duration how long the browser keeps it; default until it closes
+---@field signed? boolean the client can read the value and not change it: read it by `c.cookies:get` with the
+---  same option. The key is the setting `secret`
+---@field encrypted? boolean the client can neither read nor change it; read it with the same option
+---@field max_age? rws.Duration how long the browser keeps it; default until it closes. A value that is signed or
+---  encrypted ends then, whatever the client does
 ---@field path? string default `"/"`
 ---@field domain? string default this host only
 ---@field http_only? boolean scripts of the page can't read it; default true
 ---@field secure? boolean it is sent over TLS only; default as the request came
 ---@field same_site? "lax"|"strict"|"none" whether other sites may send it along; default `"lax"`
+---@field partitioned? boolean it has a jar for each site that embeds this one (CHIPS); default false
 
----What the client sent.
+---Options of `c.cookies:get`.
+---@class rws.CookieReadOptions
+---@field signed? boolean it was set so
+---@field encrypted? boolean it was set so
+
+---Options of `c.cookies:delete`.
+---@class rws.CookieDeleteOptions
+---@field path? string default `"/"`
+---@field domain? string default this host only
+---@field secure? boolean default as the request came
+---@field same_site? "lax"|"strict"|"none" default `"lax"`
+---@field partitioned? boolean default false
+
+---What the client sent. Of a cookie that was set signed or encrypted, it is the value that was set, or nil
+---when it was altered, is over, or was made for another name or with another key.
+---
+---```lua
+---app:get("/set", function(c)
+---  c.cookies:set("user", "7", { signed = true, max_age = "7d" })
+---  return "set"
+---end)
+---app:get("/get", function(c) return c.cookies:get("user", { signed = true }) or "nobody" end)
+---
+---app:test("it can't be forged", function(t)
+---  t:get("/set")
+---  t.eq(t:get("/get").body, "7")
+---  t:travel("8d")
+---  t.eq(t:get("/get").body, "nobody")
+---  t.eq(t:get("/get", { cookies = { user = "8" } }).body, "nobody")
+---end)
+---```
 ---@param name string
+---@param options? rws.CookieReadOptions
 ---@return string? value
 ---@nodiscard
-function cookies:get(name) end
+function cookies:get(name, options) end
 
----Sends a cookie.
+---Sends a cookie. What the browser would drop in silence is an error here.
 ---
 ---```lua
 ---app:get("/", function(c) c.cookies:set("seen", "1", { max_age = "30d" }) return "hi" end)
 ---app:test("it is sent", function(t) t.ok(t:get("/").headers.set_cookie:find("seen=1", 1, true)) end)
 ---```
 ---@param name string
----@param value string name and value together have at most 4096 bytes
+---@param value string with the name and all options at most 4096 bytes
 ---@param options? rws.CookieOptions
 function cookies:set(name, value, options) end
 
 ---Removes a cookie from the browser. Path and domain must be those it was set with.
 ---@param name string
----@param options? rws.CookieOptions
-function cookies:del(name, options) end
+---@param options? rws.CookieDeleteOptions
+function cookies:delete(name, options) end
 
 ---Where the function of `c:stream` writes.
 ---@class rws.Out
