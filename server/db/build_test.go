@@ -155,6 +155,19 @@ func TestPages(t *testing.T) {
 		} {
 			everyRowOnce(t, d, keys)
 		}
+		seen := map[any]bool{}
+		for o := (db.PageOptions{Size: 4, Keys: []db.Order{{Column: "grade", Desc: true}}}); ; {
+			p, err := db.Select{From: "p"}.Page(ctx, d, o)
+			require.NoError(t, err)
+			for _, r := range p.Rows {
+				assert.False(t, seen[r[0]], "row %v comes twice: the primary key makes the order definite", r[0])
+				seen[r[0]] = true
+			}
+			if o.After = p.Next; !p.More {
+				break
+			}
+		}
+		assert.Len(t, seen, 23)
 		_, err = db.PageOf(ctx, d, "select * from p", nil, db.PageOptions{After: "nonsense", Keys: []db.Order{{Column: "id"}}})
 		assert.Equal(t, db.CodeCursor, db.CodeOf(err))
 	})

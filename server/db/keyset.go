@@ -262,9 +262,6 @@ func unpack(s string) (any, error) {
 	return nil, fmt.Errorf("unknown type %q", s[0])
 }
 
-// CodeCursor is the code of a cursor that cannot be used: whoever sent it made a mistake.
-const CodeCursor Code = "cursor"
-
 func badCursor(why string) error {
 	return &Error{Code: CodeCursor, Err: fmt.Errorf("the cursor cannot be used: %s", why)}
 }
