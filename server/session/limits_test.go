@@ -44,8 +44,26 @@ func TestValuesThatAreNotKept(t *testing.T) {
 	user, err := s.User(t.Context())
 	require.NoError(t, err)
 	assert.Empty(t, user)
-	set(t, s, "\xff", 1)
-	require.ErrorContains(t, s.Save(t.Context(), http.Header{}), "not valid UTF-8")
+	require.ErrorContains(t, s.Set(t.Context(), "\xff", 1), "is not UTF-8")
+	require.ErrorContains(t, s.Set(t.Context(), "uid", "a\x00"), "U+0000", "no store has to be able to hold it")
+}
+
+// What was taken in must be readable again: else every request of the session fails until it ends.
+func TestWhatCannotBeReadAgainIsNotTakenIn(t *testing.T) {
+	deepest := strings.Repeat("[", 9999) + strings.Repeat("]", 9999)
+	for _, raw := range []string{
+		`{"a":1,"a":2}`, `{"a":1,"\u0061":2}`, "\"\xff\"", "{\"\xff\":1}", `"\ud800"`, "[" + deepest + "]", "1,2", "1],[2", "",
+	} {
+		s := (&browser{m: manager(t, session.Options{Store: session.NewMemory(0)})}).start()
+		require.Error(t, s.SetJSON(t.Context(), "k", []byte(raw)), "%.20q", raw)
+	}
+	for _, raw := range []string{deepest, `"\u0000"`, `{"a":{"a":1}}`, `18446744073709551616.10`} {
+		b := &browser{m: manager(t, session.Options{Store: session.NewMemory(0)})}
+		b.request(t, func(s *session.Session) { require.NoError(t, s.SetJSON(t.Context(), "k", []byte(raw))) })
+		kept, _, err := b.start().GetJSON(t.Context(), "k")
+		require.NoError(t, err)
+		assert.Equal(t, raw, string(kept))
+	}
 }
 
 func TestOptionsThatMakeNoSense(t *testing.T) {
