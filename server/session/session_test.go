@@ -15,6 +15,7 @@ import (
 	"rws/server/cookie"
 	"rws/server/secret"
 	"rws/server/session"
+	"rws/spec_test/peers"
 )
 
 func TestWhatIsSetIsThereInTheNextRequest(t *testing.T) {
@@ -325,4 +326,62 @@ func TestSessionsOfAUserAreListedAndRevoked(t *testing.T) {
 	require.ErrorIs(t, err, session.ErrNoStore)
 	_, err = m.RevokeUser(t.Context(), "x")
 	require.ErrorIs(t, err, session.ErrNoStore)
+}
+
+func TestUsersAreToldApart(t *testing.T) {
+	for name, open := range stores() {
+		t.Run(name, func(t *testing.T) {
+			m := manager(t, session.Options{Store: open(t)})
+			users := []string{"ann", "ann ", "Ann", "änn"}
+			browsers := make(map[string]*browser)
+			for _, user := range users {
+				browsers[user] = &browser{m: m}
+				browsers[user].set(t, "uid", user)
+			}
+			for _, user := range users {
+				list, err := m.List(t.Context(), user, 10)
+				require.NoError(t, err)
+				assert.Len(t, list, 1, "%q", user)
+			}
+			n, err := m.RevokeUser(t.Context(), "ann")
+			require.NoError(t, err)
+			assert.Equal(t, 1, n)
+			assert.Equal(t, "ann ", browsers["ann "].get(t, "uid"), "another user stays logged in")
+		})
+	}
+}
+
+// A stolen session must be found to be revoked, however often its user logged in and out since.
+func TestSessionsBehindManyThatEndedAreFound(t *testing.T) {
+	for name, open := range stores() {
+		t.Run(name, func(t *testing.T) {
+			m := manager(t, session.Options{Store: open(t)})
+			first := &browser{m: m}
+			first.set(t, "uid", "ann")
+			for range 600 {
+				b := &browser{m: m}
+				b.set(t, "uid", "ann")
+				b.request(t, func(s *session.Session) { require.NoError(t, s.Destroy(t.Context())) })
+			}
+			for limit := range 2 {
+				list, err := m.List(t.Context(), "ann", limit)
+				require.NoError(t, err)
+				assert.Len(t, list, limit)
+			}
+			n, err := m.RevokeUser(t.Context(), "ann")
+			require.NoError(t, err)
+			assert.Equal(t, 1, n)
+			assert.Nil(t, first.get(t, "uid"))
+		})
+	}
+}
+
+func TestAllOfManySessionsAreRevoked(t *testing.T) {
+	m := manager(t, session.Options{Store: session.NewRedis(client(t, peers.Redis(t)), "")})
+	for range 1100 {
+		(&browser{m: m}).set(t, "uid", "ann")
+	}
+	n, err := m.RevokeUser(t.Context(), "ann")
+	require.NoError(t, err)
+	assert.Equal(t, 1100, n)
 }
