@@ -41,7 +41,9 @@ func (t *connTx) usable() error {
 
 // failed looks at what a failure did.
 func (c *conn) failed(ctx context.Context, err error) {
-	if ctx.Err() != nil {
+	// The driver closes the connection of what it gave up waiting for. One that is still good has
+	// answered, and whatever comes next on it is another's.
+	if ctx.Err() != nil && !c.IsValid() {
 		c.killer.kill()
 	}
 	if c.tx == nil {

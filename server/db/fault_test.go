@@ -119,3 +119,29 @@ func TestAPoolThatIsUsedUpSaysSo(t *testing.T) {
 	require.NoError(t, rows.Close())
 	require.NoError(t, d.Ping(ctx))
 }
+
+// A lateContext ends without a word: as one does in the moment between an answer and the look at it.
+type lateContext struct {
+	context.Context
+	ended atomic.Bool
+}
+
+func (c *lateContext) Done() <-chan struct{} { return make(chan struct{}) }
+
+func (c *lateContext) Err() error {
+	if c.ended.Load() {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// Who gives up too late must not end what another runs on the connection.
+func TestAnAnswerInTheLastMomentHarmsNobody(t *testing.T) {
+	d := open(t, peers.MariaDB(t)+"?max_open=1")
+	run(t, d, "create table t (n int primary key)", "insert into t values (1)")
+	late := &lateContext{Context: ctx}
+	defer time.AfterFunc(50*time.Millisecond, func() { late.ended.Store(true) }).Stop()
+	_, err := d.Exec(late, "insert into t select 1 + sleep(0.2)")
+	require.Equal(t, db.CodeTimeout, db.CodeOf(err))
+	assert.EqualValues(t, 0, value(t, d, "select sleep(0.5)"))
+}
