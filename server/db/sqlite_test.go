@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -156,6 +157,9 @@ func TestBackupWhileWriting(t *testing.T) {
 	err = d.Backup(within(t, time.Nanosecond), path)
 	assert.Equal(t, db.CodeTimeout, db.CodeOf(err))
 	assert.ErrorContains(t, d.Backup(ctx, filepath.Join(path, "x", "y")), "not a directory")
+	live := filepath.Join(filepath.Dir(path), "link.db")
+	require.NoError(t, os.Link(strings.TrimPrefix(d.String(), "sqlite:"), live))
+	assert.ErrorContains(t, d.Backup(ctx, live), "would replace the database itself")
 }
 
 func TestCheckFindsDamage(t *testing.T) {
