@@ -173,6 +173,20 @@ func TestPages(t *testing.T) {
 	})
 }
 
+// SQLite keeps times as text in any form, sorts by the text and hands out the time.
+func TestPagesByTimesOfSQLite(t *testing.T) {
+	d := file(t, "")
+	run(t, d, "create table p (id integer primary key, grade timestamp)")
+	for n := range 9 {
+		run(t, d, fmt.Sprintf("insert into p (grade) values ('2026-01-01T10:00:0%dZ'), ('2026-01-01 11:00:0%d'), (%d)", n/2, n, n))
+	}
+	everyRowOnce(t, d, []db.Order{{Column: "grade"}, {Column: "id"}})
+	p, err := db.Select{From: "p"}.Page(ctx, d, db.PageOptions{Size: 5, Keys: []db.Order{{Column: "grade", Desc: true}}})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"id", "grade"}, p.Columns)
+	assert.Len(t, p.Rows[0], 2)
+}
+
 // everyRowOnce walks forward by cursors, then back, and wants the order of the database.
 func everyRowOnce(t *testing.T, d *db.DB, keys []db.Order) {
 	t.Helper()
