@@ -215,6 +215,50 @@ func everyRowOnce(t *testing.T, d *db.DB, keys []db.Order) {
 	assert.Equal(t, set.Rows, backward, "%v, backwards", keys)
 }
 
+func TestConditionsThatHoldForAllByAccident(t *testing.T) {
+	d := file(t, "")
+	run(t, d, "create table t (n int)", "insert into t values (1), (2)")
+	none := db.List{}
+	for _, where := range [][]db.Cond{
+		{}, {db.Equal()}, {db.And()}, {db.Raw(" ")}, {db.And(db.Equal(), db.Raw(""))}, {db.Equal(), db.And()},
+		{db.Or(db.Equal(), db.Equal(f("n", 7)))}, {db.Not(db.Or())}, {db.Not(db.Equal(f("n", none), f("n", 1)))},
+		{db.Compare("n", " NOT in", none)}, {db.Compare("n", "<>", none)}, {db.Compare("n", "!=", none)}, {db.Not(db.Compare("n", "in", none))},
+		{db.Or(db.Equal(f("n", 1)), db.Not(db.Not(db.And())))},
+	} {
+		_, err := db.Delete(ctx, d, "t", where...)
+		assert.Equal(t, db.CodeRefused, db.CodeOf(err), "%+v", where)
+		_, err = db.Update(ctx, d, "t", []db.Field{f("n", 1)}, where...)
+		assert.Equal(t, db.CodeRefused, db.CodeOf(err), "%+v", where)
+	}
+	assert.EqualValues(t, 2, value(t, d, "select count(*) from t"))
+	for _, where := range []db.Cond{db.Equal(f("n", none)), db.Or(), db.Not(db.Equal()), db.Compare("n", "in", none), db.Or(db.Equal(f("n", 7)), db.Or())} {
+		r, err := db.Delete(ctx, d, "t", where)
+		require.NoError(t, err)
+		assert.Zero(t, r.Affected)
+	}
+	r, err := db.Delete(ctx, d, "t", db.Or(db.Everything(), db.Equal(f("n", 7))))
+	require.NoError(t, err)
+	assert.EqualValues(t, 2, r.Affected, "who says everything means it")
+}
+
+func TestACommentEndsWithItsFragment(t *testing.T) {
+	everywhere(t, func(t *testing.T, d *db.DB) {
+		run(t, d, "create table t (n int)", "insert into t values (1), (2)")
+		comments := []string{"-- all", "-- all\n", "/* all */", "/*/*/"}
+		if d.Engine() == db.SQLite {
+			comments = append(comments, "/* all", "/*", "/*/")
+		}
+		if d.Engine() == db.Postgres {
+			comments[3] = "/*/**/*/"
+		}
+		for _, c := range comments {
+			r, err := db.Select{From: "t", Exprs: []db.Fragment{{SQL: "count(*) as n " + c}}, Where: []db.Cond{db.Raw("n < ? "+c, 2)}}.One(ctx, d)
+			require.NoError(t, err, c)
+			assert.EqualValues(t, 1, r.Get("n"), c)
+		}
+	})
+}
+
 func TestTablesAndColumns(t *testing.T) {
 	everywhere(t, func(t *testing.T, d *db.DB) {
 		users(t, d)
