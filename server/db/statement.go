@@ -53,6 +53,9 @@ type parser struct {
 }
 
 func (p *parser) run() error {
+	if err := checkNul(p.src); err != nil {
+		return err
+	}
 	for {
 		t := p.next()
 		if t.kind == kindEnd {
@@ -100,7 +103,24 @@ func (p *parser) token(t token) error {
 	if !p.stopped {
 		p.part.WriteString(p.text(t))
 	}
+	if p.fragment && t.kind == kindSpace && !p.stopped {
+		p.part.WriteString(p.endOf(p.text(t)))
+	}
 	return nil
+}
+
+// endOf returns what ends a comment that reaches the end of a fragment, where it would take in
+// what comes behind the fragment.
+func (p *parser) endOf(space string) string {
+	switch {
+	case p.pos < len(p.src) || isSpace(space[0]) || strings.HasSuffix(space, "\n"):
+		return ""
+	case space[0] != '/':
+		return "\n"
+	case len(space) < 4 || !strings.HasSuffix(space, "*/"):
+		return "*/"
+	}
+	return ""
 }
 
 func (p *parser) parameter(s style, name string) error {
@@ -198,6 +218,15 @@ func (st *statement) render(engine Engine, widths []int) string {
 func verbatim(source string) *statement {
 	verb := verbOf(source)
 	return &statement{source: source, text: source, verb: verb, schema: changesSchema(verb)}
+}
+
+// checkNul refuses U+0000, where SQLite takes a statement to end: "delete from t" would be left of
+// one with a condition behind it.
+func checkNul(source string) error {
+	if i := strings.IndexByte(source, 0); i >= 0 {
+		return fmt.Errorf("a character U+0000 comes after %q", excerpt(source[:i], 30))
+	}
+	return nil
 }
 
 func changesSchema(verb string) bool {
