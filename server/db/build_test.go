@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"rws/server/db"
+	"rws/spec_test/peers"
 )
 
 func f(column string, value any) db.Field { return db.Field{Column: column, Value: value} }
@@ -185,6 +186,17 @@ func TestPagesByTimesOfSQLite(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{"id", "grade"}, p.Columns)
 	assert.Len(t, p.Rows[0], 2)
+}
+
+func TestACursorOfOtherColumnsIsTheFaultOfWhoSendsIt(t *testing.T) {
+	d := open(t, peers.Postgres(t))
+	run(t, d, "create table p (id int primary key)", "insert into p values (1), (2)")
+	o := db.PageOptions{Size: 1, Keys: []db.Order{{Column: "id"}}}
+	p, err := db.PageOf(ctx, d, "select 'a' as id union select 'b'", nil, o)
+	require.NoError(t, err)
+	o.After = p.Next
+	_, err = db.PageOf(ctx, d, "select id from p", nil, o)
+	assert.Equal(t, db.CodeCursor, db.CodeOf(err))
 }
 
 // everyRowOnce walks forward by cursors, then back, and wants the order of the database.

@@ -57,6 +57,9 @@ func (k *keyset) page(ctx context.Context, q Querier, inner func(*builder), tota
 		return nil, b.err
 	}
 	set, err := All(ctx, q, b.text.String(), b.args...)
+	if code := CodeOf(err); k.values != nil && (code == CodeValue || code == CodeParameters) {
+		return nil, badCursor(fmt.Sprintf("its values do not fit the columns (%v)", err))
+	}
 	if err != nil {
 		return nil, err
 	}
