@@ -130,8 +130,8 @@ func (d *DB) bind(source string, args []any) (*statement, string, []any, error) 
 		if err := checkNul(source); err != nil {
 			return nil, "", nil, &Error{Code: CodeSyntax, Statement: source, Err: err}
 		}
-		st := verbatim(source)
-		return st, source, nil, st.refused()
+		st, err := verbatim(d.engine, source)
+		return st, source, nil, err
 	}
 	st, err := d.statement(source)
 	if err != nil {

@@ -214,10 +214,28 @@ func (st *statement) render(engine Engine, widths []int) string {
 	return b.String()
 }
 
-// verbatim is a statement that is not looked at.
-func verbatim(source string) *statement {
-	verb := verbOf(source)
-	return &statement{source: source, text: source, verb: verb, schema: changesSchema(verb)}
+// verbatim is a statement that is not looked at, but for what must not run. SQLite and Postgres
+// run all of a text that has several in it.
+func verbatim(engine Engine, source string) (*statement, error) {
+	st := &statement{source: source, text: source}
+	pieces, err := Split(engine, source)
+	if err != nil { // the engine knows better what it is
+		pieces = []Piece{{Text: source}}
+	}
+	if len(pieces) == 0 {
+		return st, (&statement{source: source}).refused()
+	}
+	for i, p := range pieces {
+		piece := &statement{source: source, verb: verbOf(p.Text)}
+		if err := piece.refused(); err != nil {
+			return st, err
+		}
+		if i == 0 {
+			st.verb = piece.verb
+		}
+		st.schema = st.schema || changesSchema(piece.verb)
+	}
+	return st, nil
 }
 
 // checkNul refuses U+0000, where SQLite takes a statement to end: "delete from t" would be left of
