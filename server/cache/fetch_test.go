@@ -237,6 +237,55 @@ func TestALoadThatWaitsForItselfIsAnError(t *testing.T) {
 	})
 }
 
+func TestLoadsThatWaitForEachOtherAreAnError(t *testing.T) {
+	bubble(t, func(t *testing.T, c *cache.Cache, _ *[]error) {
+		ring := []string{"a", "b", "c"}
+		var started sync.WaitGroup
+		started.Add(len(ring))
+		errs := make(chan error, len(ring))
+		for i, key := range ring {
+			go func() {
+				_, _, err := c.Fetch(context.Background(), key, minute, func(ctx context.Context) (cache.Item, bool, error) {
+					started.Done()
+					started.Wait()
+					inner := func(ctx context.Context) (cache.Item, bool, error) {
+						return c.Fetch(ctx, ring[(i+1)%len(ring)], minute, value("x"))
+					}
+					return c.Fetch(ctx, "inner of "+key, minute, inner) // the chain goes through what is led
+				})
+				errs <- err
+			}()
+		}
+		for range ring {
+			assert.ErrorContains(t, <-errs, "waits for itself")
+		}
+		item, _, err := c.Fetch(t.Context(), "a", minute, value("later"))
+		require.NoError(t, err)
+		assert.Equal(t, "later", string(item.Value), "nothing is left behind")
+	})
+}
+
+// The load that began a refresh does not wait for it, so what is loaded there may fetch its key.
+func TestARefreshIsNotInsideOfTheLoadThatBeganIt(t *testing.T) {
+	bubble(t, func(t *testing.T, c *cache.Cache, errs *[]error) {
+		o := cache.FetchOptions{TTL: time.Second, Stale: time.Hour}
+		refreshed := func(ctx context.Context) (cache.Item, bool, error) {
+			return c.Fetch(ctx, "outer", minute, value("never"))
+		}
+		_, _, err := c.Fetch(t.Context(), "k", o, value("old"))
+		require.NoError(t, err)
+		time.Sleep(2 * time.Second)
+		_, _, err = c.Fetch(t.Context(), "outer", minute, func(ctx context.Context) (cache.Item, bool, error) {
+			_, _, err := c.Fetch(ctx, "k", o, refreshed)
+			return text("new"), true, err
+		})
+		require.NoError(t, err)
+		synctest.Wait()
+		assert.Empty(t, *errs)
+		assert.Equal(t, "new", fetch(t, c, o, value("never")))
+	})
+}
+
 func TestOptionsThatMakeNoSense(t *testing.T) {
 	bubble(t, func(t *testing.T, c *cache.Cache, _ *[]error) {
 		assert.Contains(t, fetch(t, c, cache.FetchOptions{TTL: -1}, value("x")), `the key "k" is to be kept for -1ns`)
