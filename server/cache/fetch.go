@@ -140,7 +140,7 @@ func (c *Cache) join(key string, tags []string, inside *flight) (f *flight, lead
 	defer c.mu.Unlock()
 	f = c.flights[key]
 	if f == nil {
-		f, leads = &flight{done: make(chan struct{}), tags: tags}, true
+		f, leads = &flight{done: make(chan struct{}), tags: tags, void: c.changing[key] > 0}, true
 		c.flights[key] = f
 	}
 	if inside == nil {
@@ -188,6 +188,26 @@ func (c *Cache) forget(keys ...string) {
 		f.mu.Lock() // waits while the result is being stored
 		f.void = true
 		f.mu.Unlock()
+	}
+}
+
+// change keeps loads under way from being stored, and those that begin before its result is called:
+// they may be of before, and come after what is set.
+func (c *Cache) change(keys ...string) (end func()) {
+	c.mu.Lock()
+	for _, key := range keys {
+		c.changing[key]++
+	}
+	c.mu.Unlock()
+	c.forget(keys...)
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for _, key := range keys {
+			if c.changing[key]--; c.changing[key] == 0 {
+				delete(c.changing, key)
+			}
+		}
 	}
 }
 

@@ -226,6 +226,35 @@ func TestWhatIsLoadedDuringAChangeIsNotKept(t *testing.T) {
 	}
 }
 
+// A slowStore takes its time to set a value, as one over the network does.
+type slowStore struct{ cache.Store }
+
+func (s slowStore) Set(ctx context.Context, key string, e cache.Entry) error {
+	if string(e.Value) == "set" {
+		time.Sleep(time.Second)
+	}
+	return s.Store.Set(ctx, key, e)
+}
+
+func TestAValueThatIsSetStays(t *testing.T) {
+	for _, takes := range []time.Duration{0, time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			m, err := cache.NewMemory(0)
+			require.NoError(t, err)
+			c := cache.New(slowStore{m}, cache.Options{})
+			go func() { assert.NoError(t, c.Set(context.Background(), "k", text("set"), time.Minute)) }()
+			time.Sleep(time.Second / 2)
+			assert.Equal(t, "old", fetch(t, c, minute, func(context.Context) (cache.Item, bool, error) {
+				time.Sleep(takes)
+				return text("old"), true, nil
+			}))
+			time.Sleep(time.Second)
+			assert.Equal(t, "set", fetch(t, c, minute, value("new")), "with a load that takes %v", takes)
+			require.NoError(t, c.Close())
+		})
+	}
+}
+
 func TestALoadThatWaitsForItselfIsAnError(t *testing.T) {
 	bubble(t, func(t *testing.T, c *cache.Cache, _ *[]error) {
 		got := fetch(t, c, minute, func(ctx context.Context) (cache.Item, bool, error) {
