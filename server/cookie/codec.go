@@ -80,7 +80,7 @@ func ends(maxAge time.Duration) int64 {
 	if maxAge <= 0 {
 		return 0
 	}
-	return time.Now().Add(maxAge + time.Second - 1).Unix()
+	return time.Now().Add(min(maxAge, century) + time.Second - 1).Unix()
 }
 
 func over(end int64) bool { return end != 0 && time.Now().Unix() >= end }
