@@ -1,7 +1,6 @@
 package spec_test
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"

@@ -24,8 +24,9 @@ type Cache struct {
 	store   Store
 	options Options
 
-	mu      sync.Mutex
-	flights map[string]*flight
+	mu       sync.Mutex
+	flights  map[string]*flight
+	changing map[string]int // keys that are being set or deleted, and how often
 
 	background context.Context // of refreshes
 	stop       context.CancelFunc
@@ -46,7 +47,7 @@ func New(store Store, o Options) *Cache {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	c := &Cache{store: store, options: o, flights: make(map[string]*flight)}
+	c := &Cache{store: store, options: o, flights: make(map[string]*flight), changing: make(map[string]int)}
 	c.background, c.stop = context.WithCancel(context.Background())
 	return c
 }
@@ -99,20 +100,20 @@ func (c *Cache) count(hit bool) {
 // Set stores an item for ttl, 0 for as long as there is room. With tags it goes with
 // InvalidateTags.
 func (c *Cache) Set(ctx context.Context, key string, item Item, ttl time.Duration, tags ...string) error {
-	c.forget(key)
+	defer c.change(key)()
 	return c.store.Set(ctx, key, Entry{Item: item, TTL: ttl, Tags: tags})
 }
 
 // Del removes items and returns how many there were. What a Fetch is loading at that moment
 // is not stored, as it may be of before.
 func (c *Cache) Del(ctx context.Context, keys ...string) (int, error) {
-	c.forget(keys...)
+	defer c.change(keys...)()
 	return c.store.Del(ctx, keys...)
 }
 
 // Incr adds to the number under a key, see [Store.Incr].
 func (c *Cache) Incr(ctx context.Context, key string, delta int64, ttl time.Duration) (int64, error) {
-	c.forget(key)
+	defer c.change(key)()
 	return c.store.Incr(ctx, key, delta, ttl)
 }
 

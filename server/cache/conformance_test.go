@@ -29,7 +29,6 @@ func stores() map[string]func(t testing.TB) cache.Store {
 		"redis, RESP2": func(t testing.TB) cache.Store {
 			return cache.NewRedis(client(t, peers.Redis(t)+"?protocol=2"), "other*:")
 		},
-		"cluster": func(t testing.TB) cache.Store { return cache.NewRedis(client(t, peers.RedisCluster(t)), "") },
 	}
 }
 
@@ -51,11 +50,27 @@ func client(t testing.TB, url string) *redis.Client {
 
 func text(s string) cache.Item { return cache.Item{Value: []byte(s), Flag: 7} }
 
-// each runs a test with every kind of store.
-func each(t *testing.T, f func(t *testing.T, s cache.Store)) {
-	t.Helper()
+// TestStores is what every store promises.
+func TestStores(t *testing.T) {
 	for name, open := range stores() {
-		t.Run(name, func(t *testing.T) { f(t, open(t)) })
+		for promise, f := range promises() {
+			t.Run(name+"/"+promise, func(t *testing.T) { f(t, open(t)) })
+		}
+	}
+}
+
+// promises are about entries.
+func promises() map[string]func(*testing.T, cache.Store) {
+	return map[string]func(*testing.T, cache.Store){
+		"come back whole": comeBackWhole, "end": end, "count": count, "go with their tags": goWithTheirTags,
+		"are cleared": areCleared, "are checked": areChecked,
+	}
+}
+
+func TestACluster(t *testing.T) {
+	c := client(t, peers.RedisCluster(t))
+	for promise, f := range promises() {
+		t.Run(promise, func(t *testing.T) { f(t, cache.NewRedis(c, promise+":")) })
 	}
 }
 
@@ -74,126 +89,119 @@ func set(t testing.TB, s cache.Store, key string, e cache.Entry) {
 	require.NoError(t, s.Set(t.Context(), key, e))
 }
 
-func TestEntriesComeBackWhole(t *testing.T) {
-	each(t, func(t *testing.T, s cache.Store) {
-		assert.Equal(t, "absent", get(t, s, "k"))
-		fresh := time.UnixMilli(time.Now().UnixMilli() + 1000)
-		for _, e := range []cache.Entry{
-			{Item: text("")}, {Item: text("v")}, {Item: cache.Item{Value: []byte("\x00c\x01\xff")}},
-			{Item: cache.Item{Value: []byte("-12"), Flag: cache.Integer}}, {Item: cache.Item{Value: []byte("5")}},
-			{Missing: true, Item: cache.Item{Value: []byte{}}}, {Item: text("x"), Fresh: fresh}, {Item: text("y"), Tags: []string{"a", "b"}},
-			{Item: cache.Item{Value: bytes.Repeat([]byte("x"), 1<<20), Flag: 255}},
-		} {
-			set(t, s, "k", e)
-			got, ok, err := s.Get(t.Context(), "k")
-			require.NoError(t, err)
-			require.True(t, ok)
-			assert.True(t, e.Fresh.Equal(got.Fresh), "%s %s", e.Fresh, got.Fresh)
-			got.Fresh = e.Fresh
-			assert.Equal(t, e, got)
-		}
-		set(t, s, "other\xff\n key", cache.Entry{Item: text("other")})
-		n, err := s.Del(t.Context(), "k", "other\xff\n key", "absent")
+func comeBackWhole(t *testing.T, s cache.Store) {
+	assert.Equal(t, "absent", get(t, s, "k"))
+	fresh := time.UnixMilli(time.Now().UnixMilli() + 1000)
+	for _, e := range []cache.Entry{
+		{Item: text("")}, {Item: text("v")}, {Item: cache.Item{Value: []byte("\x00c\x01\xff")}},
+		{Item: cache.Item{Value: []byte("-12"), Flag: cache.Integer}}, {Item: cache.Item{Value: []byte("5")}},
+		{Missing: true, Item: cache.Item{Value: []byte{}}}, {Item: text("x"), Fresh: fresh}, {Item: text("y"), Tags: []string{"a", "b"}},
+		{Item: cache.Item{Value: bytes.Repeat([]byte("x"), 1<<20), Flag: 255}},
+	} {
+		set(t, s, "k", e)
+		got, ok, err := s.Get(t.Context(), "k")
 		require.NoError(t, err)
-		assert.Equal(t, 2, n)
-		assert.Equal(t, "absent", get(t, s, "k"))
-	})
+		require.True(t, ok)
+		assert.True(t, e.Fresh.Equal(got.Fresh), "%s %s", e.Fresh, got.Fresh)
+		got.Fresh = e.Fresh
+		assert.Equal(t, e, got)
+	}
+	set(t, s, "other\xff\n key", cache.Entry{Item: text("other")})
+	n, err := s.Del(t.Context(), "k", "other\xff\n key", "absent")
+	require.NoError(t, err)
+	assert.Equal(t, 2, n)
+	assert.Equal(t, "absent", get(t, s, "k"))
 }
 
-func TestEntriesEnd(t *testing.T) {
-	each(t, func(t *testing.T, s cache.Store) {
-		set(t, s, "short", cache.Entry{Item: text("v"), TTL: 100 * time.Millisecond})
-		set(t, s, "long", cache.Entry{Item: text("v"), TTL: time.Hour})
-		assert.Equal(t, "v", get(t, s, "short"))
-		require.Eventually(t, func() bool { return get(t, s, "short") == "absent" }, 5*time.Second, 5*time.Millisecond)
-		assert.Equal(t, "v", get(t, s, "long"))
-		set(t, s, "tiny", cache.Entry{Item: text("v"), TTL: time.Nanosecond})
-		require.Eventually(t, func() bool { return get(t, s, "tiny") == "absent" }, 5*time.Second, time.Millisecond)
-	})
+func end(t *testing.T, s cache.Store) {
+	set(t, s, "short", cache.Entry{Item: text("v"), TTL: 100 * time.Millisecond})
+	set(t, s, "long", cache.Entry{Item: text("v"), TTL: time.Hour})
+	assert.Equal(t, "v", get(t, s, "short"))
+	require.Eventually(t, func() bool { return get(t, s, "short") == "absent" }, 5*time.Second, 5*time.Millisecond)
+	assert.Equal(t, "v", get(t, s, "long"))
+	set(t, s, "tiny", cache.Entry{Item: text("v"), TTL: time.Nanosecond})
+	require.Eventually(t, func() bool { return get(t, s, "tiny") == "absent" }, 5*time.Second, time.Millisecond)
 }
 
-func TestNumbersCount(t *testing.T) {
-	each(t, func(t *testing.T, s cache.Store) {
-		incr := func(key string, delta int64, ttl time.Duration) int64 {
-			t.Helper()
-			n, err := s.Incr(t.Context(), key, delta, ttl)
-			require.NoError(t, err)
-			return n
-		}
-		assert.Equal(t, int64(5), incr("n", 5, 0))
-		assert.Equal(t, int64(3), incr("n", -2, 0))
-		assert.Equal(t, "3", get(t, s, "n"))
-		e, _, _ := s.Get(t.Context(), "n")
-		assert.Equal(t, cache.Integer, e.Flag)
-		assert.Equal(t, int64(9007199254740993), incr("big", 9007199254740993, 0))
-		set(t, s, "set", cache.Entry{Item: cache.Item{Value: []byte("40"), Flag: cache.Integer}})
-		assert.Equal(t, int64(42), incr("set", 2, 0))
-
-		incr("max", math.MaxInt64, 0)
-		_, err := s.Incr(t.Context(), "max", 1, 0)
-		require.ErrorContains(t, err, "64 bits")
-		assert.Equal(t, fmt.Sprint(math.MaxInt64), get(t, s, "max"), "unchanged")
-		set(t, s, "text", cache.Entry{Item: text("v")})
-		_, err = s.Incr(t.Context(), "text", 1, 0)
-		require.ErrorContains(t, err, `counting "text": its value is no integer; delete it first`)
-		assert.Equal(t, "v", get(t, s, "text"))
-
-		incr("window", 1, 300*time.Millisecond)
-		incr("window", 1, time.Hour)
-		require.Eventually(t, func() bool { return get(t, s, "window") == "absent" }, 5*time.Second, 5*time.Millisecond,
-			"the time counts from when the key was made")
-		var wg sync.WaitGroup
-		for range 20 {
-			wg.Go(func() {
-				for range 25 {
-					_, err := s.Incr(context.Background(), "race", 1, 0)
-					assert.NoError(t, err)
-				}
-			})
-		}
-		wg.Wait()
-		assert.Equal(t, "500", get(t, s, "race"))
-	})
-}
-
-func TestTagsTakeTheirEntriesWithThem(t *testing.T) {
-	each(t, func(t *testing.T, s cache.Store) {
-		fill := func() {
-			set(t, s, "1", cache.Entry{Item: text("1"), Tags: []string{"a"}})
-			set(t, s, "2", cache.Entry{Item: text("2"), Tags: []string{"a", "b"}})
-			set(t, s, "3", cache.Entry{Item: text("3")})
-		}
-		all := func() string { return get(t, s, "1") + " " + get(t, s, "2") + " " + get(t, s, "3") }
-		fill()
-		require.NoError(t, s.InvalidateTags(t.Context(), "b", "unused"))
-		assert.Equal(t, "1 absent 3", all())
-		require.NoError(t, s.InvalidateTags(t.Context(), "a"))
-		assert.Equal(t, "absent absent 3", all())
-		fill()
-		assert.Equal(t, "1 2 3", all(), "a tag can be used again")
-
-		before, err := s.Snapshot(t.Context(), []string{"a"})
+func count(t *testing.T, s cache.Store) {
+	incr := func(key string, delta int64, ttl time.Duration) int64 {
+		t.Helper()
+		n, err := s.Incr(t.Context(), key, delta, ttl)
 		require.NoError(t, err)
-		require.NoError(t, s.InvalidateTags(t.Context(), "a"))
-		set(t, s, "1", cache.Entry{Item: text("old"), Tags: []string{"a"}, Since: before})
-		assert.Equal(t, "absent", get(t, s, "1"), "what was computed before is void")
-		now, err := s.Snapshot(t.Context(), []string{"a"})
-		require.NoError(t, err)
-		set(t, s, "1", cache.Entry{Item: text("new"), Tags: []string{"a"}, Since: now})
-		assert.Equal(t, "new", get(t, s, "1"))
-	})
+		return n
+	}
+	assert.Equal(t, int64(5), incr("n", 5, 0))
+	assert.Equal(t, int64(3), incr("n", -2, 0))
+	assert.Equal(t, "3", get(t, s, "n"))
+	e, _, _ := s.Get(t.Context(), "n")
+	assert.Equal(t, cache.Integer, e.Flag)
+	assert.Equal(t, int64(9007199254740993), incr("big", 9007199254740993, 0))
+	set(t, s, "set", cache.Entry{Item: cache.Item{Value: []byte("40"), Flag: cache.Integer}})
+	assert.Equal(t, int64(42), incr("set", 2, 0))
+
+	incr("max", math.MaxInt64, 0)
+	_, err := s.Incr(t.Context(), "max", 1, 0)
+	require.ErrorContains(t, err, "64 bits")
+	assert.Equal(t, fmt.Sprint(math.MaxInt64), get(t, s, "max"), "unchanged")
+	set(t, s, "text", cache.Entry{Item: text("v")})
+	_, err = s.Incr(t.Context(), "text", 1, 0)
+	require.ErrorContains(t, err, `counting "text": its value is no integer; delete it first`)
+	assert.Equal(t, "v", get(t, s, "text"))
+
+	incr("window", 1, 300*time.Millisecond)
+	incr("window", 1, time.Hour)
+	require.Eventually(t, func() bool { return get(t, s, "window") == "absent" }, 5*time.Second, 5*time.Millisecond,
+		"the time counts from when the key was made")
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			for range 25 {
+				_, err := s.Incr(context.Background(), "race", 1, 0)
+				assert.NoError(t, err)
+			}
+		})
+	}
+	wg.Wait()
+	assert.Equal(t, "500", get(t, s, "race"))
 }
 
-func TestClearRemovesWhatIsOurs(t *testing.T) {
-	each(t, func(t *testing.T, s cache.Store) {
-		for i := range 2500 {
-			set(t, s, fmt.Sprint(i), cache.Entry{Item: text("v")})
-		}
-		require.NoError(t, s.Clear(t.Context()))
-		for _, key := range []string{"0", "1234", "2499"} {
-			assert.Equal(t, "absent", get(t, s, key))
-		}
-	})
+func goWithTheirTags(t *testing.T, s cache.Store) {
+	fill := func() {
+		set(t, s, "1", cache.Entry{Item: text("1"), Tags: []string{"a"}})
+		set(t, s, "2", cache.Entry{Item: text("2"), Tags: []string{"a", "b"}})
+		set(t, s, "3", cache.Entry{Item: text("3")})
+	}
+	all := func() string { return get(t, s, "1") + " " + get(t, s, "2") + " " + get(t, s, "3") }
+	fill()
+	require.NoError(t, s.InvalidateTags(t.Context(), "b", "unused"))
+	assert.Equal(t, "1 absent 3", all())
+	require.NoError(t, s.InvalidateTags(t.Context(), "a"))
+	assert.Equal(t, "absent absent 3", all())
+	fill()
+	assert.Equal(t, "1 2 3", all(), "a tag can be used again")
+
+	before, err := s.Snapshot(t.Context(), []string{"a"})
+	require.NoError(t, err)
+	require.NoError(t, s.InvalidateTags(t.Context(), "a"))
+	set(t, s, "1", cache.Entry{Item: text("old"), Tags: []string{"a"}, Since: before})
+	assert.Equal(t, "absent", get(t, s, "1"), "what was computed before is void")
+	now, err := s.Snapshot(t.Context(), []string{"a"})
+	require.NoError(t, err)
+	set(t, s, "1", cache.Entry{Item: text("new"), Tags: []string{"a"}, Since: now})
+	assert.Equal(t, "new", get(t, s, "1"))
+}
+
+func areCleared(t *testing.T, s cache.Store) {
+	for i := range 2500 {
+		set(t, s, fmt.Sprint(i), cache.Entry{Item: text("v")})
+	}
+	require.NoError(t, s.Clear(t.Context()))
+	for _, key := range []string{"0", "1234", "2499"} {
+		assert.Equal(t, "absent", get(t, s, key))
+	}
+}
+
+func TestClearLeavesWhatIsOfOthers(t *testing.T) {
 	c := client(t, peers.Redis(t))
 	ours, theirs := cache.NewRedis(c, "ours*:"), cache.NewRedis(c, "ours-not:")
 	set(t, ours, "k", cache.Entry{Item: text("ours")})
@@ -203,24 +211,22 @@ func TestClearRemovesWhatIsOurs(t *testing.T) {
 	assert.Equal(t, "theirs", get(t, theirs, "k"))
 }
 
-func TestWhatIsNotStored(t *testing.T) {
-	each(t, func(t *testing.T, s cache.Store) {
-		ctx := t.Context()
-		require.ErrorContains(t, s.Set(ctx, "", cache.Entry{}), "the key is empty")
-		require.ErrorContains(t, s.Set(ctx, strings.Repeat("k", 4097), cache.Entry{}), "a key of 4097 bytes, at most 4096")
-		require.ErrorContains(t, s.Set(ctx, "k", cache.Entry{TTL: -1}), `the key "k" is to be kept for -1ns`)
-		require.ErrorContains(t, s.Set(ctx, "k", cache.Entry{Tags: []string{""}}), "a tag has 1 to 256 bytes")
-		require.ErrorContains(t, s.Set(ctx, "k", cache.Entry{Tags: make([]string, 33)}), "33 tags, an entry has at most 32")
-		_, _, err := s.Get(ctx, "")
-		require.Error(t, err)
-		_, err = s.Del(ctx, "a", "")
-		require.Error(t, err)
-		_, err = s.Incr(ctx, "", 1, 0)
-		require.Error(t, err)
-		require.Error(t, s.InvalidateTags(ctx, ""))
-		_, err = s.Snapshot(ctx, []string{""})
-		require.Error(t, err)
-	})
+func areChecked(t *testing.T, s cache.Store) {
+	ctx := t.Context()
+	require.ErrorContains(t, s.Set(ctx, "", cache.Entry{}), "the key is empty")
+	require.ErrorContains(t, s.Set(ctx, strings.Repeat("k", 4097), cache.Entry{}), "a key of 4097 bytes, at most 4096")
+	require.ErrorContains(t, s.Set(ctx, "k", cache.Entry{TTL: -1}), `the key "k" is to be kept for -1ns`)
+	require.ErrorContains(t, s.Set(ctx, "k", cache.Entry{Tags: []string{""}}), "a tag has 1 to 256 bytes")
+	require.ErrorContains(t, s.Set(ctx, "k", cache.Entry{Tags: make([]string, 33)}), "33 tags, an entry has at most 32")
+	_, _, err := s.Get(ctx, "")
+	require.Error(t, err)
+	_, err = s.Del(ctx, "a", "")
+	require.Error(t, err)
+	_, err = s.Incr(ctx, "", 1, 0)
+	require.Error(t, err)
+	require.Error(t, s.InvalidateTags(ctx, ""))
+	_, err = s.Snapshot(ctx, []string{""})
+	require.Error(t, err)
 }
 
 func TestMemoryIsBound(t *testing.T) {

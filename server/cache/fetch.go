@@ -49,21 +49,36 @@ func (c *Cache) Fetch(ctx context.Context, key string, o FetchOptions, load Load
 			c.hits.Add(1)
 			return e.Item, !e.Missing, nil
 		}
-		f, leads := c.join(key, o.Tags)
-		if leads {
-			c.misses.Add(1)
-			return c.lead(ctx, key, o, load, f)
-		}
-		select {
-		case <-ctx.Done():
-			return Item{}, false, ctx.Err()
-		case <-f.done:
-		}
-		if !f.givenUp {
-			c.misses.Add(1)
-			return f.item, f.found, f.err
+		item, found, again, err := c.fly(ctx, key, o, load)
+		if !again {
+			return item, found, err
 		}
 	}
+}
+
+// fly loads, or waits for who does; again says that he gave up.
+func (c *Cache) fly(ctx context.Context, key string, o FetchOptions, load Load) (item Item, found, again bool, err error) {
+	inside := within(ctx, c)
+	f, leads, ok := c.join(key, o.Tags, inside)
+	if !ok {
+		return Item{}, false, false, fmt.Errorf("cache: a load fetches %q, whose load waits for this one: each waits for itself by way of the other", brief(key))
+	}
+	defer c.leave(inside, f)
+	if leads {
+		c.misses.Add(1)
+		item, found, err = c.lead(ctx, key, o, load, f)
+		return item, found, false, err
+	}
+	select {
+	case <-ctx.Done():
+		return Item{}, false, false, ctx.Err()
+	case <-f.done:
+	}
+	if f.givenUp {
+		return Item{}, false, true, nil
+	}
+	c.misses.Add(1)
+	return f.item, f.found, false, f.err
 }
 
 func (o FetchOptions) check(key string) error {
@@ -106,20 +121,48 @@ type flight struct {
 	err     error
 	givenUp bool // by the one who loaded: somebody else should
 
+	waits []*flight // that its load waits for or leads; under the mutex of the cache
+
 	mu   sync.Mutex
 	void bool // the key was set or deleted meanwhile, so the result is not stored
 }
 
-// join returns the flight for a key, and whether the caller has to lead it.
-func (c *Cache) join(key string, tags []string) (f *flight, leads bool) {
+// reaches says whether a flight has to wait for another, be it by way of others.
+func (f *flight) reaches(other *flight) bool {
+	return f == other || slices.ContainsFunc(f.waits, func(next *flight) bool { return next.reaches(other) })
+}
+
+// join returns the flight for a key, and whether the caller has to lead it. The caller may be the
+// load of another flight, which then waits for this one until it calls leave; where this one
+// waits for that already, ok is false.
+func (c *Cache) join(key string, tags []string, inside *flight) (f *flight, leads, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if f := c.flights[key]; f != nil {
-		return f, false
+	f = c.flights[key]
+	if f == nil {
+		f, leads = &flight{done: make(chan struct{}), tags: tags, void: c.changing[key] > 0}, true
+		c.flights[key] = f
 	}
-	f = &flight{done: make(chan struct{}), tags: tags}
-	c.flights[key] = f
-	return f, true
+	if inside == nil {
+		return f, leads, true
+	}
+	if f.reaches(inside) {
+		return nil, false, false
+	}
+	inside.waits = append(inside.waits, f)
+	return f, leads, true
+}
+
+// leave ends the waiting of inside, which may be nil, for f.
+func (c *Cache) leave(inside, f *flight) {
+	if inside == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if at := slices.Index(inside.waits, f); at >= 0 {
+		inside.waits = slices.Delete(inside.waits, at, at+1)
+	}
 }
 
 // land ends a flight.
@@ -145,6 +188,26 @@ func (c *Cache) forget(keys ...string) {
 		f.mu.Lock() // waits while the result is being stored
 		f.void = true
 		f.mu.Unlock()
+	}
+}
+
+// change keeps loads under way from being stored, and those that begin before its result is called:
+// they may be of before, and come after what is set.
+func (c *Cache) change(keys ...string) (end func()) {
+	c.mu.Lock()
+	for _, key := range keys {
+		c.changing[key]++
+	}
+	c.mu.Unlock()
+	c.forget(keys...)
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for _, key := range keys {
+			if c.changing[key]--; c.changing[key] == 0 {
+				delete(c.changing, key)
+			}
+		}
 	}
 }
 
@@ -174,7 +237,7 @@ func (c *Cache) lead(ctx context.Context, key string, o FetchOptions, load Load,
 	c.report(ctx, err)
 	keep := err == nil
 	c.loads.Add(1)
-	item, found, err := c.call(ctx, key, load)
+	item, found, err := c.call(ctx, key, load, f)
 	f.item, f.found, f.err = item, found, err
 	if err != nil {
 		f.givenUp = ctx.Err() != nil
@@ -195,14 +258,14 @@ func (c *Cache) since(ctx context.Context, tags []string) (*Snapshot, error) {
 }
 
 // call calls load and counts what is no success.
-func (c *Cache) call(ctx context.Context, key string, load Load) (item Item, found bool, err error) {
+func (c *Cache) call(ctx context.Context, key string, load Load, f *flight) (item Item, found bool, err error) {
 	fails := true
 	defer func() {
 		if fails {
 			c.loadErrors.Add(1)
 		}
 	}()
-	item, found, err = load(context.WithValue(ctx, loadingKey{}, &loadingChain{c, key, chain(ctx)}))
+	item, found, err = load(context.WithValue(ctx, loadingKey{}, &loadingChain{c, key, f, chain(ctx)}))
 	fails = err != nil
 	return item, found, err
 }
@@ -229,10 +292,11 @@ func (c *Cache) keep(ctx context.Context, key string, o FetchOptions, f *flight,
 
 // refresh loads in the background, unless that is already going on.
 func (c *Cache) refresh(ctx context.Context, key string, o FetchOptions, load Load) {
-	f, leads := c.join(key, o.Tags)
+	f, leads, _ := c.join(key, o.Tags, nil)
 	if !leads {
 		return
 	}
+	ctx = context.WithValue(ctx, loadingKey{}, nil) // no load waits for a refresh
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -259,9 +323,10 @@ func (c *Cache) refresh(ctx context.Context, key string, o FetchOptions, load Lo
 
 // loadingChain is the list of loads that a context is inside of.
 type loadingChain struct {
-	cache *Cache
-	key   string
-	outer *loadingChain
+	cache  *Cache
+	key    string
+	flight *flight
+	outer  *loadingChain
 }
 
 type loadingKey struct{}
@@ -269,6 +334,16 @@ type loadingKey struct{}
 func chain(ctx context.Context) *loadingChain {
 	l, _ := ctx.Value(loadingKey{}).(*loadingChain)
 	return l
+}
+
+// within returns the flight of the innermost load of this cache that ctx is inside of, or nil.
+func within(ctx context.Context, c *Cache) *flight {
+	for l := chain(ctx); l != nil; l = l.outer {
+		if l.cache == c {
+			return l.flight
+		}
+	}
+	return nil
 }
 
 // loading reports whether ctx is that of a load of key.

@@ -226,6 +226,35 @@ func TestWhatIsLoadedDuringAChangeIsNotKept(t *testing.T) {
 	}
 }
 
+// A slowStore takes its time to set a value, as one over the network does.
+type slowStore struct{ cache.Store }
+
+func (s slowStore) Set(ctx context.Context, key string, e cache.Entry) error {
+	if string(e.Value) == "set" {
+		time.Sleep(time.Second)
+	}
+	return s.Store.Set(ctx, key, e)
+}
+
+func TestAValueThatIsSetStays(t *testing.T) {
+	for _, takes := range []time.Duration{0, time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			m, err := cache.NewMemory(0)
+			require.NoError(t, err)
+			c := cache.New(slowStore{m}, cache.Options{})
+			go func() { assert.NoError(t, c.Set(context.Background(), "k", text("set"), time.Minute)) }()
+			time.Sleep(time.Second / 2)
+			assert.Equal(t, "old", fetch(t, c, minute, func(context.Context) (cache.Item, bool, error) {
+				time.Sleep(takes)
+				return text("old"), true, nil
+			}))
+			time.Sleep(time.Second)
+			assert.Equal(t, "set", fetch(t, c, minute, value("new")), "with a load that takes %v", takes)
+			require.NoError(t, c.Close())
+		})
+	}
+}
+
 func TestALoadThatWaitsForItselfIsAnError(t *testing.T) {
 	bubble(t, func(t *testing.T, c *cache.Cache, _ *[]error) {
 		got := fetch(t, c, minute, func(ctx context.Context) (cache.Item, bool, error) {
@@ -234,6 +263,55 @@ func TestALoadThatWaitsForItselfIsAnError(t *testing.T) {
 			})
 		})
 		assert.Equal(t, `cache: the load of "k" fetches "k", which waits for itself`, got)
+	})
+}
+
+func TestLoadsThatWaitForEachOtherAreAnError(t *testing.T) {
+	bubble(t, func(t *testing.T, c *cache.Cache, _ *[]error) {
+		ring := []string{"a", "b", "c"}
+		var started sync.WaitGroup
+		started.Add(len(ring))
+		errs := make(chan error, len(ring))
+		for i, key := range ring {
+			go func() {
+				_, _, err := c.Fetch(context.Background(), key, minute, func(ctx context.Context) (cache.Item, bool, error) {
+					started.Done()
+					started.Wait()
+					inner := func(ctx context.Context) (cache.Item, bool, error) {
+						return c.Fetch(ctx, ring[(i+1)%len(ring)], minute, value("x"))
+					}
+					return c.Fetch(ctx, "inner of "+key, minute, inner) // the chain goes through what is led
+				})
+				errs <- err
+			}()
+		}
+		for range ring {
+			assert.ErrorContains(t, <-errs, "waits for itself")
+		}
+		item, _, err := c.Fetch(t.Context(), "a", minute, value("later"))
+		require.NoError(t, err)
+		assert.Equal(t, "later", string(item.Value), "nothing is left behind")
+	})
+}
+
+// The load that began a refresh does not wait for it, so what is loaded there may fetch its key.
+func TestARefreshIsNotInsideOfTheLoadThatBeganIt(t *testing.T) {
+	bubble(t, func(t *testing.T, c *cache.Cache, errs *[]error) {
+		o := cache.FetchOptions{TTL: time.Second, Stale: time.Hour}
+		refreshed := func(ctx context.Context) (cache.Item, bool, error) {
+			return c.Fetch(ctx, "outer", minute, value("never"))
+		}
+		_, _, err := c.Fetch(t.Context(), "k", o, value("old"))
+		require.NoError(t, err)
+		time.Sleep(2 * time.Second)
+		_, _, err = c.Fetch(t.Context(), "outer", minute, func(ctx context.Context) (cache.Item, bool, error) {
+			_, _, err := c.Fetch(ctx, "k", o, refreshed)
+			return text("new"), true, err
+		})
+		require.NoError(t, err)
+		synctest.Wait()
+		assert.Empty(t, *errs)
+		assert.Equal(t, "new", fetch(t, c, o, value("never")))
 	})
 }
 

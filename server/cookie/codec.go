@@ -88,7 +88,7 @@ func (c *Codec) ends(maxAge time.Duration) int64 {
 	if maxAge <= 0 {
 		return 0
 	}
-	return c.now().Add(maxAge + time.Second - 1).Unix()
+	return c.now().Add(min(maxAge, century) + time.Second - 1).Unix()
 }
 
 func (c *Codec) over(end int64) bool { return end != 0 && c.now().Unix() >= end }

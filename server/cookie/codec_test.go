@@ -44,6 +44,20 @@ func ways() []way {
 	}
 }
 
+func TestTheLongestAgeIsLong(t *testing.T) {
+	const ever = 1<<63 - 1
+	for _, w := range ways() {
+		c := codec(t, newSecret)
+		_, ok := w.read(c)("id", w.write(c)("id", "x", ever))
+		assert.True(t, ok, w.name)
+	}
+	h := http.Header{}
+	require.NoError(t, cookie.Set(h, "id", "x", cookie.Options{MaxAge: ever}, false))
+	set, err := http.ParseSetCookie(h.Get("Set-Cookie"))
+	require.NoError(t, err)
+	assert.Greater(t, set.MaxAge, 400*24*60*60)
+}
+
 func TestValuesComeBackAsTheyWereOrNotAtAll(t *testing.T) {
 	for _, w := range ways() {
 		t.Run(w.name, func(t *testing.T) {

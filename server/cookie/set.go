@@ -43,8 +43,11 @@ func Set(h http.Header, name, value string, o Options, tls bool) error {
 	if o.MaxAge < 0 {
 		return fmt.Errorf("cookie %q: the maximum age %s is negative; to remove a cookie, delete it", name, o.MaxAge)
 	}
-	return add(h, name, Encode(value), int((o.MaxAge+time.Second-1)/time.Second), o, tls)
+	return add(h, name, Encode(value), int((min(o.MaxAge, century)+time.Second-1)/time.Second), o, tls)
 }
+
+// century is the most that an age counts for: beyond, times overflow and have passed.
+const century = 100 * 365 * 24 * time.Hour
 
 // Delete tells the browser to forget a cookie. Domain and Path must be those it was set with;
 // MaxAge is ignored.

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"rws/server/db"
+	"rws/spec_test/peers"
 )
 
 func f(column string, value any) db.Field { return db.Field{Column: column, Value: value} }
@@ -155,9 +156,47 @@ func TestPages(t *testing.T) {
 		} {
 			everyRowOnce(t, d, keys)
 		}
+		seen := map[any]bool{}
+		for o := (db.PageOptions{Size: 4, Keys: []db.Order{{Column: "grade", Desc: true}}}); ; {
+			p, err := db.Select{From: "p"}.Page(ctx, d, o)
+			require.NoError(t, err)
+			for _, r := range p.Rows {
+				assert.False(t, seen[r[0]], "row %v comes twice: the primary key makes the order definite", r[0])
+				seen[r[0]] = true
+			}
+			if o.After = p.Next; !p.More {
+				break
+			}
+		}
+		assert.Len(t, seen, 23)
 		_, err = db.PageOf(ctx, d, "select * from p", nil, db.PageOptions{After: "nonsense", Keys: []db.Order{{Column: "id"}}})
 		assert.Equal(t, db.CodeCursor, db.CodeOf(err))
 	})
+}
+
+// SQLite keeps times as text in any form, sorts by the text and hands out the time.
+func TestPagesByTimesOfSQLite(t *testing.T) {
+	d := file(t, "")
+	run(t, d, "create table p (id integer primary key, grade timestamp)")
+	for n := range 9 {
+		run(t, d, fmt.Sprintf("insert into p (grade) values ('2026-01-01T10:00:0%dZ'), ('2026-01-01 11:00:0%d'), (%d)", n/2, n, n))
+	}
+	everyRowOnce(t, d, []db.Order{{Column: "grade"}, {Column: "id"}})
+	p, err := db.Select{From: "p"}.Page(ctx, d, db.PageOptions{Size: 5, Keys: []db.Order{{Column: "grade", Desc: true}}})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"id", "grade"}, p.Columns)
+	assert.Len(t, p.Rows[0], 2)
+}
+
+func TestACursorOfOtherColumnsIsTheFaultOfWhoSendsIt(t *testing.T) {
+	d := open(t, peers.Postgres(t))
+	run(t, d, "create table p (id int primary key)", "insert into p values (1), (2)")
+	o := db.PageOptions{Size: 1, Keys: []db.Order{{Column: "id"}}}
+	p, err := db.PageOf(ctx, d, "select 'a' as id union select 'b'", nil, o)
+	require.NoError(t, err)
+	o.After = p.Next
+	_, err = db.PageOf(ctx, d, "select id from p", nil, o)
+	assert.Equal(t, db.CodeCursor, db.CodeOf(err))
 }
 
 // everyRowOnce walks forward by cursors, then back, and wants the order of the database.
@@ -186,6 +225,50 @@ func everyRowOnce(t *testing.T, d *db.DB, keys []db.Order) {
 		o.Before = p.Previous
 	}
 	assert.Equal(t, set.Rows, backward, "%v, backwards", keys)
+}
+
+func TestConditionsThatHoldForAllByAccident(t *testing.T) {
+	d := file(t, "")
+	run(t, d, "create table t (n int)", "insert into t values (1), (2)")
+	none := db.List{}
+	for _, where := range [][]db.Cond{
+		{}, {db.Equal()}, {db.And()}, {db.Raw(" ")}, {db.And(db.Equal(), db.Raw(""))}, {db.Equal(), db.And()},
+		{db.Or(db.Equal(), db.Equal(f("n", 7)))}, {db.Not(db.Or())}, {db.Not(db.Equal(f("n", none), f("n", 1)))},
+		{db.Compare("n", " NOT in", none)}, {db.Compare("n", "<>", none)}, {db.Compare("n", "!=", none)}, {db.Not(db.Compare("n", "in", none))},
+		{db.Or(db.Equal(f("n", 1)), db.Not(db.Not(db.And())))},
+	} {
+		_, err := db.Delete(ctx, d, "t", where...)
+		assert.Equal(t, db.CodeRefused, db.CodeOf(err), "%+v", where)
+		_, err = db.Update(ctx, d, "t", []db.Field{f("n", 1)}, where...)
+		assert.Equal(t, db.CodeRefused, db.CodeOf(err), "%+v", where)
+	}
+	assert.EqualValues(t, 2, value(t, d, "select count(*) from t"))
+	for _, where := range []db.Cond{db.Equal(f("n", none)), db.Or(), db.Not(db.Equal()), db.Compare("n", "in", none), db.Or(db.Equal(f("n", 7)), db.Or())} {
+		r, err := db.Delete(ctx, d, "t", where)
+		require.NoError(t, err)
+		assert.Zero(t, r.Affected)
+	}
+	r, err := db.Delete(ctx, d, "t", db.Or(db.Everything(), db.Equal(f("n", 7))))
+	require.NoError(t, err)
+	assert.EqualValues(t, 2, r.Affected, "who says everything means it")
+}
+
+func TestACommentEndsWithItsFragment(t *testing.T) {
+	everywhere(t, func(t *testing.T, d *db.DB) {
+		run(t, d, "create table t (n int)", "insert into t values (1), (2)")
+		comments := []string{"-- all", "-- all\n", "/* all */", "/*/*/"}
+		if d.Engine() == db.SQLite {
+			comments = append(comments, "/* all", "/*", "/*/")
+		}
+		if d.Engine() == db.Postgres {
+			comments[3] = "/*/**/*/"
+		}
+		for _, c := range comments {
+			r, err := db.Select{From: "t", Exprs: []db.Fragment{{SQL: "count(*) as n " + c}}, Where: []db.Cond{db.Raw("n < ? "+c, 2)}}.One(ctx, d)
+			require.NoError(t, err, c)
+			assert.EqualValues(t, 1, r.Get("n"), c)
+		}
+	})
 }
 
 func TestTablesAndColumns(t *testing.T) {

@@ -67,29 +67,59 @@ func (b *builder) where(word string, conds []Cond) {
 	b.group(conds, " and ", "1 = 1")
 }
 
-// mustWhere refuses to go without a condition. One that could hold for all rows by accident,
-// such as an empty list of fields, does not count.
+// mustWhere refuses to go without a condition. One that holds for all rows by accident, such as
+// an empty list of fields, or of values that a column must not have, does not count.
 func (b *builder) mustWhere(what string, conds []Cond) {
-	if !slices.ContainsFunc(conds, Cond.restricts) {
-		b.fail(refuse("%s has no condition: it would hit every row; if that is meant, say so with everything (all)", what))
+	if And(conds...).always() {
+		b.fail(refuse("%s has no condition that leaves a row out: it would hit every row; if that is meant, say so with everything (all)", what))
 		return
 	}
 	b.where("where", conds)
 }
 
-func (c Cond) restricts() bool {
+// always says that a condition holds for every row without having said so, as Everything does.
+func (c Cond) always() bool {
 	switch c.kind {
 	case condFields:
-		return len(c.fields) > 0
+		return len(c.fields) == 0
+	case condCompare:
+		return c.fields[0].none() && slices.Contains([]string{"<>", "!=", "not in"}, c.operator())
 	case condRaw:
-		return strings.TrimSpace(c.sql) != ""
+		return strings.TrimSpace(c.sql) == ""
 	case condAnd:
-		return slices.ContainsFunc(c.inner, Cond.restricts)
-	case condNone:
-		return false
+		return !slices.ContainsFunc(c.inner, func(c Cond) bool { return !c.always() })
+	case condOr:
+		return slices.ContainsFunc(c.inner, Cond.always)
+	case condNot:
+		return c.inner[0].never()
 	}
-	return true
+	return c.kind == condNone
 }
+
+// never says that a condition holds for no row.
+func (c Cond) never() bool {
+	switch c.kind {
+	case condFields:
+		return slices.ContainsFunc(c.fields, Field.none)
+	case condCompare:
+		return c.fields[0].none() && slices.Contains([]string{"=", "in"}, c.operator())
+	case condAnd:
+		return slices.ContainsFunc(c.inner, Cond.never)
+	case condOr:
+		return !slices.ContainsFunc(c.inner, func(c Cond) bool { return !c.never() })
+	case condNot:
+		return c.inner[0].always()
+	}
+	return false
+}
+
+// none says that the value is a list without values.
+func (f Field) none() bool {
+	list, ok := f.Value.(List)
+	return ok && len(list) == 0
+}
+
+func (c Cond) operator() string { return strings.ToLower(strings.TrimSpace(c.op)) }
 
 func (b *builder) group(conds []Cond, separator, empty string) {
 	if len(conds) == 0 {
@@ -109,7 +139,7 @@ func (b *builder) cond(c Cond) {
 	case condFields:
 		b.equals(c.fields)
 	case condCompare:
-		b.compare(c.fields[0], c.op)
+		b.compare(c.fields[0], c.operator())
 	case condRaw:
 		b.write("(").raw(c.sql, c.args).write(")")
 	case condAnd:
@@ -149,7 +179,6 @@ func (b *builder) equals(fields []Field) {
 }
 
 func (b *builder) compare(f Field, op string) {
-	op = strings.ToLower(strings.TrimSpace(op))
 	if !slices.Contains(operators, op) {
 		b.fail(refuse("there is no operator %q%s; there are %s", op, suggest.DidYouMean(op, operators), strings.Join(operators, " ")))
 		return

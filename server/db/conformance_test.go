@@ -45,6 +45,7 @@ func TestParametersThatDoNotFit(t *testing.T) {
 			{"select ?, :user", []any{1}, "in one way in a statement"},
 			{"select 'x", nil, "does not end"},
 			{"select 1; select 2", nil, "more than one statement"},
+			{"delete from x \x00 where n = 1", nil, "U+0000"},
 			{"select ?", []any{struct{}{}}, "a struct {} cannot be stored"},
 		} {
 			_, err := d.Query(ctx, c.sql, c.args...)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -41,17 +42,52 @@ func (t *connTx) usable() error {
 
 // failed looks at what a failure did.
 func (c *conn) failed(ctx context.Context, err error) {
-	if ctx.Err() != nil {
+	// The driver closes the connection of what it gave up waiting for. One that is still good has
+	// answered, and whatever comes next on it is another's.
+	if ctx.Err() != nil && !c.IsValid() {
 		c.killer.kill()
 	}
 	if c.tx == nil {
 		return
 	}
-	const deadlock = 1213
-	my, ok := errors.AsType[*mysql.MySQLError](err)
-	if c.interrupter != nil && c.interrupter.autocommit() || ok && my.Number == deadlock {
+	if c.interrupter != nil && c.interrupter.autocommit() || c.rolledBack(err) {
 		c.tx.lost = true
 	}
+}
+
+// rolledBack says whether a failure ended the whole transaction of MySQL or MariaDB: a deadlock,
+// no room for more locks, a row that another changed since it was seen (MariaDB with
+// innodb_snapshot_isolation, as it is from 11.6 on), and, if the server is set up so, a wait for
+// a lock that was in vain.
+func (c *conn) rolledBack(err error) bool {
+	my, ok := errors.AsType[*mysql.MySQLError](err)
+	if !ok {
+		return false
+	}
+	switch my.Number {
+	case 1213, 1206, 1020:
+		return true
+	case 1205:
+		return c.timeoutEndsAll()
+	}
+	return false
+}
+
+// timeoutEndsAll asks the server; without an answer it is as bad as it can be.
+func (c *conn) timeoutEndsAll() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	rows, err := c.driverConn.QueryContext(ctx, "select @@innodb_rollback_on_timeout", nil)
+	if err != nil {
+		return true
+	}
+	defer rows.Close()
+	var dest [1]driver.Value
+	if err := rows.Next(dest[:]); err != nil {
+		return true
+	}
+	set, err := integerOf(dest[0], formNumber)
+	return err != nil || set != int64(0)
 }
 
 // Commit fails when there is nothing to commit any more.

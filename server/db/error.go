@@ -37,6 +37,7 @@ const (
 	CodeCorrupt       Code = "corrupt"       // the database file is damaged, or is none
 	CodeFull          Code = "full"          // no room on the disk, or in memory
 	CodeURL           Code = "url"           // the URL or an option cannot be used
+	CodeCursor        Code = "cursor"        // the cursor of a page is not one of this query: the visitor's fault
 	CodeRefused       Code = "refused"       // this package does not do it, for safety
 	CodeOther         Code = "other"         // see State and Err
 )

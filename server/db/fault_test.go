@@ -119,3 +119,80 @@ func TestAPoolThatIsUsedUpSaysSo(t *testing.T) {
 	require.NoError(t, rows.Close())
 	require.NoError(t, d.Ping(ctx))
 }
+
+// A lateContext ends without a word: as one does in the moment between an answer and the look at it.
+type lateContext struct {
+	context.Context
+	ended atomic.Bool
+}
+
+func (c *lateContext) Done() <-chan struct{} { return make(chan struct{}) }
+
+func (c *lateContext) Err() error {
+	if c.ended.Load() {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// Who gives up too late must not end what another runs on the connection.
+func TestAnAnswerInTheLastMomentHarmsNobody(t *testing.T) {
+	d := open(t, peers.MariaDB(t)+"?max_open=1")
+	run(t, d, "create table t (n int primary key)", "insert into t values (1)")
+	late := &lateContext{Context: ctx}
+	defer time.AfterFunc(50*time.Millisecond, func() { late.ended.Store(true) }).Stop()
+	_, err := d.Exec(late, "insert into t select 1 + sleep(0.2)")
+	require.Equal(t, db.CodeTimeout, db.CodeOf(err))
+	assert.EqualValues(t, 0, value(t, d, "select sleep(0.5)"))
+}
+
+// A failure may end the whole transaction: nothing that runs afterwards is committed by itself.
+func TestATransactionThatTheServerEnded(t *testing.T) {
+	server := peers.MariaDBServer(t, "--innodb-snapshot-isolation=ON", "--innodb-lock-wait-timeout=1", "--innodb-rollback-on-timeout=ON")
+	d := open(t, server.URL())
+	run(t, d, "create table a (id int primary key, n int)", "insert into a values (1, 0)", "create table b (n int)")
+	for code, meddle := range map[db.Code]func(tx *db.Tx) *db.Tx{
+		db.CodeSerialization: func(tx *db.Tx) *db.Tx {
+			value(t, tx, "select n from a where id = 1")
+			run(t, d, "update a set n = 5 where id = 1")
+			return nil
+		},
+		db.CodeBusy: func(*db.Tx) *db.Tx {
+			other, err := d.Begin(ctx, db.TxOptions{})
+			require.NoError(t, err)
+			run(t, other, "update a set n = 6 where id = 1")
+			return other
+		},
+	} {
+		err := db.InTx(ctx, d, db.TxOptions{Isolation: "repeatable read"}, func(tx *db.Tx) error {
+			run(t, tx, "insert into b values (1)")
+			if other := meddle(tx); other != nil {
+				defer other.Rollback()
+			}
+			_, err := tx.Exec(ctx, "update a set n = n + 1 where id = 1")
+			assert.Equal(t, code, db.CodeOf(err), "%v", err)
+			_, err = tx.Exec(ctx, "insert into b values (2)")
+			assert.Equal(t, db.CodeAborted, db.CodeOf(err), "%v", err)
+			return nil
+		})
+		assert.Equal(t, db.CodeAborted, db.CodeOf(err), "%v", err)
+		assert.EqualValues(t, 0, value(t, d, "select count(*) from b"), code)
+	}
+}
+
+func TestAWaitForALockInVainEndsOnlyItsStatement(t *testing.T) {
+	d := open(t, peers.MariaDB(t))
+	run(t, d, "create table a (id int primary key, n int)", "insert into a values (1, 0)", "create table b (n int)")
+	other, err := d.Begin(ctx, db.TxOptions{})
+	require.NoError(t, err)
+	defer other.Rollback()
+	run(t, other, "update a set n = 6 where id = 1")
+	require.NoError(t, db.InTx(ctx, d, db.TxOptions{}, func(tx *db.Tx) error {
+		run(t, tx, "insert into b values (1)", "set innodb_lock_wait_timeout = 1")
+		_, err := tx.Exec(ctx, "update a set n = n + 1 where id = 1")
+		assert.Equal(t, db.CodeBusy, db.CodeOf(err), "%v", err)
+		_, err = tx.Exec(ctx, "insert into b values (2)")
+		return err
+	}))
+	assert.EqualValues(t, 2, value(t, d, "select count(*) from b"))
+}

@@ -18,6 +18,7 @@ type keyset struct {
 	o      PageOptions
 	values []any // of the cursor; nil for the first page
 	back   bool  // the page before the cursor
+	raw    bool  // the rows end with the values of the keys
 }
 
 func newKeyset(engine Engine, o PageOptions) (*keyset, error) {
@@ -41,7 +42,9 @@ func newKeyset(engine Engine, o PageOptions) (*keyset, error) {
 // page runs the query inside one that sorts and cuts it.
 func (k *keyset) page(ctx context.Context, q Querier, inner func(*builder), total int64) (*Page, error) {
 	b := &builder{engine: q.Engine()}
-	b.write("select * from (")
+	b.write("select *")
+	k.stored(b)
+	b.write(" from (")
 	inner(b)
 	b.write("\n) as page")
 	if k.values != nil {
@@ -54,10 +57,40 @@ func (k *keyset) page(ctx context.Context, q Querier, inner func(*builder), tota
 		return nil, b.err
 	}
 	set, err := All(ctx, q, b.text.String(), b.args...)
+	if code := CodeOf(err); k.values != nil && (code == CodeValue || code == CodeParameters) {
+		return nil, badCursor(fmt.Sprintf("its values do not fit the columns (%v)", err))
+	}
 	if err != nil {
 		return nil, err
 	}
-	return k.cut(set, total)
+	p, err := k.cut(set, total)
+	k.strip(set)
+	return p, err
+}
+
+// stored adds, for SQLite, the values of the keys as they are kept: the text in a column of times
+// has many forms, comes out as a time, and is compared as the text it is. The sign takes the
+// declared type away and leaves the value alone.
+func (k *keyset) stored(b *builder) {
+	if b.engine != SQLite {
+		return
+	}
+	for i, o := range k.orders() {
+		b.write(", +").name(o.Column).write(fmt.Sprintf(" as rws_key_%d", i))
+	}
+	k.raw = true
+}
+
+// strip takes away what stored has added.
+func (k *keyset) strip(set *Set) {
+	if !k.raw {
+		return
+	}
+	n := len(set.Columns) - len(k.o.Keys)
+	set.Columns = set.Columns[:n:n]
+	for i, row := range set.Rows {
+		set.Rows[i] = row[:n:n]
+	}
 }
 
 // orders of the query, turned round to go back.
@@ -156,6 +189,9 @@ func (k *keyset) cursor(set *Set, row []any) (string, error) {
 	values := make([]any, len(k.o.Keys))
 	for i, o := range k.orders() {
 		at := slices.Index(set.Columns, o.Column)
+		if k.raw {
+			at = len(set.Columns) - len(values) + i
+		}
 		if at < 0 {
 			return "", refuse("the rows are sorted by %q, which is not among their columns (%s)", o.Column, strings.Join(set.Columns, ", "))
 		}
@@ -261,9 +297,6 @@ func unpack(s string) (any, error) {
 	}
 	return nil, fmt.Errorf("unknown type %q", s[0])
 }
-
-// CodeCursor is the code of a cursor that cannot be used: whoever sent it made a mistake.
-const CodeCursor Code = "cursor"
 
 func badCursor(why string) error {
 	return &Error{Code: CodeCursor, Err: fmt.Errorf("the cursor cannot be used: %s", why)}

@@ -166,11 +166,33 @@ func (l *lexer) word() kind {
 	}
 	switch prefix := l.src[start:l.pos]; {
 	case l.engine == Postgres && strings.EqualFold(prefix, "e"):
-		return l.quoted('\'', true, kindString)
+		return l.escaped()
 	case len(prefix) == 1 && strings.Contains("bBnNxX", prefix), strings.HasPrefix(prefix, "_"):
 		return l.quoted('\'', l.engine == MySQL, kindString)
 	}
 	return kindWord
+}
+
+// escaped reads E'…' with what continues it: after a new line another quote goes on with the same
+// string, where backslashes count as they did before.
+func (l *lexer) escaped() kind {
+	for {
+		if k := l.quoted('\'', true, kindString); k == kindBroken {
+			return k
+		}
+		end := l.pos
+		for isSpace(l.at(0)) || l.at(0) == '-' && l.at(1) == '-' {
+			if l.at(0) == '-' {
+				l.line()
+			} else {
+				l.pos++
+			}
+		}
+		if l.at(0) != '\'' || !strings.ContainsAny(l.src[end:l.pos], "\n\r") {
+			l.pos = end
+			return kindString
+		}
+	}
 }
 
 // quoted reads to the closing quote. A doubled quote is one of the text.

@@ -57,7 +57,8 @@ func (o *PageOptions) check() error {
 	return nil
 }
 
-// Page returns a page of the rows. With keys its own order is replaced by them.
+// Page returns a page of the rows. With keys its own order is replaced by them, and the primary
+// key of a single table is put behind them when it is among the columns.
 func (s Select) Page(ctx context.Context, q Querier, o PageOptions) (*Page, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -73,6 +74,9 @@ func (s Select) Page(ctx context.Context, q Querier, o PageOptions) (*Page, erro
 		s.Limit, s.Offset = o.Size+1, (o.Page-1)*o.Size
 		return offsetPage(ctx, q, s.SQL, o, total)
 	}
+	if err := s.addKey(ctx, q, &o); err != nil {
+		return nil, err
+	}
 	c, err := newKeyset(q.Engine(), o)
 	if err != nil {
 		return nil, err
@@ -81,6 +85,26 @@ func (s Select) Page(ctx context.Context, q Querier, o PageOptions) (*Page, erro
 	s.Order, s.Limit, s.Offset = nil, 0, 0
 	inner := func(b *builder) { s.build(b) }
 	return c.page(ctx, q, inner, total)
+}
+
+// addKey makes the order of the rows definite.
+func (s Select) addKey(ctx context.Context, q Querier, o *PageOptions) error {
+	if len(s.Joins) > 0 || len(s.Group) > 0 || s.Distinct || aliasForm.MatchString(s.From) {
+		return nil
+	}
+	key, err := PrimaryKey(ctx, q, s.From)
+	if err != nil {
+		return err
+	}
+	everything := len(s.Columns)+len(s.Exprs) == 0 || slices.Contains(s.Columns, "*")
+	o.Keys = slices.Clone(o.Keys)
+	for _, k := range key {
+		there := slices.ContainsFunc(o.Keys, func(have Order) bool { return have.Column == k })
+		if !there && (everything || slices.Contains(s.Columns, k)) {
+			o.Keys = append(o.Keys, Order{Column: k, Desc: o.Keys[len(o.Keys)-1].Desc})
+		}
+	}
+	return nil
 }
 
 // PageOf returns a page of the rows of a statement: a select without limit.

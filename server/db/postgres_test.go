@@ -168,3 +168,18 @@ func TestADeadlockOfMariaDBEndsTheTransaction(t *testing.T) {
 	require.NoError(t, <-failures)
 	assert.EqualValues(t, 2, value(t, d, "select count(*) from t"), "it ran outside of the transaction")
 }
+
+func TestARowWithoutColumns(t *testing.T) {
+	d := open(t, peers.Postgres(t))
+	v, ok, err := db.Value(ctx, d, "select from (values (1)) as one")
+	require.NoError(t, err)
+	assert.True(t, ok)
+	assert.Nil(t, v)
+	idle(t, d)
+}
+
+func TestAnEscapeStringGoesOnBehindANewLine(t *testing.T) {
+	d := open(t, peers.Postgres(t))
+	assert.Equal(t, `ab'?c'?`, value(t, d, "select E'a' -- ?\n 'b\\'?'\r\n\t'c\\'?' where 1 = ?", 1))
+	assert.Equal(t, `ab\`, value(t, d, "select 'a'\n'b\\' where 1 = ?", 1))
+}

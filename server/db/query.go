@@ -127,8 +127,11 @@ func (d *DB) bind(source string, args []any) (*statement, string, []any, error) 
 		return nil, "", nil, &Error{Code: CodeClosed, Statement: source, Err: fmt.Errorf("the database %s is closed", d.name)}
 	}
 	if len(args) == 1 && args[0] == any(Verbatim{}) {
-		st := verbatim(source)
-		return st, source, nil, st.refused()
+		if err := checkNul(source); err != nil {
+			return nil, "", nil, &Error{Code: CodeSyntax, Statement: source, Err: err}
+		}
+		st, err := verbatim(d.engine, source)
+		return st, source, nil, err
 	}
 	st, err := d.statement(source)
 	if err != nil {
@@ -222,7 +225,7 @@ func Value(ctx context.Context, q Querier, statement string, args ...any) (v any
 	if err != nil {
 		return nil, false, err
 	}
-	if ok = rows.Next(); ok {
+	if ok = rows.Next(); ok && len(rows.Values()) > 0 { // Postgres has rows without columns
 		v = rows.Values()[0]
 	}
 	return v, ok, rows.Close()

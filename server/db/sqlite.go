@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// sqliteOptions of the URL.
+// sqliteOptions of the URL. mode is rwc (default: make the file when it is missing), rw or ro.
+// cache_size is in KiB for each connection, default 8192.
 //
 // synchronous says what survives. With normal, the default, every transaction that was
 // committed survives the end of the process, in whatever way, because it was handed to the
@@ -39,7 +40,7 @@ func openSQLite(a *address, o Options) (*DB, error) {
 			return nil, err
 		}
 	}
-	file := sqliteFile(d.path, o.ReadOnly)
+	file := sqliteFile(d.path, strings.ToLower(a.query.Get("mode")), o.ReadOnly)
 	o.MaxOpen, o.MaxIdle = 1, 1
 	d.write = newSQLitePool(file, settings, "immediate", o)
 	d.write.hint = "SQLite has one writer; a transaction that stays open, or a statement of the database instead of the transaction inside one, keeps it"
@@ -83,25 +84,29 @@ func sqliteSettings(a *address, o *Options) ([]string, error) {
 		}
 	}
 	settings := []string{
-		fmt.Sprintf("busy_timeout(%d)", o.BusyTimeout.Milliseconds()), "foreign_keys(" + keys + ")",
-		"synchronous(" + synchronous + ")", fmt.Sprintf("cache_size(-%d)", cache),
-		"temp_store(memory)", "journal_size_limit(67108864)",
+		fmt.Sprintf("busy_timeout(%d)", o.BusyTimeout.Milliseconds()), "foreign_keys(" + keys + ")", "temp_store(memory)",
 	}
-	if a.rest != ":memory:" && !o.ReadOnly {
-		settings = slices.Insert(settings, 1, "journal_mode(wal)")
+	if a.rest == ":memory:" { // the rest means nothing there, and would wait for a transaction
+		return settings, nil
 	}
-	return settings, nil
+	if !o.ReadOnly {
+		settings = append(settings, "journal_mode(wal)", "journal_size_limit(67108864)")
+	}
+	return append(settings, "synchronous("+synchronous+")", fmt.Sprintf("cache_size(-%d)", cache)), nil
 }
 
 // sqliteFile is the name that SQLite opens; without a path it is in memory.
-func sqliteFile(path string, readOnly bool) string {
+func sqliteFile(path, mode string, readOnly bool) string {
 	query := url.Values{}
 	if path == "" {
 		path = fmt.Sprintf("/rws-%d", memories.Add(1))
 		query.Set("vfs", "memdb") // one database for all connections that know its name
 	}
 	if readOnly {
-		query.Set("mode", "ro")
+		mode = "ro"
+	}
+	if mode != "" {
+		query.Set("mode", mode)
 	}
 	path = filepath.ToSlash(path)
 	if filepath.VolumeName(path) != "" { // file:///C:/app.db

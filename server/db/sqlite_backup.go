@@ -15,6 +15,9 @@ func (d *DB) Backup(ctx context.Context, path string) error {
 	if err := d.onlySQLite("backup"); err != nil {
 		return err
 	}
+	if d.isFile(path) {
+		return &Error{Code: CodeRefused, Err: fmt.Errorf("the backup of %s would replace the database itself: give it another name", d.name)}
+	}
 	temporary, err := os.MkdirTemp(filepath.Dir(path), ".rws-backup-")
 	if err != nil {
 		return d.backupError(path, err)
@@ -32,6 +35,13 @@ func (d *DB) Backup(ctx context.Context, path string) error {
 	}
 	_ = syncFile(filepath.Dir(path)) // Windows cannot, and need not
 	return nil
+}
+
+// isFile says whether a path leads to the database.
+func (d *DB) isFile(path string) bool {
+	mine, err1 := os.Stat(d.path)
+	there, err2 := os.Stat(path)
+	return err1 == nil && err2 == nil && os.SameFile(mine, there)
 }
 
 // BackupTo writes a copy of a SQLite database to w, by way of a temporary file.

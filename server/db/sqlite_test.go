@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -61,6 +62,28 @@ func TestTwoProcessesWaitForEachOther(t *testing.T) {
 	require.NoError(t, tx.Commit())
 	_, err = b.Exec(ctx, "insert into t values (2)")
 	require.NoError(t, err)
+
+	c := open(t, "sqlite:"+path)
+	var wg sync.WaitGroup
+	for n := range 50 {
+		d := []*db.DB{a, c}[n%2]
+		wg.Go(func() {
+			for range 5 {
+				assert.NoError(t, db.InTx(ctx, d, db.TxOptions{}, func(tx *db.Tx) error {
+					_, err := tx.Exec(ctx, "update t set n = n + 1")
+					return err
+				}))
+				_, err := db.All(ctx, d, "select * from t")
+				assert.NoError(t, err)
+			}
+		})
+	}
+	wg.Wait()
+	assert.EqualValues(t, 2*250+3, value(t, b, "select sum(n) from t"))
+
+	_, err = db.Open("sqlite:"+path+".missing?mode=rw", db.Options{})
+	assert.Equal(t, db.CodeConnection, db.CodeOf(err), "%v", err)
+	assert.NoFileExists(t, path+".missing")
 }
 
 func TestADatabaseInsideItsOwnTransactionSaysWhatIsWrong(t *testing.T) {
@@ -83,7 +106,9 @@ func TestMemoryIsOneDatabase(t *testing.T) {
 	tx, err := d.Begin(ctx, db.TxOptions{})
 	require.NoError(t, err)
 	run(t, tx, "insert into t values (1)")
+	start := time.Now()
 	_, _, err = db.Value(within(t, 50*time.Millisecond), d, "select count(*) from t")
+	assert.Less(t, time.Since(start), 5*time.Second)
 	assert.Equal(t, db.CodeTimeout, db.CodeOf(err), "in memory readers wait for a transaction: %v", err)
 	require.NoError(t, tx.Commit())
 	c, cancel := context.WithCancel(ctx)
@@ -132,6 +157,9 @@ func TestBackupWhileWriting(t *testing.T) {
 	err = d.Backup(within(t, time.Nanosecond), path)
 	assert.Equal(t, db.CodeTimeout, db.CodeOf(err))
 	assert.ErrorContains(t, d.Backup(ctx, filepath.Join(path, "x", "y")), "not a directory")
+	live := filepath.Join(filepath.Dir(path), "link.db")
+	require.NoError(t, os.Link(strings.TrimPrefix(d.String(), "sqlite:"), live))
+	assert.ErrorContains(t, d.Backup(ctx, live), "would replace the database itself")
 }
 
 func TestCheckFindsDamage(t *testing.T) {

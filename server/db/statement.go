@@ -53,6 +53,9 @@ type parser struct {
 }
 
 func (p *parser) run() error {
+	if err := checkNul(p.src); err != nil {
+		return err
+	}
 	for {
 		t := p.next()
 		if t.kind == kindEnd {
@@ -100,7 +103,24 @@ func (p *parser) token(t token) error {
 	if !p.stopped {
 		p.part.WriteString(p.text(t))
 	}
+	if p.fragment && t.kind == kindSpace && !p.stopped {
+		p.part.WriteString(p.endOf(p.text(t)))
+	}
 	return nil
+}
+
+// endOf returns what ends a comment that reaches the end of a fragment, where it would take in
+// what comes behind the fragment.
+func (p *parser) endOf(space string) string {
+	switch {
+	case p.pos < len(p.src) || isSpace(space[0]) || strings.HasSuffix(space, "\n"):
+		return ""
+	case space[0] != '/':
+		return "\n"
+	case len(space) < 4 || !strings.HasSuffix(space, "*/"):
+		return "*/"
+	}
+	return ""
 }
 
 func (p *parser) parameter(s style, name string) error {
@@ -194,10 +214,37 @@ func (st *statement) render(engine Engine, widths []int) string {
 	return b.String()
 }
 
-// verbatim is a statement that is not looked at.
-func verbatim(source string) *statement {
-	verb := verbOf(source)
-	return &statement{source: source, text: source, verb: verb, schema: changesSchema(verb)}
+// verbatim is a statement that is not looked at, but for what must not run. SQLite and Postgres
+// run all of a text that has several in it.
+func verbatim(engine Engine, source string) (*statement, error) {
+	st := &statement{source: source, text: source}
+	pieces, err := Split(engine, source)
+	if err != nil { // the engine knows better what it is
+		pieces = []Piece{{Text: source}}
+	}
+	if len(pieces) == 0 {
+		return st, (&statement{source: source}).refused()
+	}
+	for i, p := range pieces {
+		piece := &statement{source: source, verb: verbOf(p.Text)}
+		if err := piece.refused(); err != nil {
+			return st, err
+		}
+		if i == 0 {
+			st.verb = piece.verb
+		}
+		st.schema = st.schema || changesSchema(piece.verb)
+	}
+	return st, nil
+}
+
+// checkNul refuses U+0000, where SQLite takes a statement to end: "delete from t" would be left of
+// one with a condition behind it.
+func checkNul(source string) error {
+	if i := strings.IndexByte(source, 0); i >= 0 {
+		return fmt.Errorf("a character U+0000 comes after %q", excerpt(source[:i], 30))
+	}
+	return nil
 }
 
 func changesSchema(verb string) bool {

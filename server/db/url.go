@@ -48,14 +48,22 @@ func parseURL(text string) (*address, error) {
 		return parseSQLiteURL(rest)
 	}
 	u, err := url.Parse(text)
-	if err != nil || u.Opaque != "" || !strings.HasPrefix(rest, "//") {
-		return nil, fmt.Errorf("the URL cannot be read; it looks like %s://user:password@host:port/database, with %%40 for an @ in the password", engine)
+	if err != nil || u.Opaque != "" || !strings.HasPrefix(rest, "//") || misread(rest) {
+		return nil, fmt.Errorf("the URL cannot be read; it looks like %s://user:password@host:port/database, with %%40, %%2F, %%3F and %%23 for @, /, ? and # in the password", engine)
 	}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
 		return nil, fmt.Errorf("what follows the ? in the URL cannot be read: write name=value&name=value")
 	}
 	return &address{engine: engine, url: u, query: query}, nil
+}
+
+// misread says that a password with / ? or # in it, as it is, would be taken for host, path or
+// option, and shown: what follows the host has no @, and no # at all.
+func misread(rest string) bool {
+	rest = strings.TrimPrefix(rest, "//")
+	end := strings.IndexAny(rest, "/?#")
+	return end >= 0 && strings.ContainsAny(rest[end:], "@#")
 }
 
 func unknownScheme(scheme string, colon bool) error {

@@ -25,6 +25,11 @@ func TestURLsThatCannotBeUsed(t *testing.T) {
 		"postgres://u:secret@h/d?sslmod=x":     `(did you mean "sslmode"?)`,
 		"postgres://u:secret@h/d?sslmode=x":    "sslmode",
 		"postgres://u:secret@h:port/d":         "cannot be read",
+		"postgres://u:1/secret@h/d":            "%2F",
+		"postgres://u:1?secret@h/d":            "%2F",
+		"postgres://u:1#secret@h/d":            "%2F",
+		"mysql://u:1/secret@h/d":               "%2F",
+		"mysql://u:secret/x@h/d":               "%2F",
 		"mysql://u:secret@h/d?tls=maybe":       "it is one of false, true",
 		"mysql://u:secret@h/d?tls_ca=/nowhere": "tls_ca",
 		"mysql://u:secret@h/d?sql_mode=ANSI":   "changes how strings are written",
@@ -43,6 +48,7 @@ func TestPasswordsAreNotShown(t *testing.T) {
 	assert.Equal(t, "mysql://h/d", db.Redact("mysql://:secret@h/d"))
 	assert.Equal(t, "sqlite:a/b.db", db.Redact("sqlite:a/b.db?mode=ro"))
 	assert.NotContains(t, db.Redact("nonsense secret"), "secret")
+	assert.NotContains(t, db.Redact("postgres://me:1/secret@h/d"), "secret")
 	d := open(t, "postgres://me:secret@h/d")
 	assert.Equal(t, "postgres://me@h/d", d.String())
 }

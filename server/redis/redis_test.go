@@ -166,6 +166,21 @@ func TestWaitingEndsWithDataOrTheContext(t *testing.T) {
 	assert.Equal(t, "WRONGTYPE", func() string { do(t, c, "SET", "s", 1); return code(t, c, "BLPOP", "s", 1) }())
 }
 
+// The words of a command are words also when they come as bytes.
+func TestNoCommandLeavesItsConnectionToTheNextInAnotherState(t *testing.T) {
+	c := open(t, peers.Redis(t)+"?pool_size=1&read_timeout=300ms")
+	for _, word := range []any{"REPLY", "reply", []byte("Reply")} {
+		assert.Equal(t, "argument", code(t, c, "CLIENT", word, "OFF"))
+	}
+	_, err := c.Pipeline(t.Context(), [][]any{{"XREAD", []byte("block"), 0, "STREAMS", "s", "$"}})
+	require.ErrorContains(t, err, "a command that waits")
+	ctx, cancel := context.WithTimeout(t.Context(), 600*time.Millisecond)
+	defer cancel()
+	_, err = c.Do(ctx, "XREAD", []byte("BLOCK"), 0, "STREAMS", "s", "$")
+	require.ErrorIs(t, err, context.DeadlineExceeded, "and not the limit for reading")
+	assert.Equal(t, "PONG", do(t, c, "PING"))
+}
+
 func TestAFullPoolIsAClearError(t *testing.T) {
 	c := open(t, peers.Redis(t)+"?pool_size=1&pool_timeout=50ms")
 	require.NoError(t, c.Watch(t.Context(), []string{"k"}, func(*redis.Watched) error {

@@ -36,6 +36,9 @@ type target struct {
 // schemes that a URL may have.
 var schemes = []string{"redis", "rediss", "unix", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel"}
 
+// escapes says how to write what has a meaning in a URL.
+const escapes = `in user, password and options, write "@", "/", ":", "?", "#" and "%" as %40, %2F, %3A, %3F, %23 and %25`
+
 // parseURL reads the forms that [Open] documents. Its errors show no password.
 func parseURL(raw string) (*target, error) {
 	scheme, rest, ok := strings.Cut(strings.TrimSpace(raw), "://")
@@ -49,19 +52,27 @@ func parseURL(raw string) (*target, error) {
 	if end < 0 {
 		end = len(rest)
 	}
+	// A password with one of these in it, as it is, would be taken for host, path or option, and shown.
+	if strings.ContainsAny(rest[end:], "@#") {
+		return nil, fmt.Errorf("redis: the URL cannot be read, as there is \"@\" or \"#\" behind its hosts; %s", escapes)
+	}
 	at := strings.LastIndexByte(rest[:end], '@')
 	hosts := rest[at+1 : end]
 	// net/url knows only one host: it gets the rest.
 	u, err := url.Parse(scheme + "://" + rest[:at+1] + "hosts" + rest[end:])
 	if err != nil {
-		return nil, fmt.Errorf("redis: the URL of %s is malformed; in user and password, write \"@\", \"/\", \":\", \"#\" and \"%%\" as %%40, %%2F, %%3A, %%23 and %%25", hosts)
+		return nil, fmt.Errorf("redis: the URL of %s is malformed; %s", hosts, escapes)
+	}
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return nil, fmt.Errorf("redis: the options of the URL of %s cannot be read; write ?name=value&name=value, and \"%%\" as %%25", hosts)
 	}
 	t := &target{UniversalOptions: defaults(), shown: scheme + "://" + hosts + u.Path}
 	t.Username = u.User.Username()
 	t.Password, _ = u.User.Password()
 	err = t.place(scheme, hosts, u)
 	if err == nil {
-		err = t.options(u.Query())
+		err = t.options(query)
 	}
 	if err == nil && t.MasterName == "" && strings.HasSuffix(scheme, "+sentinel") {
 		err = errors.New("the name of the master is missing, as in redis+sentinel://a:26379,b:26379/mymaster")

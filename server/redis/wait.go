@@ -27,7 +27,11 @@ func waits(name string, args []any) bool {
 
 func wordAt(args []any, word string) int {
 	for i, arg := range args {
-		if s, ok := arg.(string); ok && strings.EqualFold(s, word) {
+		s, ok := arg.(string)
+		if b, isBytes := arg.([]byte); isBytes {
+			s, ok = string(b), true
+		}
+		if ok && strings.EqualFold(s, word) {
 			return i
 		}
 	}

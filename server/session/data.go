@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -88,6 +91,22 @@ func compact(key string, raw []byte) (jsontext.Value, error) {
 	return v, nil
 }
 
+// check returns an error for what parseData could not read again: Compact lets text pass that
+// is not UTF-8, and names that are there twice, and in a session a value lies one level deeper.
+func check(key string, v jsontext.Value) error {
+	if !utf8.ValidString(key) {
+		return fmt.Errorf("session: the key %q is not UTF-8", key)
+	}
+	if v == nil {
+		return nil
+	}
+	d := jsontext.NewDecoder(io.MultiReader(strings.NewReader("["), bytes.NewReader(v), strings.NewReader("]")))
+	if err := d.SkipValue(); err != nil {
+		return fmt.Errorf("session: the value of %q cannot be stored: %w", key, err)
+	}
+	return nil
+}
+
 func marshal(key string, value any) (jsontext.Value, error) {
 	b, err := json.Marshal(value, json.Deterministic(true))
 	if err != nil {
@@ -145,6 +164,9 @@ func userOf(key string, v jsontext.Value) (string, error) {
 	case '0':
 	default:
 		return "", fmt.Errorf("session: %q names the user, so it is a string or a number", key)
+	}
+	if strings.Contains(user, "\x00") { // which Postgres cannot hold
+		return "", fmt.Errorf("session: %q names the user with a character U+0000 in it", key)
 	}
 	if len(user) > maxUser {
 		return "", fmt.Errorf("session: %q names the user with %d bytes, at most %d are taken", key, len(user), maxUser)

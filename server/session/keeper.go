@@ -208,7 +208,7 @@ func (k *sealed) save(_ context.Context, d draft) (*Record, string, error) {
 		id = d.base.ID
 	}
 	record, err := d.record(d.base, id)
-	if err != nil {
+	if err != nil || record.over(d.now) { // it ended while the request ran
 		return nil, "", err
 	}
 	token, err := k.seal(d.name, record)

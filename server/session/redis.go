@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -160,9 +161,26 @@ func (s *Redis) Touch(ctx context.Context, r *Record) error {
 
 func (s *Redis) List(ctx context.Context, user string, limit int) ([]*Record, error) {
 	ids, err := s.ids(ctx, user, limit)
-	if err != nil || len(ids) == 0 {
+	var list []*Record
+	for part := range slices.Chunk(ids, listBatch) {
+		if err != nil || len(list) >= limit {
+			break
+		}
+		var some []*Record
+		some, err = s.records(ctx, user, part)
+		list = append(list, some...)
+	}
+	if err != nil {
 		return nil, err
 	}
+	return list[:min(len(list), max(limit, 0))], nil
+}
+
+// listBatch is how many sessions are asked for at once.
+const listBatch = 500
+
+// records returns those of ids that are there and belong to a user, or with "" to anybody.
+func (s *Redis) records(ctx context.Context, user string, ids []string) ([]*Record, error) {
 	commands := make([][]any, len(ids))
 	for i, id := range ids {
 		commands[i] = []any{"HMGET", s.key(id), "u", "d", "c", "s", "e", "v"}
@@ -187,11 +205,13 @@ func (s *Redis) List(ctx context.Context, user string, limit int) ([]*Record, er
 	return list, nil
 }
 
+// ids returns all that the set of a user names, since any number of them may be gone: behind
+// those a session would be found neither to be shown nor to be revoked.
 func (s *Redis) ids(ctx context.Context, user string, limit int) ([]string, error) {
 	if user == "" {
 		return s.scan(ctx, limit)
 	}
-	reply, err := s.client.Do(ctx, "ZREVRANGE", s.userKey(user), 0, limit-1)
+	reply, err := s.client.Do(ctx, "ZREVRANGE", s.userKey(user), 0, -1)
 	var ids []string
 	items, _ := reply.([]any)
 	for _, item := range items {

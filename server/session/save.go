@@ -87,7 +87,9 @@ func (s *Session) touch(ctx context.Context, h http.Header, now time.Time) error
 		return nil
 	}
 	seen := *s.record
-	s.m.o.see(&seen, now)
+	if s.m.o.see(&seen, now); seen.over(now) { // it ended while the request ran
+		return nil
+	}
 	token, err := s.m.keeper.touch(ctx, s.m.o.name(s.tls), &seen)
 	if err != nil {
 		return err

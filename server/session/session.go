@@ -121,6 +121,9 @@ func (s *Session) set(ctx context.Context, key string, v jsontext.Value) error {
 	if key == "" || key == flashKey {
 		return fmt.Errorf("session: the key %q cannot be used", key)
 	}
+	if err := check(key, v); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.load(ctx); err != nil {

@@ -120,7 +120,13 @@ func (s *SQL) List(ctx context.Context, user string, limit int) ([]*Record, erro
 	if user == "" {
 		return s.query(ctx, selectRecord+"where expires_at > ? order by seen_at desc limit ?", now(), limit)
 	}
-	return s.query(ctx, selectRecord+"where user_id = ? and expires_at > ? order by seen_at desc limit ?", user, now(), limit)
+	where := "where user_id = ? "
+	args := []any{user}
+	if s.db.Engine() == db.MySQL { // to which "ann" and "ann " are equal
+		where += "and octet_length(user_id) = ? "
+		args = append(args, len(user))
+	}
+	return s.query(ctx, selectRecord+where+"and expires_at > ? order by seen_at desc limit ?", append(args, now(), limit)...)
 }
 
 // purgeBatch keeps a purge from holding locks for long.

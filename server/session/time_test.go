@@ -102,6 +102,28 @@ func TestASessionEndsInAnyCase(t *testing.T) {
 	})
 }
 
+func TestASessionMayEndWhileItsRequestRuns(t *testing.T) {
+	for what, use := range map[string]func(t *testing.T, s *session.Session){
+		"reading": func(t *testing.T, s *session.Session) { get(t, s, "n") },
+		"writing": func(t *testing.T, s *session.Session) { set(t, s, "n", 2) },
+	} {
+		clocked(t, func(t *testing.T, b *browser, _ *counting) {
+			b.set(t, "n", 1)
+			for range 10 {
+				time.Sleep(29 * time.Minute)
+				b.get(t, "n")
+			}
+			s := b.start()
+			use(t, s)
+			time.Sleep(11 * time.Minute)
+			h := http.Header{}
+			require.NoError(t, s.Save(t.Context(), h), what)
+			assert.Empty(t, h, what)
+			assert.Nil(t, b.get(t, "n"), what)
+		})
+	}
+}
+
 func TestReadingWritesNowAndThen(t *testing.T) {
 	clocked(t, func(t *testing.T, b *browser, store *counting) {
 		b.set(t, "n", 1)

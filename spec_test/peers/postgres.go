@@ -36,7 +36,11 @@ func initPostgres(s *Server) error {
 	if err != nil {
 		return err
 	}
-	return s.run(filepath.Join(filepath.Dir(s.path), "initdb"), "-D", filepath.Join(s.dir, "data"), "-U", "rws",
+	program, err := filepath.EvalSymlinks(s.path) // initdb lies beside it, not beside a link
+	if err != nil {
+		return err
+	}
+	return s.run(filepath.Join(filepath.Dir(program), "initdb"), "-D", filepath.Join(s.dir, "data"), "-U", "rws",
 		"--auth=password", "--pwfile="+password, "--encoding=UTF8", "--locale=C", "--no-sync")
 }
 

@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -134,7 +135,7 @@ func (r *run) apply(ctx context.Context, g *Migration, down bool) error {
 		return nil
 	}
 	r.applied = append(r.applied, applied{version: g.Version, name: g.Name, checksum: g.Checksum, at: start, took: took})
-	slices.SortFunc(r.applied, func(a, b applied) int { return int(a.version - b.version) })
+	slices.SortFunc(r.applied, func(a, b applied) int { return cmp.Compare(a.version, b.version) })
 	return nil
 }
 
@@ -225,12 +226,18 @@ func (r *run) booked(ctx context.Context, g *Migration, down bool, start time.Ti
 
 // open claims the migration, unless another instance was faster.
 func (r *run) open(ctx context.Context, g *Migration, down bool) (bool, error) {
+	// Only SQLite, which has no lock around it all, lets another instance be faster.
+	faster := g.fail(g.step(down).File, 0, fmt.Errorf("another instance is running it, or ended while it did; look at the status"))
 	if down {
-		return true, r.mark(ctx, r.session, g.Version, "it is being undone")
+		claimed, err := r.mark(ctx, r.session, g.Version, "it is being undone")
+		if err == nil && !claimed {
+			err = faster
+		}
+		return err == nil, err
 	}
 	err := r.record(ctx, r.session, g, 0, true)
-	if db.CodeOf(err) == db.CodeUnique { // only SQLite, which has no lock around it all
-		return false, g.fail(g.Up.File, 0, fmt.Errorf("another instance is running it, or ended while it did; look at the status"))
+	if db.CodeOf(err) == db.CodeUnique {
+		return false, faster
 	}
 	return err == nil, err
 }

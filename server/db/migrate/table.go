@@ -58,10 +58,10 @@ func (r *run) record(ctx context.Context, q db.Querier, g *Migration, took time.
 	return err
 }
 
-// mark makes a migration dirty, with why.
-func (r *run) mark(ctx context.Context, q db.Querier, version int64, note string) error {
-	_, err := q.Exec(ctx, "update rws_migrations set dirty = 1, note = ? where version = ?", note, version)
-	return err
+// mark makes a migration dirty, with why, unless it is gone or dirty by now.
+func (r *run) mark(ctx context.Context, q db.Querier, version int64, note string) (bool, error) {
+	result, err := q.Exec(ctx, "update rws_migrations set dirty = 1, note = ? where version = ? and dirty = 0", note, version)
+	return result.Affected == 1, err
 }
 
 func (r *run) clean(ctx context.Context, version int64) error {
