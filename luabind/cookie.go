@@ -89,7 +89,7 @@ func (c *Ctx) overTLS() bool { return scheme(c) == "https" }
 
 func (c *Ctx) cookie(name string) lua.LValue {
 	if value, ok := cookie.Get(c.r.Header, name); ok {
-		return lua.LString(value)
+		return lua.LString(headerText(value))
 	}
 	return lua.LNil
 }
@@ -113,7 +113,7 @@ func cookieGet(L *lua.LState, c *Ctx) int {
 		L.Push(lua.LNil)
 		return 1
 	}
-	L.Push(lua.LString(value))
+	L.Push(lua.LString(headerText(value)))
 	return 1
 }
 
@@ -162,7 +162,7 @@ func (c *Ctx) cookiesTable(L *lua.LState) *lua.LTable {
 	t := L.NewTable()
 	for name, value := range cookie.All(c.r.Header) {
 		if t.RawGetString(name) == lua.LNil {
-			t.RawSetString(name, lua.LString(value))
+			t.RawSetString(headerText(name), lua.LString(headerText(value)))
 		}
 	}
 	return t

@@ -42,10 +42,19 @@ func excerptAt(src Source, file string, line, before, after int, m mark) (excerp
 		if !ok {
 			break
 		}
-		x.lines = append(x.lines, code)
+		x.lines = append(x.lines, veil(code))
 	}
 	x.from, x.to = m.find(bad)
 	return x, true
+}
+
+// veil hides the passwords of URLs in a line of source, which goes to logs and pages. The line keeps
+// its length, so that what points into it still does.
+func veil(line string) string {
+	return urlPassword.ReplaceAllStringFunc(line, func(found string) string {
+		kept := urlPassword.FindStringSubmatch(found)[1]
+		return kept + strings.Repeat("*", len(found)-len(kept)-1) + "@"
+	})
 }
 
 // splitAt takes "app.lua:61" apart.

@@ -1,0 +1,18 @@
+package fault
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestPasswordsOfURLsAreNotShown(t *testing.T) {
+	for line, want := range map[string]string{
+		`local pg = app:db("postgres://ann:hunter2@h/app")`: `local pg = app:db("postgres://ann:*******@h/app")`,
+		`app:redis("redis://:x@h")`:                         `app:redis("redis://:*@h")`,
+		`get("http://h:80/a@b")`:                            `get("http://h:80/a@b")`,
+		`plain`:                                             `plain`,
+	} {
+		assert.Equal(t, want, veil(line))
+	}
+}
