@@ -42,7 +42,7 @@ func dbTx(L *lua.LState, d *Database) int {
 	top := L.GetTop()
 	L.Push(fn)
 	L.Push(bind.New(L, txType, inner))
-	L.Call(1, lua.MultRet)
+	vm.CallBack(L, 1, lua.MultRet)
 	inner.wait(L, "tx", func(context.Context) error {
 		err := tx.Commit()
 		ended = err == nil

@@ -62,15 +62,22 @@ type branch struct {
 	err   error
 }
 
+// maxLevel bounds parallel in parallel: each level has threads and goroutines of its own.
+const maxLevel = 16
+
 // branches runs the functions on threads of their own and returns when all have ended.
 // They run in the same isolate, so that they share its values, one at a time; only their
 // waits overlap. ended is told of each, with no lock held and one call at a time.
 func branches(L *lua.LState, name string, ended func(list []*branch, i int)) []*branch {
 	list := make([]*branch, L.GetTop())
 	parent := vm.Current(L)
+	if parent.Level >= maxLevel {
+		fault.Raisef(L, "nested", "%s: it is nested more than %d deep", name, maxLevel)
+	}
 	for n := range list {
 		list[n] = &branch{fn: bind.Arg[*lua.LFunction](L, name, n+1), value: lua.LNil}
 		list[n].run.Owner, list[n].run.Stall, list[n].run.ReadOnly = parent.Owner, parent.Stall, parent.ReadOnly
+		list[n].run.Level = parent.Level + 1
 	}
 	iso := vm.Of(L)
 	err := vm.Wait(L, func(ctx context.Context) error {
@@ -223,6 +230,6 @@ func lock(L *lua.LState) int {
 	defer l.release(name)
 	top := L.GetTop()
 	L.Push(fn)
-	L.Call(0, lua.MultRet)
+	vm.CallBack(L, 0, lua.MultRet)
 	return L.GetTop() - top
 }

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"unicode/utf8"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -120,6 +121,9 @@ func (f *form) readParts(r *http.Request) error {
 		}
 		if part.FormName() == "" {
 			return fmt.Errorf("part %d of the form has no name: it needs the header Content-Disposition: form-data; name=\"…\"", n)
+		}
+		if !utf8.ValidString(part.FileName()) || !utf8.ValidString(part.FormName()) {
+			return fmt.Errorf("part %d of the form has a name that is not UTF-8", n)
 		}
 		if part.FileName() == "" { // also what a browser sends when no file was chosen
 			err = f.readValue(part, &text)

@@ -197,7 +197,7 @@ func batchOf(L *lua.LState, name string) [][]any {
 		b := &RedisBatch{name: name}
 		L.Push(v)
 		L.Push(bind.New(L, redisBatchType, b))
-		L.Call(1, 0)
+		vm.CallBack(L, 1, 0)
 		b.over = true
 		return b.commands
 	case *lua.LTable:

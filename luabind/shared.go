@@ -116,7 +116,7 @@ func sharedUpdate(L *lua.LState, s *Shared) int {
 	defer s.locks.release(name)
 	L.Push(fn)
 	L.Push(bind.FromGo(L, s.get(key)))
-	L.Call(1, 1)
+	vm.CallBack(L, 1, 1)
 	v := L.Get(-1)
 	s.set(key, sharedCopy(L, "app.shared:update", v))
 	L.Push(v)

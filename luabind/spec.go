@@ -47,11 +47,21 @@ type specOptions struct {
 	Summary string        `json:"summary"`
 }
 
+// zero reports whether a limit is none, which would be taken for one that was left out.
+func (o *specOptions) zero(name string) bool {
+	return name == "timeout" && o.Timeout <= 0 || name == "max_body" && o.MaxBody <= 0
+}
+
 // parseSpec reads a spec table.
 func parseSpec(L *lua.LState, t *lua.LTable) (*spec, error) {
 	var o specOptions
 	if err := bind.Decode(L, t, &o); err != nil {
 		return nil, err
+	}
+	for _, name := range []string{"timeout", "max_body"} {
+		if v, ok := t.RawGetString(name).(lua.LString); ok && o.zero(name) {
+			return nil, fmt.Errorf("option %q: %q: it must be more than nothing; leave it out for the app's own", name, string(v))
+		}
 	}
 	s := &spec{returns: o.Returns, timeout: o.Timeout, maxBody: int64(o.MaxBody), summary: o.Summary}
 	if o.Returns != 0 && (o.Returns < 200 || o.Returns > 399) {

@@ -13,6 +13,8 @@ import (
 type shed struct {
 	on    atomic.Bool
 	count atomic.Int64 // requests refused
+	free  func()       // gives back what is garbage; nil when the memory is somebody else's
+	freed time.Time    // when it last did
 }
 
 // active asks for one request.
@@ -23,6 +25,9 @@ func (s *shed) active() bool {
 	s.count.Add(1)
 	return true
 }
+
+// freeEvery is how often the memory is collected while it is short.
+const freeEvery = 2 * time.Second
 
 // sampling is how often memory is measured. Reading it takes some 10 µs.
 const sampling = 100 * time.Millisecond
@@ -53,6 +58,10 @@ func (s *shed) measure(limit int64, used func() int64, log *slog.Logger) {
 	case !was && bytes > limit:
 		s.on.Store(true)
 		log.Error("memory is short: new requests are answered 503", "used", bytes, "limit", limit)
+	case was && bytes >= limit/20*19 && s.free != nil && time.Since(s.freed) > freeEvery:
+		// Nobody allocates while requests are refused, so the collector would not run by itself.
+		s.free()
+		s.freed = time.Now()
 	case was && bytes < limit/20*19:
 		s.on.Store(false)
 		log.Info("memory is back: requests are served again", "used", bytes, "limit", limit, "refused", s.count.Load())

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"runtime/debug"
 
 	"rws/server/certs"
 	"rws/server/http1"
@@ -90,6 +91,7 @@ func (s *Server) serve(settings Settings) {
 	used := s.options.Memory
 	if used == nil {
 		used = goMemory()
+		s.around.shed.free = debug.FreeOSMemory
 	}
 	s.collect(settings.MemoryLimit)
 	limit := func() int64 { return s.current.Load().settings.MemoryLimit }

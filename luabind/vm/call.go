@@ -66,6 +66,18 @@ func Try(L *lua.LState, onError *lua.LFunction, fn lua.LValue, args ...lua.LValu
 	return results, nil
 }
 
+// CallBack calls the function that lies under n arguments on the stack of L, from within a function
+// that Lua has called. What calls back nests the Go stack, and is bounded like protected calls.
+func CallBack(L *lua.LState, n, results int) {
+	r := Current(L)
+	if r.depth >= maxDepth {
+		L.RaiseError("stack overflow: functions that call back are nested more than %d deep", maxDepth)
+	}
+	r.depth++
+	defer func() { r.depth-- }()
+	L.Call(n, results)
+}
+
 // KeepOverflow makes Call say where a stack overflowed. Defer it at the bottom of what Call
 // calls: a full stack has no room for the error handler, and gopher-lua's own report has no
 // place.

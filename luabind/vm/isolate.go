@@ -197,10 +197,14 @@ func (i *Isolate) Enter(r *Run) error {
 
 // Leave ends r: it gives back the thread and the lock.
 func (i *Isolate) Leave(r *Run) {
-	if !r.spoilt {
+	switch {
+	case IsMemory(r.Cause()): // the stacks of idle threads may still hold what it had
+		i.idle = nil
+	case !r.spoilt:
 		i.put(r.thread)
 	}
 	r.thread = nil
+	i.main.G.CurrentThread = i.main // or a coroutine that failed would be kept
 	i.surrender()
 	r.release()
 	i.active.Add(-1)

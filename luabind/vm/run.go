@@ -21,6 +21,8 @@ type Run struct {
 	Stall time.Duration
 	// ReadOnly refuses the functions that call Writes, as in a console in production.
 	ReadOnly bool
+	// Level is how many runs wait for this one to end, as in parallel.
+	Level int
 	// Owner is whatever the run works for, as the request; Owner(L) finds it.
 	Owner any
 
