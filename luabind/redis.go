@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -136,8 +138,8 @@ func redisReply(L *lua.LState, reply any) lua.LValue {
 		return bind.MarkArray(L, t)
 	case map[string]any:
 		t := L.CreateTable(0, len(v))
-		for key, x := range v {
-			t.RawSetString(key, inside(L, x))
+		for _, key := range slices.Sorted(maps.Keys(v)) { // a script sees one order, whatever Go's is
+			t.RawSetString(key, inside(L, v[key]))
 		}
 		return t
 	case *redis.Error:
