@@ -1,0 +1,21 @@
+package basic
+
+import "rws/server/auth/password"
+
+// Count calls f each time a password is verified.
+func Count(g *Guard, f func()) { g.verifications = f }
+
+// ParseFile reads an htpasswd file; it returns the names.
+func ParseFile(text string, h *password.Hasher) ([]string, error) {
+	u, err := parseFile(text, h)
+	if err != nil {
+		return nil, err
+	}
+	return u.names, nil
+}
+
+// Stand returns the hash that is checked for a name.
+func Stand(g *Guard, name string) string {
+	h, _ := g.users.users().find(name, g.secret)
+	return h.text
+}
