@@ -13,6 +13,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -23,6 +24,7 @@ import (
 	"rws/server/exchange"
 	"rws/server/problem"
 	"rws/server/ratelimit"
+	"rws/server/secret"
 )
 
 // Defaults of [Options].
@@ -64,8 +66,9 @@ type Guard struct {
 	remembered    remembered
 	byName, byIP  *ratelimit.Limiter
 	challenge     string
-	secret        []byte // of this process
-	verifications func() // for tests: called when a password is verified
+	keys          *secret.Purpose // of this process
+	seed          maphash.Seed    // of this process
+	verifications func()          // for tests: called when a password is verified
 }
 
 // New returns a guard, or an error for options that guard nothing and files that are broken.
@@ -81,7 +84,7 @@ func newGuard(o Options) (*Guard, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	g := &Guard{o: o, secret: newSecret(), verifications: func() {},
+	g := &Guard{o: o, keys: secret.Random().For("basic"), seed: maphash.MakeSeed(), verifications: func() {},
 		challenge: `Basic realm="` + o.Realm + `", charset="UTF-8"`}
 	var err error
 	if g.users, err = o.source(); err != nil {
@@ -154,7 +157,7 @@ func (g *Guard) enter(r *http.Request, e *exchange.Exchange) (name string, ok bo
 	if !ok || len(pass) > password.MaxLength || len(name) > maxName {
 		return "", false, nil
 	}
-	hash, known := g.users.users().find(name, g.secret)
+	hash, known := g.users.users().find(name, g.seed)
 	key := g.key(name, pass, hash.text)
 	if g.remembered.has(key) && known {
 		return name, true, nil

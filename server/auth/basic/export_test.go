@@ -16,6 +16,6 @@ func ParseFile(text string, h *password.Hasher) ([]string, error) {
 
 // Stand returns the hash that is checked for a name.
 func Stand(g *Guard, name string) string {
-	h, _ := g.users.users().find(name, g.secret)
+	h, _ := g.users.users().find(name, g.seed)
 	return h.text
 }

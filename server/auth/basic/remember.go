@@ -1,37 +1,23 @@
 package basic
 
 import (
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/binary"
 	"net/netip"
 	"sync"
 	"time"
+
+	"rws/server/secret"
 )
 
 // maxRemembered bounds how many passwords are remembered at once.
 const maxRemembered = 4096
 
-func newSecret() []byte {
-	secret := make([]byte, 32)
-	rand.Read(secret) // never fails
-	return secret
-}
-
 // fingerprint of a name with its password and its hash, which nobody can make or check without
-// the secret of this process. A changed hash makes another.
-type fingerprint [sha256.Size]byte
+// the keys of this process. A changed hash makes another.
+type fingerprint [secret.MACSize]byte
 
 func (g *Guard) key(name, pass, hash string) (f fingerprint) {
-	mac := hmac.New(sha256.New, g.secret)
-	var size [8]byte
-	for _, part := range []string{name, pass, hash} { // with its length, so that no other split is the same
-		binary.BigEndian.PutUint64(size[:], uint64(len(part)))
-		mac.Write(size[:])
-		mac.Write([]byte(part))
-	}
-	mac.Sum(f[:0])
+	// No hash has a 0 in it, so no other split is the same.
+	copy(f[:], g.keys.Sign(name, []byte(hash+"\x00"+pass)))
 	return f
 }
 

@@ -1,11 +1,9 @@
 package basic
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"maps"
 	"slices"
@@ -42,11 +40,9 @@ func (u *users) users() *users { return u }
 // find returns the hash of a user. For a name that nobody has it is that of somebody, always the
 // same, so that a login with it takes as long as one of a user whose password is wrong, whatever
 // kinds of hashes there are.
-func (u *users) find(name string, secret []byte) (hash, bool) {
+func (u *users) find(name string, seed maphash.Seed) (hash, bool) {
 	h, known := u.hashes[name]
-	mac := hmac.New(sha256.New, secret)
-	mac.Write([]byte(name))
-	n := binary.BigEndian.Uint64(mac.Sum(nil)) % uint64(len(u.names))
+	n := maphash.String(seed, name) % uint64(len(u.names))
 	if !known {
 		h = u.hashes[u.names[n]]
 	}
