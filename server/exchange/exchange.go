@@ -43,8 +43,8 @@ type Exchange struct {
 
 	// User is who the request comes from, set by the guard that made sure; nil means nobody. It
 	// is made of what JSON knows, with int64 and float64 for numbers: the claims of a token, or
-	// a map with at least a "name". Identity travels here and never in a header, which a client
-	// could send as well.
+	// a map with at least a "name". Nobody changes it: other requests may have the same.
+	// Identity travels here and never in a header, which a client could send as well.
 	User any
 
 	// Data is for the front end that owns the handlers: what it keeps for a request.

@@ -200,6 +200,15 @@ func TestGuessingIsSlow(t *testing.T) {
 	})
 }
 
+func TestAClientIsAnAddressOrANetworkOfIPv6(t *testing.T) {
+	for ip, want := range map[string]string{
+		"192.0.2.1": "192.0.2.1", "::ffff:192.0.2.1": "192.0.2.1", "2001:db8::1": "2001:db8::/64", "2001:db8::ffff:1": "2001:db8::/64",
+		"2001:db8:0:1::": "2001:db8:0:1::/64", "fe80::1%eth0": "fe80::/64", "::1": "::/64",
+	} {
+		assert.Equal(t, want, basic.ClientKey(ip))
+	}
+}
+
 type downStore struct{ ratelimit.Store }
 
 func (downStore) Take(context.Context, string, time.Duration, time.Duration) (time.Duration, bool, error) {

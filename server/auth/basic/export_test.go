@@ -1,6 +1,13 @@
 package basic
 
-import "rws/server/auth/password"
+import (
+	"net/netip"
+
+	"rws/server/auth/password"
+)
+
+// ClientKey is what counts as one client.
+func ClientKey(ip string) string { return clientKey(netip.MustParseAddr(ip)) }
 
 // Count calls f each time a password is verified.
 func Count(g *Guard, f func()) { g.verifications = f }

@@ -55,7 +55,7 @@ func (m *remembered) add(f fingerprint, d time.Duration) {
 
 // clientKey is what counts as one client: an address, or 2^64 of IPv6, which anybody has.
 func clientKey(ip netip.Addr) string {
-	if !ip.Is6() {
+	if ip = ip.Unmap(); !ip.Is6() {
 		return ip.String()
 	}
 	prefix, err := ip.WithZone("").Prefix(64)
