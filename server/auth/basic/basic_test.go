@@ -253,6 +253,7 @@ func BenchmarkGuard(b *testing.B) {
 		_, r = exchange.Of(r)
 		w := httptest.NewRecorder()
 		b.Run(name+"/remembered", func(b *testing.B) {
+			h.ServeHTTP(w, r) // which verifies
 			b.ReportAllocs()
 			for b.Loop() {
 				h.ServeHTTP(w, r)
