@@ -41,6 +41,10 @@ type Exchange struct {
 	// such as middleware that trusts a proxy. The zero value means the peer of the connection.
 	Client netip.Addr
 
+	// Secure says that the client spoke TLS with a proxy that middleware trusts. TLS with ourselves
+	// is in the TLS field of the request.
+	Secure bool
+
 	// Data is for the front end that owns the handlers: what it keeps for a request.
 	Data any
 
