@@ -1,0 +1,153 @@
+package middleware
+
+import (
+	"cmp"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// encoder is what compresses an answer. Flush makes what was written readable.
+type encoder interface {
+	io.WriteCloser
+	Flush() error
+	Reset(io.Writer)
+}
+
+// encoding is one way to compress, with its encoders that rest.
+type encoding struct {
+	name string
+	pool *sync.Pool
+}
+
+// Levels are for answers that are made each time: beyond them brotli and gzip take several times as long
+// for a few percent. See BenchmarkCompress.
+const (
+	brotliLevel = 4
+	gzipLevel   = 5
+	// window is what browsers accept for zstd (RFC 9659 §3).
+	window = 8 << 20
+)
+
+// encodings by name, in the order in which they are liked.
+func encodings() []encoding {
+	return []encoding{
+		{"zstd", &sync.Pool{New: func() any {
+			// One goroutine and a small window: an answer waits for its bytes, and memory is for many.
+			e, _ := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(256<<10), zstd.WithLowerEncoderMem(true)) // fails for wrong options only
+			return e
+		}}},
+		{"br", &sync.Pool{New: func() any { return brotli.NewWriterLevel(nil, brotliLevel) }}},
+		{"gzip", &sync.Pool{New: func() any {
+			e, _ := gzip.NewWriterLevel(nil, gzipLevel) // fails for wrong levels only
+			return e
+		}}},
+	}
+}
+
+func (e encoding) get(w io.Writer) encoder {
+	enc := e.pool.Get().(encoder)
+	enc.Reset(w)
+	return enc
+}
+
+func (e encoding) put(enc encoder) {
+	enc.Reset(io.Discard) // lets go of the answer
+	e.pool.Put(enc)
+}
+
+// negotiate picks the encoding that the client likes best (RFC 9110 §12.5.3), the first of equals; -1
+// for none, which is also for a client that likes the plain form better.
+func negotiate(accept []string, offers []encoding) int {
+	best, bestQ := -1, 0
+	for i, offer := range offers {
+		if q := quality(accept, offer.name); q > bestQ {
+			best, bestQ = i, q
+		}
+	}
+	if best >= 0 && listed(accept, "identity") > bestQ {
+		return -1
+	}
+	return best
+}
+
+// quality is the weight of an encoding in thousandths, by its name or else by "*".
+func quality(accept []string, name string) int {
+	if q := listed(accept, name); q >= 0 {
+		return q
+	}
+	return max(listed(accept, "*"), 0)
+}
+
+// listed is the weight of a name in thousandths, -1 when it is not in the list. Of several the lowest
+// counts: nobody gets what it has refused once.
+func listed(accept []string, name string) int {
+	found := -1
+	for _, line := range accept {
+		for part := range strings.SplitSeq(line, ",") {
+			coding, params, _ := strings.Cut(part, ";")
+			coding = strings.Trim(coding, " \t")
+			if !strings.EqualFold(coding, name) && !(name == "gzip" && strings.EqualFold(coding, "x-gzip")) {
+				continue
+			}
+			if q := weight(params); found < 0 || q < found {
+				found = q
+			}
+		}
+	}
+	return found
+}
+
+// weight reads "q=0.8"; one that makes no sense is 0.
+func weight(params string) int {
+	for param := range strings.SplitSeq(params, ";") {
+		key, value, ok := strings.Cut(strings.Trim(param, " \t"), "=")
+		if !ok || !strings.EqualFold(strings.Trim(key, " \t"), "q") {
+			continue
+		}
+		q, err := strconv.ParseFloat(strings.Trim(value, " \t"), 64)
+		if err != nil || !(q >= 0 && q <= 1) {
+			return 0
+		}
+		return int(q*1000 + 0.5)
+	}
+	return 1000
+}
+
+// compressible are the types that are worth it.
+var compressible = []string{
+	"text/*", "application/json", "application/javascript", "application/xml", "application/wasm", "application/manifest+json",
+	"application/x-ndjson", "application/graphql-response+json", "application/rss+xml", "application/atom+xml", "application/xhtml+xml",
+	"application/ld+json", "application/problem+json", "application/geo+json", "application/vnd.api+json", "application/x-javascript",
+	"image/svg+xml", "image/bmp", "image/x-icon", "image/vnd.microsoft.icon", "font/ttf", "font/otf", "font/collection",
+	"application/vnd.ms-fontobject", "application/yaml", "application/toml",
+}
+
+// typeSet holds media types, and "text/*" as "text/".
+type typeSet map[string]bool
+
+func (s typeSet) has(contentType string) bool {
+	media, _, _ := strings.Cut(contentType, ";")
+	media = strings.Trim(media, " \t")
+	if s[media] {
+		return true
+	}
+	media = strings.ToLower(media)
+	main, _, _ := strings.Cut(media, "/")
+	return s[media] || s[main+"/"]
+}
+
+// orDefault is the list, or the preset one for nil.
+func orDefault(list, preset []string) []string {
+	if list == nil {
+		return preset
+	}
+	return list
+}
+
+func orInt[T cmp.Ordered](n, preset T) T { return cmp.Or(n, preset) }
