@@ -3,6 +3,7 @@ package logs
 import (
 	"io"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -23,6 +24,9 @@ type Access struct {
 	IP        netip.Addr // the client, after trusted proxies
 	UserAgent string
 	Proto     string // as in "HTTP/2.0"
+
+	// Request is where the forms beside JSON and Pretty find the rest; nil for none.
+	Request *http.Request
 }
 
 const (

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"testing"
@@ -266,15 +265,14 @@ func TestRequestsAreDecompressed(t *testing.T) {
 }
 
 func TestBombsAreDefused(t *testing.T) {
-	debug.FreeOSMemory()
 	for _, coding := range []string{"gzip", "br", "zstd"} {
-		bomb := deflate(t, coding, strings.Repeat("\x00", 50<<20))
+		bomb := deflate(t, coding, strings.Repeat("\x00", 8<<20))
 		for _, o := range []middleware.DecompressOptions{{MaxBytes: 1 << 20, MaxRatio: 1 << 30}, {MaxBytes: 1 << 40}} {
 			var end error
 			w := ask(must(middleware.Decompress(o))(t)(echo(t, &end)), "POST /", body(coding, bomb))
 			var limit *http.MaxBytesError
 			require.ErrorAs(t, end, &limit, coding)
-			assert.LessOrEqual(t, w.Body.Len(), 6<<20, coding)
+			assert.LessOrEqual(t, w.Body.Len(), 1<<20, coding)
 			assert.EqualValues(t, w.Body.Len(), limit.Limit)
 		}
 	}

@@ -101,3 +101,5 @@ func refused[O any](t *testing.T, make func(O) (middleware.Func, error), table m
 		require.ErrorContains(t, err, part)
 	}
 }
+
+func (r *record) contains(part string) bool { return strings.Contains(r.String(), part) }
