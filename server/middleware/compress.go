@@ -46,6 +46,9 @@ func Compress(o CompressOptions) (Func, error) {
 		}
 		c.offers = append(c.offers, known[i])
 	}
+	if len(c.offers) > maxOffers {
+		return nil, fmt.Errorf("compress: encodings %q: one stands twice", o.Encodings)
+	}
 	if len(c.offers) == 0 {
 		return nil, errors.New("compress: the list of encodings is empty: leave the middleware out")
 	}

@@ -64,47 +64,59 @@ func (e encoding) put(enc encoder) {
 // negotiate picks the encoding that the client likes best (RFC 9110 §12.5.3), the first of equals; -1
 // for none, which is also for a client that likes the plain form better.
 func negotiate(accept []string, offers []encoding) int {
-	best, bestQ := -1, 0
-	for i, offer := range offers {
-		if q := quality(accept, offer.name); q > bestQ {
+	var said [maxOffers]int // 1 + weight in thousandths, 0 for an offer that is not named
+	anything, identity := 0, 0
+	for _, line := range accept {
+		for rest := line; rest != ""; {
+			var part string
+			part, rest, _ = strings.Cut(rest, ",")
+			coding, params, _ := strings.Cut(part, ";")
+			coding = strings.Trim(coding, " \t")
+			switch coding {
+			case "*":
+				say(&anything, params)
+				continue
+			case "identity":
+				say(&identity, params)
+				continue
+			}
+			for i := range offers {
+				if offers[i].is(coding) {
+					say(&said[i], params)
+				}
+			}
+		}
+	}
+	best, bestQ := -1, 1
+	for i := range offers {
+		if q := cmp.Or(said[i], anything); q > bestQ {
 			best, bestQ = i, q
 		}
 	}
-	if best >= 0 && listed(accept, "identity") > bestQ {
+	if identity > bestQ {
 		return -1
 	}
 	return best
 }
 
-// quality is the weight of an encoding in thousandths, by its name or else by "*".
-func quality(accept []string, name string) int {
-	if q := listed(accept, name); q >= 0 {
-		return q
-	}
-	return max(listed(accept, "*"), 0)
+const maxOffers = 3
+
+func (e *encoding) is(coding string) bool {
+	return strings.EqualFold(coding, e.name) || e.name == "gzip" && strings.EqualFold(coding, "x-gzip")
 }
 
-// listed is the weight of a name in thousandths, -1 when it is not in the list. Of several the lowest
-// counts: nobody gets what it has refused once.
-func listed(accept []string, name string) int {
-	found := -1
-	for _, line := range accept {
-		for part := range strings.SplitSeq(line, ",") {
-			coding, params, _ := strings.Cut(part, ";")
-			coding = strings.Trim(coding, " \t")
-			if !strings.EqualFold(coding, name) && !(name == "gzip" && strings.EqualFold(coding, "x-gzip")) {
-				continue
-			}
-			if q := weight(params); found < 0 || q < found {
-				found = q
-			}
-		}
+// say notes a weight. Of several the lowest counts: nobody gets what it has refused once.
+func say(q *int, params string) {
+	if w := 1 + weight(params); *q == 0 || w < *q {
+		*q = w
 	}
-	return found
 }
 
 // weight reads "q=0.8"; one that makes no sense is 0.
 func weight(params string) int {
+	if params == "" {
+		return 1000
+	}
 	for param := range strings.SplitSeq(params, ";") {
 		key, value, ok := strings.Cut(strings.Trim(param, " \t"), "=")
 		if !ok || !strings.EqualFold(strings.Trim(key, " \t"), "q") {
