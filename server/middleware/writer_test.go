@@ -13,7 +13,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"rws/server/exchange"
 	"rws/server/logs"
+	"rws/server/metrics"
 	"rws/server/middleware"
 )
 
@@ -106,4 +108,26 @@ func TestAccessLogSeesWhatWasAnswered(t *testing.T) {
 	assert.NotContains(t, out.String(), "secret")
 	assert.Contains(t, lines[1], `"status":200`)
 	assert.Contains(t, lines[2], `"status":500`)
+}
+
+func TestMetricsSeeWhatWasAnswered(t *testing.T) {
+	m := must(metrics.New(metrics.Options{}))(t)
+	h := middleware.Metrics(m)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		exchange.From(r.Context()).Route = "/x/:id"
+		if r.URL.Path == "/x/panic" {
+			panic("x")
+		}
+		w.WriteHeader(404)
+	}))
+	ask(h, "/x/secret-1")
+	ask(h, "BREW /x/secret-2")
+	assert.Panics(t, func() { ask(h, "/x/panic") })
+	text := ask(m.Handler(), "/metrics").Body.String()
+	for _, line := range []string{
+		`http_requests_total{method="GET",route="/x/:id",status="4xx"} 1`, `http_requests_total{method="other",route="/x/:id",status="4xx"} 1`,
+		`http_requests_total{method="GET",route="/x/:id",status="5xx"} 1`, "http_requests_in_flight 0",
+	} {
+		assert.Contains(t, text, line+"\n")
+	}
+	assert.NotContains(t, text, "secret")
 }
