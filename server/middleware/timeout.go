@@ -132,8 +132,28 @@ func (w *timeoutWriter) finish() {
 }
 
 func (w *timeoutWriter) WriteHeader(status int) {
-	if w.begin() {
+	if status < 200 && status != http.StatusSwitchingProtocols {
+		w.inform(status)
+	} else if w.begin() {
 		w.ResponseWriter.WriteHeader(status)
+	}
+}
+
+// inform sends a status before the answer (RFC 9110 §15.2), which does not begin with it.
+func (w *timeoutWriter) inform(status int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch w.winner {
+	case handler:
+		w.ResponseWriter.WriteHeader(status)
+	case nobody:
+		h := w.ResponseWriter.Header()
+		outer := maps.Clone(h)
+		clear(h)
+		maps.Copy(h, w.header)
+		w.ResponseWriter.WriteHeader(status)
+		clear(h)
+		maps.Copy(h, outer)
 	}
 }
 

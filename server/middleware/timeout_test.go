@@ -101,6 +101,28 @@ func TestATimeoutReachesAClientThatIsStillSending(t *testing.T) {
 	<-done
 }
 
+func TestEarlyHintsAreNoAnswer(t *testing.T) {
+	server := httptest.NewServer(must(middleware.Timeout(20 * time.Millisecond))(t)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Link", "</a.css>")
+		w.WriteHeader(http.StatusEarlyHints)
+		<-r.Context().Done()
+	})))
+	defer server.Close()
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
+	_, err = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+	require.NoError(t, err)
+	text, err := io.ReadAll(conn)
+	require.NoError(t, err)
+	hints, answer, _ := strings.Cut(string(text), "\r\n\r\n")
+	assert.Contains(t, hints, "HTTP/1.1 103")
+	assert.Contains(t, hints, "Link: </a.css>")
+	assert.Contains(t, answer, "HTTP/1.1 504")
+	assert.NotContains(t, answer, "Link:")
+}
+
 func TestMaxBody(t *testing.T) {
 	read := false
 	h := must(middleware.MaxBody(5))(t)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
