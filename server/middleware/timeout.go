@@ -124,8 +124,9 @@ func (w *timeoutWriter) finish() {
 		return
 	}
 	w.winner = handler
-	w.hand()
-	if w.request.Context().Err() == context.DeadlineExceeded {
+	if w.request.Context().Err() != context.DeadlineExceeded {
+		w.hand()
+	} else {
 		w.winner = timer
 		refuse(w.ResponseWriter, w.request, http.StatusGatewayTimeout, "The answer took too long.", nil)
 	}
