@@ -25,8 +25,7 @@ type encoding struct {
 	pool *sync.Pool
 }
 
-// Levels are for answers that are made each time: beyond them brotli and gzip take several times as long
-// for a few percent. See BenchmarkCompress.
+// Levels are below the highest: these answers are compressed each time they are made.
 const (
 	brotliLevel = 4
 	gzipLevel   = 5
