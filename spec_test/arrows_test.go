@@ -29,7 +29,7 @@ import (
 var floors = map[string]int{
 	"suggest": -1,
 
-	"secret": 0, "redis": 0, "logs": 0, "metrics": 0, "trace": 0, "router": 0, "certs": 0, "db": 0,
+	"secret": 0, "redis": 0, "logs": 0, "metrics": 0, "health": 0, "trace": 0, "router": 0, "certs": 0, "db": 0,
 	"db/migrate": 1,
 	"client":     0, "reload": 0, "schema": 0, "cancel": 0,
 

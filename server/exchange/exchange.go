@@ -52,6 +52,10 @@ type Exchange struct {
 	// Identity travels here and never in a header, which a client could send as well.
 	User any
 
+	// Secure says that the client spoke TLS with a proxy that middleware trusts. TLS with ourselves
+	// is in the TLS field of the request.
+	Secure bool
+
 	// Data is for the front end that owns the handlers: what it keeps for a request.
 	Data any
 
