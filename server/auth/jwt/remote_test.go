@@ -115,7 +115,7 @@ func TestAnAnswerThatIsNoKeySetGivesNoKeys(t *testing.T) {
 		"HTML":       {server.URL, "<html>", 200, "the JSON is broken"},
 		"empty":      {server.URL, `{"keys":[]}`, 200, "no key that verifies"},
 		"a secret":   {server.URL, `{"keys":[{"kty":"oct","kid":"a","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T"}]}`, 200, "everybody can read it"},
-		"a huge one": {server.URL, strings.Repeat(" ", jwt.MaxKeySet) + jwks(public), 200, "larger than 1 MiB"},
+		"a huge one": {server.URL, strings.Repeat(" ", jwt.MaxKeySet) + jwks(public), 200, "larger than 1mb"},
 		"a redirect": {away.URL, jwks(public), 200, "answered with status 302"},
 		"nobody":     {"http://127.0.0.1:1/", "", 200, "nothing accepts connections"},
 	} {
