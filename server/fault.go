@@ -26,7 +26,7 @@ func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 // Status is the HTTP status for an error of a handler: 413 for a body over the limit, 400 for one
 // that is not framed properly, 408 for one
 // that the client did not send in time, 504 for a deadline, 503 for a request that was broken off
-// because the app leaves, else 500.
+// because the app leaves, what a method HTTPStatus() int of the error says, else 500.
 func Status(err error) int {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return http.StatusRequestEntityTooLarge
@@ -41,6 +41,12 @@ func Status(err error) int {
 		return http.StatusGatewayTimeout
 	case errors.Is(err, ErrReplaced), errors.Is(err, ErrStopped):
 		return http.StatusServiceUnavailable
+	}
+	if e, ok := errors.AsType[interface {
+		error
+		HTTPStatus() int
+	}](err); ok {
+		return e.HTTPStatus()
 	}
 	return http.StatusInternalServerError
 }

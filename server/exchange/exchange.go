@@ -46,6 +46,16 @@ type Exchange struct {
 	// client still sends. Set it before the first read; the zero value means never.
 	BodyUntil time.Time
 
+	// User is who the request comes from, set by the guard that made sure; nil means nobody. It
+	// is made of what JSON knows, with int64 and float64 for numbers: the claims of a token, or
+	// a map with at least a "name". Nobody changes it: other requests may have the same.
+	// Identity travels here and never in a header, which a client could send as well.
+	User any
+
+	// Secure says that the client spoke TLS with a proxy that middleware trusts. TLS with ourselves
+	// is in the TLS field of the request.
+	Secure bool
+
 	// Data is for the front end that owns the handlers: what it keeps for a request.
 	Data any
 
@@ -100,6 +110,16 @@ func From(ctx context.Context) *Exchange {
 	}
 	e, _ := ctx.Value(key{}).(*Exchange)
 	return e
+}
+
+// Of returns the Exchange of r, and r itself; where there is none, as in a handler that no
+// server calls, a new one and a request that carries it.
+func Of(r *http.Request) (*Exchange, *http.Request) {
+	if e := From(r.Context()); e != nil {
+		return e, r
+	}
+	e := New(r)
+	return e, r.WithContext(e)
 }
 
 type key struct{}

@@ -27,6 +27,16 @@ func TestFromFindsTheExchangeUnderOtherContexts(t *testing.T) {
 	assert.Same(t, e, exchange.From(r.WithContext(e).Context()))
 }
 
+func TestOfMakesOneWhereThereIsNone(t *testing.T) {
+	plain := httptest.NewRequest("GET", "/", nil)
+	e, r := exchange.Of(plain)
+	require.NotNil(t, e)
+	assert.Same(t, e, exchange.From(r.Context()))
+	again, same := exchange.Of(r)
+	assert.Same(t, e, again)
+	assert.Same(t, r, same)
+}
+
 func TestID(t *testing.T) {
 	made := regexp.MustCompile(`^[a-z2-7]{14}$`)
 	for sent, kept := range map[string]bool{

@@ -55,15 +55,33 @@ func spell(b []byte, v uint64) {
 // must not be able to break them.
 func sentID(h http.Header) string {
 	values := h["X-Request-Id"]
-	if len(values) != 1 || values[0] == "" || len(values[0]) > maxID {
+	if len(values) != 1 || !sane(values[0]) {
 		return ""
 	}
-	for _, c := range []byte(values[0]) {
+	return values[0]
+}
+
+func sane(id string) bool {
+	if id == "" || len(id) > maxID {
+		return false
+	}
+	for _, c := range []byte(id) {
 		if !plain(c) {
-			return ""
+			return false
 		}
 	}
-	return values[0]
+	return true
+}
+
+// SetID makes id the one of the request, if it is sane as [Exchange.ID] says; any other, "" among
+// them, gives the request one of our own. It reports whether id is kept.
+func (e *Exchange) SetID(id string) bool {
+	if !sane(id) {
+		e.sent = ""
+		return false
+	}
+	e.sent = id
+	return true
 }
 
 func plain(c byte) bool {

@@ -3,6 +3,7 @@ package logs
 import (
 	"io"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -23,6 +24,9 @@ type Access struct {
 	IP        netip.Addr // the client, after trusted proxies
 	UserAgent string
 	Proto     string // as in "HTTP/2.0"
+
+	// Request is where the forms beside JSON and Pretty find the rest; nil for none.
+	Request *http.Request
 }
 
 const (
@@ -45,6 +49,8 @@ type AccessLogger struct {
 	level  slog.Leveler
 	format Format // JSON, Pretty or Off
 	paint  paint
+	form   form    // nil for that of format
+	sample float64 // share of the lines that are written, 0 for all
 
 	mu     sync.Mutex
 	w      io.Writer
@@ -63,7 +69,7 @@ func NewAccess(w io.Writer, o Options) *AccessLogger {
 // Log writes one line. JSON lines appear within 200 ms, or when 64 KiB are full; after Close
 // they are written at once.
 func (l *AccessLogger) Log(a Access) {
-	if l.format == Off || accessLevel(a.Status) < l.level.Level() {
+	if l.format == Off || accessLevel(a.Status) < l.level.Level() || !l.sampled(a.Status) {
 		return
 	}
 	l.mu.Lock()
@@ -71,7 +77,7 @@ func (l *AccessLogger) Log(a Access) {
 	if l.buf == nil {
 		l.buf = make([]byte, 0, accessBuffer+4<<10)
 	}
-	if l.format == Pretty {
+	if l.format == Pretty && l.form == nil {
 		l.buf = a.appendPretty(l.buf, l.paint)
 		l.flush()
 		return
@@ -79,7 +85,12 @@ func (l *AccessLogger) Log(a Access) {
 	if len(l.buf) == 0 {
 		l.wake()
 	}
-	l.buf = a.appendJSON(l.buf)
+	if l.form != nil {
+		line := a // of its own, or a escapes on the other way too
+		l.buf = l.form.appendLine(l.buf, &line)
+	} else {
+		l.buf = a.appendJSON(l.buf)
+	}
 	if l.closed || len(l.buf) >= accessBuffer {
 		l.flush()
 	}

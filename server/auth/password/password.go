@@ -120,6 +120,16 @@ func (h *Hasher) Verify(ctx context.Context, hash, password string) (bool, error
 	return ok && err == nil, err
 }
 
+// Check reports whether [Hasher.Verify] could verify against hash, so that a bad one is found when
+// it is configured. The error is [ErrUnknown] or [ErrTooCostly].
+func (h *Hasher) Check(hash string) error {
+	s, err := parse(hash)
+	if err != nil {
+		return err
+	}
+	return h.allowed(s.cost())
+}
+
 // dummy does the work of a verification.
 func (h *Hasher) dummy(ctx context.Context, password string) error {
 	a := h.current

@@ -64,6 +64,7 @@ func TestHashesOfOtherProgramsVerify(t *testing.T) {
 		assert.True(t, verify(t, h, c.hash, c.password), c.hash)
 		assert.False(t, verify(t, h, c.hash, c.password+"x"), c.hash)
 		assert.True(t, h.NeedsRehash(c.hash), c.hash)
+		assert.NoError(t, h.Check(c.hash), c.hash)
 	}
 }
 
@@ -104,6 +105,7 @@ func TestAHostileHashCostsNothing(t *testing.T) {
 		ok, err := h.Verify(t.Context(), hash, "x")
 		assert.False(t, ok)
 		require.ErrorIs(t, err, want, hash)
+		require.ErrorIs(t, h.Check(hash), want, hash)
 		assert.NotContains(t, err.Error(), sum, "no error shows a hash")
 		assert.Less(t, time.Since(start), 50*time.Millisecond, hash)
 	}

@@ -1,0 +1,154 @@
+package webhook_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"rws/server/exchange"
+	"rws/server/webhook"
+)
+
+// deliver sends a body to a handler behind a hook, signed by it.
+func deliver(t *testing.T, h *webhook.Hook, next http.HandlerFunc, body string) int {
+	t.Helper()
+	r := httptest.NewRequest("POST", "/", strings.NewReader(body))
+	require.NoError(t, h.Sign(r.Header, "", []byte(body)))
+	return serve(h, next, r)
+}
+
+func serve(h *webhook.Hook, next http.HandlerFunc, r *http.Request) int {
+	w := httptest.NewRecorder()
+	h.Wrap(next).ServeHTTP(w, r)
+	return w.Code
+}
+
+func fine(http.ResponseWriter, *http.Request) {}
+
+func TestTheHandlerFindsTheBody(t *testing.T) {
+	h := hook(t, webhook.Options{Provider: "github", Secrets: []string{"some secret"}, MaxBody: 5})
+	var got []string
+	next := func(_ http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		assert.NoError(t, err)
+		assert.EqualValues(t, len(body), r.ContentLength)
+		got = append(got, string(body))
+	}
+	for _, body := range []string{"", "hello"} {
+		assert.Equal(t, 200, deliver(t, h, next, body))
+	}
+	assert.Equal(t, 413, deliver(t, h, next, "hello!"))
+	chunked := httptest.NewRequest("POST", "/", io.MultiReader(strings.NewReader("hello!"))) // of unknown length
+	assert.Equal(t, 413, serve(h, next, chunked))
+	broken := httptest.NewRequest("POST", "/", iotest.ErrReader(errors.New("reset")))
+	assert.Equal(t, 400, serve(h, next, broken))
+	unsigned := httptest.NewRequest("POST", "/", strings.NewReader("hello"))
+	assert.Equal(t, 403, serve(h, next, unsigned))
+	wrong := httptest.NewRequest("POST", "/", strings.NewReader("hello"))
+	require.NoError(t, h.Sign(wrong.Header, "", []byte("hellO")))
+	e, wrong := exchange.Of(wrong)
+	assert.Equal(t, 403, serve(h, next, wrong))
+	require.ErrorIs(t, e.Fault, webhook.ErrSignature, "for the log")
+	assert.Equal(t, []string{"", "hello"}, got, "and nobody else enters")
+}
+
+func TestReplaysAreRefused(t *testing.T) {
+	for _, provider := range []string{"stripe", "github", "standard"} {
+		synctest.Test(t, func(t *testing.T) {
+			o := documented[provider].o
+			memory := webhook.NewMemory(0)
+			o.Replays = memory
+			h := hook(t, o)
+			body := []byte("body")
+			sent := http.Header{}
+			require.NoError(t, h.Sign(sent, "msg_1", body))
+			require.NoError(t, h.Verify(t.Context(), sent, body))
+			for range 3 {
+				require.ErrorIs(t, h.Verify(t.Context(), sent, body), webhook.ErrReplay)
+			}
+			forged := sent.Clone()
+			require.ErrorIs(t, h.Verify(t.Context(), forged, []byte("x")), webhook.ErrSignature)
+			assert.Equal(t, 1, memory.Len(), "only what holds is remembered")
+			time.Sleep(webhook.DefaultTolerance)
+			require.ErrorIs(t, h.Verify(t.Context(), sent, body), webhook.ErrReplay)
+			time.Sleep(webhook.DefaultReplayTTL)
+			if provider != "github" {
+				require.ErrorIs(t, h.Verify(t.Context(), sent, body), webhook.ErrTime)
+			}
+			again := http.Header{}
+			require.NoError(t, h.Sign(again, "msg_1", body))
+			require.NoError(t, h.Verify(t.Context(), again, body), "sent again, later")
+			assert.Equal(t, 1, memory.Len(), "what has ended is dropped")
+		})
+	}
+}
+
+func TestAMessageWithTwoSignaturesIsOne(t *testing.T) {
+	o := webhook.Options{Provider: "stripe", Secrets: []string{"new secret", "old secret"}, Replays: webhook.NewMemory(0)}
+	h := hook(t, o)
+	sent := http.Header{}
+	require.NoError(t, h.Sign(sent, "", nil))
+	require.NoError(t, h.Verify(t.Context(), sent, nil))
+	parts := strings.Split(sent.Get("Stripe-Signature"), ",")
+	for _, one := range parts[1:] {
+		sent.Set("Stripe-Signature", parts[0]+","+one)
+		require.ErrorIs(t, h.Verify(t.Context(), sent, nil), webhook.ErrReplay)
+	}
+}
+
+func TestAWebhookThatFailedMayComeAgain(t *testing.T) {
+	h := hook(t, webhook.Options{Provider: "github", Secrets: []string{"some secret"}, Replays: webhook.NewMemory(0)})
+	assert.Equal(t, 500, deliver(t, h, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, "a"))
+	assert.Equal(t, 200, deliver(t, h, func(_ http.ResponseWriter, r *http.Request) {
+		exchange.From(r.Context()).Fault = errors.New("x") // for which somebody else answers
+	}, "a"))
+	assert.PanicsWithValue(t, "x", func() { deliver(t, h, func(http.ResponseWriter, *http.Request) { panic("x") }, "a") })
+	assert.Equal(t, 422, deliver(t, h, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(422) }, "a"))
+	assert.Equal(t, 409, deliver(t, h, fine, "a"), "it was handled, and the answer was no")
+	assert.Equal(t, 200, deliver(t, h, func(w http.ResponseWriter, _ *http.Request) {
+		assert.NoError(t, http.NewResponseController(w).Flush(), "the writer can do what it could")
+	}, "b"))
+}
+
+type downReplays struct{ webhook.Replays }
+
+func (downReplays) Seen(context.Context, string, time.Duration) (bool, error) {
+	return false, errors.New("down")
+}
+
+func TestWhenReplaysCannotBeRememberedNobodyEnters(t *testing.T) {
+	for _, store := range []webhook.Replays{downReplays{}, func() webhook.Replays {
+		full := webhook.NewMemory(1)
+		_, err := full.Seen(t.Context(), "x", time.Hour)
+		require.NoError(t, err)
+		return full
+	}()} {
+		h := hook(t, webhook.Options{Provider: "github", Secrets: []string{"some secret"}, Replays: store})
+		entered := false
+		assert.Equal(t, 503, deliver(t, h, func(http.ResponseWriter, *http.Request) { entered = true }, "a"))
+		assert.False(t, entered)
+	}
+}
+
+func TestOneOfManyAtOnceEnters(t *testing.T) {
+	h := hook(t, webhook.Options{Provider: "github", Secrets: []string{"some secret"}, Replays: webhook.NewMemory(0)})
+	codes := make(chan int, 50)
+	for range cap(codes) {
+		go func() { codes <- deliver(t, h, fine, "a") }()
+	}
+	count := map[int]int{}
+	for range cap(codes) {
+		count[<-codes]++
+	}
+	assert.Equal(t, map[int]int{200: 1, 409: 49}, count)
+}
