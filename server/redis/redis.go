@@ -44,7 +44,11 @@ func Open(url string) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{rdb: goredis.NewUniversalClient(&t.UniversalOptions), shown: t.shown}, nil
+	c := &Client{rdb: goredis.NewUniversalClient(&t.UniversalOptions), shown: t.shown}
+	if t.MasterName != "" {
+		c.rdb.AddHook(masterless{t.MasterName})
+	}
+	return c, nil
 }
 
 // quieten sends what go-redis prints of its own accord, such as each reconnection, to the log

@@ -2,6 +2,7 @@ package redis_test
 
 import (
 	"fmt"
+	"net/url"
 	"testing"
 	"time"
 
@@ -53,4 +54,20 @@ func TestASentinelNamesTheMaster(t *testing.T) {
 	assert.Equal(t, "n*", next(t, sub).Pattern)
 	time.AfterFunc(50*time.Millisecond, func() { _, _ = c.Do(t.Context(), "RPUSH", "queue", "x") })
 	assert.Equal(t, []any{"queue", "x"}, do(t, c, "BLPOP", "queue", 10))
+}
+
+// A write to a master that nobody knows must not seem done.
+func TestAMasterThatNoSentinelKnows(t *testing.T) {
+	u, err := url.Parse(peers.RedisSentinel(t, peers.RedisServer(t)))
+	require.NoError(t, err)
+	u.Path = "/nobody"
+	c := open(t, u.String())
+	for _, command := range [][]any{{"SET", "k", "v"}, {"GET", "k"}, {"INCR", "n"}} {
+		reply, err := c.Do(t.Context(), command...)
+		require.ErrorContains(t, err, `no master called "nobody"`, "%v gave %v", command, reply)
+		assert.True(t, redis.Unavailable(err))
+	}
+	_, err = c.Pipeline(t.Context(), [][]any{{"SET", "k", "v"}})
+	require.ErrorContains(t, err, "nobody")
+	require.ErrorContains(t, c.Ping(t.Context()), "nobody")
 }
