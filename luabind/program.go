@@ -10,9 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
-	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -232,20 +230,6 @@ func (p *Program) load() error {
 	return p.compile()
 }
 
-// script returns the text of the main file.
-func (p *Program) script() (string, error) {
-	if p.options.Source != "" {
-		return p.options.Source, nil
-	}
-	name := filepath.Base(p.options.File)
-	text, err := p.root.ReadFile(name)
-	if err != nil {
-		return "", fmt.Errorf("reading the script: %w", err)
-	}
-	p.depend(name)
-	return string(text), nil
-}
-
 // boot makes isolate number n and runs the script in it.
 func (p *Program) boot(n int, source string) (*state, error) {
 	s := &state{
@@ -352,57 +336,6 @@ func (s *state) agree(other *state) error {
 	return nil
 }
 
-// keep remembers a source for excerpts.
-func (p *Program) keep(name, source string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.sources[name] = source
-}
-
-// Source returns the text of a script file as it was loaded.
-func (p *Program) Source(file string) (string, bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if text, ok := p.sources[file]; ok {
-		return text, true
-	}
-	if !strings.HasPrefix(file, p.templateDir()+"/") {
-		return "", false
-	}
-	text, err := p.root.ReadFile(file)
-	return string(text), err == nil
-}
-
-// templateDir is the folder of templates as errors name it.
-func (p *Program) templateDir() string { return filepath.ToSlash(filepath.Clean(p.Config.Templates)) }
-
-// depend makes a reload depend on a file or folder of the app.
-func (p *Program) depend(name string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.files[filepath.Join(p.dir, name)] = true // Join keeps the "..." of a folder
-}
-
-// Files returns the files and folders ("dir/...") the program was made of.
-func (p *Program) Files() []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return slices.Sorted(maps.Keys(p.files))
-}
-
-// Pages returns the folders that app:static serves, as "public/..."; a change there is one for
-// the browsers only, see Refresh.
-func (p *Program) Pages() []string {
-	list := make([]string, len(p.pages))
-	for i, folder := range p.pages {
-		list[i] = folder + "/..."
-	}
-	return list
-}
-
-// Dir returns the app's folder.
-func (p *Program) Dir() string { return p.dir }
-
 // Isolates returns the program's isolates.
 func (p *Program) Isolates() []*vm.Isolate {
 	list := make([]*vm.Isolate, len(p.states))
@@ -427,25 +360,6 @@ func (p *Program) pick() *state {
 	return best
 }
 
-// templateFiles is the folder of templates, empty when there is none.
-func (p *Program) templateFiles() fs.FS {
-	name := filepath.Clean(p.Config.Templates)
-	p.depend(name + "/...")
-	sub, err := p.root.OpenRoot(name)
-	if err != nil {
-		return missingFolder{name}
-	}
-	return sub.FS()
-}
-
-// missingFolder says which folder is missing when a template is asked for.
-type missingFolder struct{ name string }
-
-// Open fails.
-func (m missingFolder) Open(name string) (fs.File, error) {
-	return nil, &fs.PathError{Op: "open", Path: m.name + "/" + name, Err: fs.ErrNotExist}
-}
-
 // Ending says that the process stops with this program: Close then runs the functions of
 // app:on("stop") first.
 func (p *Program) Ending() { p.ending.Store(true) }
@@ -464,31 +378,6 @@ func (p *Program) Close(ctx context.Context) (err error) {
 		p.root.Close()
 	})
 	return err
-}
-
-// A Clock tells scripts the time.
-type Clock interface {
-	Now() time.Time
-	// Sleep waits for d or until ctx ends.
-	Sleep(ctx context.Context, d time.Duration) error
-}
-
-// SystemClock is the machine's clock.
-type SystemClock struct{}
-
-// Now returns the time.
-func (SystemClock) Now() time.Time { return time.Now() }
-
-// Sleep waits.
-func (SystemClock) Sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-t.C:
-		return nil
-	}
 }
 
 // unknownField is the error for a field that an object does not have.

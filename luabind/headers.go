@@ -1,0 +1,96 @@
+package luabind
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"rws/luabind/bind"
+	"rws/luabind/fault"
+)
+
+const headersType = "rws.Headers"
+
+// headersOfType describes res.headers.
+func headersOfType() bind.Type {
+	return bind.Type{
+		Name: headersType, As: "res.headers",
+		Index: func(L *lua.LState, self any, key string) (lua.LValue, bool) {
+			values := contextOf(L, self).res.headers().Values(headerName(key))
+			if len(values) == 0 {
+				return lua.LNil, true
+			}
+			return lua.LString(strings.Join(values, ", ")), true
+		},
+		Set:    setResponseHeader,
+		String: func(self any) string { return fmt.Sprint(self.(*Ctx).res.header) },
+	}
+}
+
+// setResponseHeader takes a string, a number, a list for several lines, or nil to
+// remove.
+func setResponseHeader(L *lua.LState, self any, key string, v lua.LValue) bool {
+	c := contextOf(L, self)
+	name := headerName(key)
+	if !validHeaderName(name) {
+		fault.Raisef(L, "header", "%q is not a header name", key)
+	}
+	if framing[name] && v != lua.LNil {
+		fault.Raisef(L, "header", "header %s: the server sets it itself, to what it really sends", name)
+	}
+	h := c.res.headers()
+	switch v := v.(type) {
+	case *lua.LNilType:
+		h.Del(name)
+	case lua.LString, lua.LNumber:
+		c.setHeader(L, name, v.String())
+	case *lua.LTable:
+		h.Del(name)
+		for n := 1; n <= v.Len(); n++ {
+			value := v.RawGetInt(n).String()
+			if err := checkHeaderValue(value); err != nil {
+				fault.Raisef(L, "header", "header %s: %s", name, err)
+			}
+			h.Add(name, value)
+		}
+	default:
+		fault.Raisef(L, "header", "header %s: a string, a list or nil expected, got %s", name, v.Type())
+	}
+	return true
+}
+
+// framing are the headers that say where a message ends.
+var framing = map[string]bool{
+	"Content-Length": true, "Transfer-Encoding": true, "Connection": true, "Keep-Alive": true, "Trailer": true, "Upgrade": true,
+}
+
+func headerName(key string) string {
+	return http.CanonicalHeaderKey(strings.ReplaceAll(key, "_", "-"))
+}
+
+func validHeaderName(name string) bool {
+	if name == "" {
+		return false
+	}
+	for i := range len(name) {
+		ch := name[i]
+		if ch <= ' ' || ch >= 0x7f || strings.IndexByte(`()<>@,;:\"/[]?={}`, ch) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
+var errHeaderValue = errors.New("a header value can't hold line breaks or control characters")
+
+func checkHeaderValue(v string) error {
+	for i := range len(v) {
+		if ch := v[i]; ch < ' ' && ch != '\t' || ch == 0x7f {
+			return errHeaderValue
+		}
+	}
+	return nil
+}
