@@ -28,6 +28,7 @@ type App struct {
 	prefix   string
 	host     string
 	chain    []link // its own middleware, outermost first
+	early    []link // of the whole app: middleware that stands before the routing
 	detached bool   // made by rws.app(): routes wait for a mount
 	routes   []*route
 	data     *lua.LTable // app.state
@@ -214,10 +215,21 @@ func appUse(L *lua.LState, a *App) int {
 		if !ok {
 			bind.ArgError(L, "app:use", n-1, "middleware expected: function(c, next) or one of rws, got %s", L.Get(n).Type())
 		}
-		a.chain = append(a.chain, l)
+		if a.standsBefore(l) {
+			a.early = append(a.early, l)
+		} else {
+			a.chain = append(a.chain, l)
+		}
 	}
 	L.Push(L.Get(1))
 	return 1
+}
+
+// standsBefore reports whether l, which comes next, stands before the routing and so sees every
+// request: the engine's middleware that the whole app uses before its first route and before the
+// first function, which could not go on in the order they were written otherwise.
+func (a *App) standsBefore(l link) bool {
+	return l.native != nil && a.parent == nil && !a.detached && len(a.chain) == 0 && len(a.state.routes) == 0
 }
 
 var events = []string{"start", "stop", "reload"}

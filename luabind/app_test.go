@@ -229,6 +229,25 @@ func TestRouting(t *testing.T) {
 	}
 }
 
+// What the whole app uses first sees every request; what comes behind a function or a route keeps
+// the order in which it was written.
+func TestMiddlewareBeforeTheRouting(t *testing.T) {
+	for source, want := range map[string]map[string]bool{
+		`app:use(rws.request_id()) app:get("/a", function() return "a" end)`: {"/a": true, "/none": true},
+		`app:get("/a", function() return "a" end) app:use(rws.request_id())`: {"/a": false, "/none": true},
+		`app:get("/a", rws.request_id(), function() return "a" end)`:         {"/a": true, "/none": false},
+		`app:use(function(c, next) if c.path == "/a" then return "stopped" end return next() end, rws.request_id())
+		 app:get("/a", function() return "a" end)`: {"/a": false, "/none": true},
+	} {
+		p := newApp(t, source, nil)
+		for path, marked := range want {
+			if got := do(t, p, "GET "+path).Header.Get("X-Request-Id") != ""; got != marked {
+				t.Errorf("%s\nGET %s: marked: %v, want %v", source, path, got, marked)
+			}
+		}
+	}
+}
+
 func TestMiddleware(t *testing.T) {
 	p := newApp(t, `
 		app:use(function(c, next)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 
 	lua "github.com/yuin/gopher-lua"
@@ -98,9 +99,12 @@ func (r *route) url(params map[string]string) (string, error) {
 func (p *Program) compile() error {
 	s := p.states[0]
 	app := &server.App{Settings: p.settings(), Close: p.Close}
+	for _, l := range s.root.early {
+		app.Before = append(app.Before, l.native.Wrap)
+	}
 	for k, r := range s.routes {
 		var names []string
-		for _, l := range r.chain {
+		for _, l := range slices.Concat(s.root.early, r.chain) {
 			names = append(names, l.name())
 		}
 		route := server.Route{

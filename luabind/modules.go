@@ -1,7 +1,6 @@
 package luabind
 
 import (
-	"net/http"
 	"slices"
 
 	lua "github.com/yuin/gopher-lua"
@@ -24,9 +23,8 @@ func topFuncs() []bind.Func {
 	funcs := []bind.Func{
 		bind.Raw("app()", newApp),
 		bind.Raw("array(list?)", array),
-		bind.Call0("request_id()", requestID),
 	}
-	return slices.Concat(funcs, flowFuncs(), timeFuncs(), uuidFuncs(), regexFuncs(), markdownFuncs())
+	return slices.Concat(funcs, flowFuncs(), timeFuncs(), uuidFuncs(), regexFuncs(), markdownFuncs(), middlewareFuncs())
 }
 
 func topValues(L *lua.LState) map[string]lua.LValue {
@@ -44,24 +42,6 @@ func array(L *lua.LState) int {
 	t := bind.Arg[bind.Opt[*lua.LTable]](L, "rws.array", 1).Or(L.NewTable())
 	L.Push(bind.MarkArray(L, t))
 	return 1
-}
-
-// requestID is the middleware that sends the request's id to the client.
-func requestID() (bind.Pusher, error) {
-	return middleware("request_id", func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("X-Request-Id", exchangeOf(r).ID())
-			next.ServeHTTP(w, r)
-		})
-	}), nil
-}
-
-// middleware returns one of the engine as a Lua value.
-func middleware(name string, wrap func(http.Handler) http.Handler) bind.Pusher {
-	return func(L *lua.LState) int {
-		L.Push(bind.New(L, middlewareType, &Middleware{Name: name, Wrap: wrap}))
-		return 1
-	}
 }
 
 // jsonModule is rws.json.

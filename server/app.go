@@ -25,6 +25,10 @@ type App struct {
 	Routes   []Route
 	Settings Settings
 
+	// Before stands before the routing, the first outermost: it also sees requests that no route
+	// answers, and may change where a request goes. The engine has refused what no app should see.
+	Before []func(http.Handler) http.Handler
+
 	// Miss answers what no route does. nil, or a Miss that writes nothing, answers with
 	// [problem.Write], and so does the engine for what it refuses by itself: too many header
 	// fields (431), CONNECT (501), and any request while memory is short (503).

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,7 +22,8 @@ type Handler struct {
 	app      *App
 	settings Settings // complete
 	table    *router.Table[*route]
-	routes   []*route // in the order of App.Routes
+	routes   []*route     // in the order of App.Routes
+	before   http.Handler // App.Before around the routing
 	around   around
 
 	inflight atomic.Int64
@@ -76,6 +79,10 @@ func compile(app *App, a around) (*Handler, error) {
 		return nil, err
 	}
 	h.table = b.Build()
+	h.before = http.HandlerFunc(dispatch)
+	for _, wrap := range slices.Backward(app.Before) {
+		h.before = wrap(h.before)
+	}
 	leaving := make(chan struct{})
 	h.life.Leaving = leaving
 	force := new(cancel.Context)

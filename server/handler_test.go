@@ -277,3 +277,40 @@ func TestTheWriterKeepsWhatIsBelow(t *testing.T) {
 	assert.Equal(t, 200, w.Code)
 	assert.Equal(t, "ab", w.Body.String())
 }
+
+func TestBefore(t *testing.T) {
+	a := app(map[string]http.Handler{
+		"GET /notes": say("notes"),
+		"GET /bad":   failing(errors.New("broken")),
+	})
+	mark := func(name string) func(http.Handler) http.Handler {
+		return func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Add("Marks", name)
+				next.ServeHTTP(w, r)
+			})
+		}
+	}
+	move := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/old" {
+				r = r.Clone(r.Context())
+				r.URL.Path = "/notes"
+			}
+			if r.URL.Path == "/closed" {
+				w.WriteHeader(http.StatusForbidden)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+	a.Before = []func(http.Handler) http.Handler{mark("first"), mark("second"), move}
+	h := compiled(t, a)
+	for target, want := range map[string]int{
+		"/notes": 200, "/old": 200, "/none": 404, "POST /notes": 405, "OPTIONS /notes": 204, "/closed": 403, "/bad": 500,
+	} {
+		w := ask(h, target)
+		assert.Equal(t, want, w.Code, target)
+		assert.Equal(t, []string{"first", "second"}, w.Header()["Marks"], target)
+	}
+}

@@ -55,7 +55,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) (served bool) {
 	t.writer.begin(w, r, h.settings.WriteIdle)
 	defer t.finish()
 	t.answer()
-	t.settle()
+	t.settle(&t.writer, t.request)
 	return served
 }
 
@@ -69,14 +69,26 @@ func (t *transaction) answer() {
 		problem.Write(&t.writer, r, *fault)
 		return
 	}
+	t.Server = t
+	h.before.ServeHTTP(&t.writer, r)
+}
+
+// dispatch is what App.Before stands before.
+func dispatch(w http.ResponseWriter, r *http.Request) {
+	t := exchange.From(r.Context()).Server.(*transaction)
+	t.dispatch(w, r)
+	t.settle(w, r)
+}
+
+func (t *transaction) dispatch(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodOptions && r.URL.Path == "*" { // RFC 9110 §9.3.7: about the server, not a resource
-		t.writer.WriteHeader(http.StatusNoContent)
+		w.WriteHeader(http.StatusNoContent)
 		return
 	}
 	m := matches.Get().(*router.Match[*route])
-	kind := h.table.Match(r.Host, r.Method, r.URL.EscapedPath(), m)
+	kind := t.handler.table.Match(r.Host, r.Method, r.URL.EscapedPath(), m)
 	if kind != router.Found {
-		t.miss(kind, m)
+		t.miss(w, r, kind, m)
 		matches.Put(m)
 		return
 	}
@@ -85,7 +97,7 @@ func (t *transaction) answer() {
 		matches.Put(m)
 	}
 	t.Route, t.RouteName = t.route.Pattern, t.route.Name
-	t.run()
+	t.run(w, r)
 }
 
 // refuse is the engine's own answer to what no app should see; nil for the rest.
@@ -113,21 +125,21 @@ func fields(h http.Header) (n int) {
 }
 
 // run calls the handler of the route.
-func (t *transaction) run() {
+func (t *transaction) run(w http.ResponseWriter, r *http.Request) {
 	if t.route.Timeout > 0 {
 		t.Limit(t.route.Timeout)
 	}
-	if limit := t.route.maxBody; limit >= 0 && t.request.ContentLength > limit {
+	if limit := t.route.maxBody; limit >= 0 && r.ContentLength > limit {
 		t.Fault = &http.MaxBytesError{Limit: limit}
 	} else {
 		t.body.limit(limit)
-		t.route.Handler.ServeHTTP(&t.writer, t.request)
+		t.route.Handler.ServeHTTP(w, r)
 	}
 }
 
 // settle answers when the handler has failed, or run out of time, and written nothing.
-func (t *transaction) settle() {
-	if t.writer.Started() {
+func (t *transaction) settle(w http.ResponseWriter, r *http.Request) {
+	if problem.Started(w) {
 		return
 	}
 	if t.Fault == nil && t.Err() != nil {
@@ -135,38 +147,37 @@ func (t *transaction) settle() {
 			t.Fault = cause
 		}
 	}
-	if t.Fault != nil && t.fail() {
+	if t.Fault != nil && t.fail(w, r) {
 		panic(http.ErrAbortHandler)
 	}
 }
 
 // fail answers for t.Fault. It reports true if all that can be done is to break off the answer.
-func (t *transaction) fail() (abort bool) {
+func (t *transaction) fail(w http.ResponseWriter, r *http.Request) (abort bool) {
 	if t.handler.app.Fail != nil {
-		abort = t.tryFail()
+		abort = t.tryFail(w, r)
 	}
-	problem.Write(&t.writer, t.request, problem.Details{Status: Status(t.Fault), Detail: detail(t.Fault), ID: t.ID()})
+	problem.Write(w, r, problem.Details{Status: Status(t.Fault), Detail: detail(t.Fault), ID: t.ID()})
 	return abort
 }
 
 // tryFail calls the app's Fail, which may be at fault itself.
-func (t *transaction) tryFail() (abort bool) {
+func (t *transaction) tryFail(w http.ResponseWriter, r *http.Request) (abort bool) {
 	defer func() {
 		p := recover()
 		if p == nil {
 			return
 		}
-		abort = t.writer.Started()
+		abort = problem.Started(w)
 		if p != http.ErrAbortHandler {
 			t.handler.around.log.Error("answering for a failure panicked", "id", t.ID(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 		}
 	}()
-	t.handler.app.Fail(&t.writer, t.request, t.Fault)
+	t.handler.app.Fail(w, r, t.Fault)
 	return false
 }
 
-func (t *transaction) miss(kind router.Kind, m *router.Match[*route]) {
-	w, r := &t.writer, t.request
+func (t *transaction) miss(w http.ResponseWriter, r *http.Request, kind router.Kind, m *router.Match[*route]) {
 	miss := Miss{Status: http.StatusNotFound}
 	switch kind {
 	case router.Redirect:
@@ -189,7 +200,7 @@ func (t *transaction) miss(kind router.Kind, m *router.Match[*route]) {
 	if t.handler.app.Miss != nil {
 		t.handler.app.Miss(w, r, miss)
 	}
-	if t.Fault != nil || w.Started() {
+	if t.Fault != nil || problem.Started(w) {
 		return
 	}
 	d := problem.Details{Status: miss.Status, ID: t.ID()}
@@ -225,7 +236,7 @@ func (t *transaction) recovered(p any) (abort bool) {
 	if t.writer.Started() {
 		return true
 	}
-	return t.fail()
+	return t.fail(&t.writer, t.request)
 }
 
 // report counts and logs the request.

@@ -59,6 +59,9 @@ type Exchange struct {
 	// Data is for the front end that owns the handlers: what it keeps for a request.
 	Data any
 
+	// Server is for the server that made the Exchange: what it keeps for a request.
+	Server any
+
 	remote string // RemoteAddr
 	sent   string // the id the client sent, "" when there was none we keep
 	serial uint64 // the number of this request, for the id we make

@@ -35,7 +35,7 @@ type Field struct {
 // described the answer that was meant to be are dropped. An answer that has been started is left
 // as it is, if w or what it unwraps to tells with a method Started() bool.
 func Write(w http.ResponseWriter, r *http.Request, d Details) {
-	if started(w) {
+	if Started(w) {
 		return
 	}
 	d = d.complete()
@@ -91,8 +91,8 @@ func (d Details) json() []byte {
 	return append(body, '\n')
 }
 
-// started asks the writer, and those it wraps, whether the header is out.
-func started(w http.ResponseWriter) bool {
+// Started asks w, and the writers it wraps, whether the header is out.
+func Started(w http.ResponseWriter) bool {
 	for {
 		if s, ok := w.(interface{ Started() bool }); ok {
 			return s.Started()

@@ -155,6 +155,10 @@ function App:route(method, pattern, ...) end
 ---Puts middleware around the routes that are declared after it. On the app itself it is around answers of
 ---"not found" too. The first one is the outermost.
 ---
+---Middleware of the library (`rws.request_id()` and its like) that the app uses before its first function and
+---its first route stands before the routing: every request passes it, whatever answers, and it may change where
+---a request goes.
+---
 ---```lua
 ---app:use(function(c, next)
 ---  local started = rws.now()
