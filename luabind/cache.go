@@ -3,6 +3,7 @@ package luabind
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -87,7 +88,7 @@ func cacheError(err error) error {
 	case errors.Is(err, cache.ErrTooLarge):
 		return bind.Errorf("too_large", "%w", err)
 	case redis.Unavailable(err):
-		return bind.Errorf("unavailable", "%w", err)
+		return &fault.Error{Code: "unavailable", Message: err.Error(), Status: http.StatusServiceUnavailable, Cause: err}
 	}
 	if _, ok := errors.AsType[*redis.Error](err); ok {
 		return redisError(err)

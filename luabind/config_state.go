@@ -113,8 +113,19 @@ func checkStore(text string, words, schemes []string) error {
 		return fmt.Errorf("the scheme %q is none of %s%s", scheme, strings.Join(schemes, ", "), suggest.DidYouMean(scheme, schemes))
 	case isRedis(text):
 		return checkRedis(text)
+	case !strings.HasPrefix(scheme, "sqlite"): // whose file tryStores opens
+		return checkSQL(text)
 	}
 	return nil
+}
+
+// checkSQL finds mistakes in the URL of a server without connecting.
+func checkSQL(url string) error {
+	d, err := db.Open(url, db.Options{})
+	if err != nil {
+		return err
+	}
+	return d.Close()
 }
 
 // checkRedis finds mistakes in a URL without connecting.

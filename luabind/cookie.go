@@ -1,6 +1,7 @@
 package luabind
 
 import (
+	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -66,6 +67,7 @@ func cookiesOfType() bind.Type {
 func setCookieField(L *lua.LState, self any, key string, v lua.LValue) bool {
 	vm.Writes(L)
 	c := contextOf(L, self)
+	c.notSessions(L, "c.cookies."+key, key)
 	switch v := v.(type) {
 	case *lua.LNilType:
 		raiseCookie(L, "c.cookies", cookie.Delete(c.res.headers(), key, cookie.Options{}, c.overTLS()))
@@ -75,6 +77,13 @@ func setCookieField(L *lua.LState, self any, key string, v lua.LValue) bool {
 		fault.Raisef(L, "argument", "c.cookies.%s: a string or nil expected, got %s", key, v.Type())
 	}
 	return true
+}
+
+// notSessions raises for the cookie of sessions, which both would write.
+func (c *Ctx) notSessions(L *lua.LState, by, name string) {
+	if own := c.state.program.Config.Session.Cookie.Name; strings.TrimPrefix(name, "__Host-") == own {
+		fault.Raisef(L, "argument", "%s: %q carries the id of the session: use c.session and c.session:destroy(), or give it another name by app:config { session = { cookie = { name = … } } }", by, name)
+	}
 }
 
 // raiseCookie raises what the browser would have dropped in silence.
@@ -121,6 +130,7 @@ func cookieSet(L *lua.LState, c *Ctx) int {
 	contextOf(L, c)
 	name, value := bind.Arg[string](L, "c.cookies:set", 2), bind.Arg[string](L, "c.cookies:set", 3)
 	o := bind.Options[cookieOptions](L, "c.cookies:set", 4)
+	c.notSessions(L, "c.cookies:set", name)
 	if o.Signed || o.Encrypted {
 		codec := c.codec(L, "c.cookies:set", o.Signed && o.Encrypted)
 		if o.Signed {
@@ -151,6 +161,7 @@ func cookieDelete(L *lua.LState, c *Ctx) int {
 	contextOf(L, c)
 	name := bind.Arg[string](L, "c.cookies:delete", 2)
 	o := bind.Options[cookieDeleteOptions](L, "c.cookies:delete", 3)
+	c.notSessions(L, "c.cookies:delete", name)
 	raiseCookie(L, "c.cookies:delete", cookie.Delete(c.res.headers(), name, cookie.Options{
 		Path: o.Path, Domain: o.Domain, Secure: o.Secure, SameSite: o.SameSite, Partitioned: o.Partitioned,
 	}, c.overTLS()))

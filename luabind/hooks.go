@@ -18,8 +18,14 @@ const hookTime = 30 * time.Second
 
 func exchangeOf(r *http.Request) *exchange.Exchange { return exchange.From(r.Context()) }
 
-// Start runs the functions of app:on("start"), once per process: in the first isolate.
-func (p *Program) Start(ctx context.Context) error { return p.states[0].runHooks(ctx, "start") }
+// Start opens what has to be there and runs the functions of app:on("start"), once per process: in
+// the first isolate. ctx is that of the process.
+func (p *Program) Start(ctx context.Context) error {
+	if err := p.tryStores(ctx); err != nil {
+		return err
+	}
+	return p.states[0].runHooks(ctx, "start")
+}
 
 func (s *state) runHooks(ctx context.Context, event string) error {
 	for _, fn := range s.hooks[event] {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -72,15 +73,21 @@ func redisTypes() []bind.Type {
 	}
 }
 
-// redisError gives the error of Redis its code, that of the server in its capitals.
+// redisError gives the error of Redis its code, that of the server in its capitals. A server that
+// can't answer now is status 503.
 func redisError(err error) error {
 	if errors.Is(err, vm.ErrDeadline) || errors.Is(err, vm.ErrStopped) {
 		return err
 	}
-	if e, ok := errors.AsType[*redis.Error](err); ok {
-		return bind.Errorf(e.Code, "%w", e)
+	e, ok := errors.AsType[*redis.Error](err)
+	if !ok {
+		return err
 	}
-	return err
+	out := &fault.Error{Code: e.Code, Message: e.Error(), Cause: e}
+	if redis.Unavailable(e) {
+		out.Status = http.StatusServiceUnavailable
+	}
+	return out
 }
 
 // command reads arguments from n on: the name of a command and what it takes.

@@ -1,19 +1,15 @@
 package luabind
 
 import (
-	"context"
 	"errors"
 	"path/filepath"
-	"strings"
 	"sync"
-	"time"
 
 	"rws/luabind/bind"
 	"rws/luabind/fault"
 	"rws/server/auth/password"
 	"rws/server/cache"
 	"rws/server/cookie"
-	"rws/server/db"
 	"rws/server/redis"
 	"rws/server/secret"
 	"rws/server/session"
@@ -139,89 +135,6 @@ func (p *Program) cookieCodec() (*cookie.Codec, error) {
 		}
 		return cookie.NewCodec(keys).WithClock(p.options.Clock.Now), nil
 	})
-}
-
-// sessionStore is the setting, but for tests: those need no server, and have a clock of their
-// own.
-func (p *Program) sessionStore() string {
-	if p.options.testing && p.Config.Session.Store != inCookie {
-		return inMemory
-	}
-	return p.Config.Session.Store
-}
-
-// sessionsWait reports whether using sessions may wait for a server or a disk.
-func (p *Program) sessionsWait() bool {
-	store := p.sessionStore()
-	return store != inMemory && store != inCookie
-}
-
-// openTime is what opening a store may take.
-const openTime = 10 * time.Second
-
-// sessions returns what gives requests their sessions.
-func (p *Program) sessions() (*session.Manager, error) {
-	return p.stores.sessions.get(func() (*session.Manager, error) {
-		o := p.Config.sessionOptions()
-		o.Now = p.options.Clock.Now
-		o.OnError = func(err error) { p.logger.Warn("sessions", "error", err) }
-		if err := p.openSessions(&o); err != nil {
-			return nil, err
-		}
-		m, err := session.New(o)
-		if err != nil {
-			return nil, err
-		}
-		return m, p.stores.atClose(func() error { m.Close(); return nil })
-	})
-}
-
-// openSessions fills in the store or the keys.
-func (p *Program) openSessions(o *session.Options) (err error) {
-	url := p.sessionStore()
-	switch {
-	case url == inMemory:
-		o.Store = p.shared.kept.sessionMemory(p.options.Clock)
-	case url == inCookie:
-		o.Keys, err = p.secretKeys(p.Config.Session.Secret, p.Config.Secret)
-	case isRedis(url):
-		var client *redis.Client
-		if client, err = p.redisClient(url); err == nil {
-			o.Store = session.NewRedis(client, p.Config.Session.Prefix)
-		}
-	default:
-		o.Store, err = p.openSQLSessions(url)
-	}
-	return err
-}
-
-// openSQLSessions opens a pool for sessions alone, which small statements need few connections
-// of, and makes the table.
-func (p *Program) openSQLSessions(url string) (session.Store, error) {
-	d, err := db.Open(p.sqlURL(url), db.Options{})
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), openTime)
-	defer cancel()
-	store, err := session.NewSQL(ctx, d)
-	if err != nil {
-		return nil, errors.Join(err, d.Close())
-	}
-	return store, p.stores.atClose(d.Close)
-}
-
-// sqlURL places the file of a SQLite database in the app's folder.
-func (p *Program) sqlURL(url string) string {
-	name, ok := strings.CutPrefix(url, "sqlite:")
-	if !ok || name == "" || strings.HasPrefix(name, ":") {
-		return url
-	}
-	file, query, found := strings.Cut(name, "?")
-	if found {
-		query = "?" + query
-	}
-	return "sqlite:" + p.path(file) + query
 }
 
 // cacheOf returns the cache.

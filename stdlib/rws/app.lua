@@ -374,7 +374,8 @@ function App:db(url, options) end
 ---Sessions cost nothing until a handler uses `c.session`.
 ---@class rws.ConfigSession
 ---@field store? string `"memory"`; `"cookie"`, which keeps them encrypted in the browser; or a URL: `"sqlite:app.db"`,
----  `"postgres://…"`, `"mysql://…"`, `"redis://…"`. In memory they end with the server. Default memory
+---  `"postgres://…"`, `"mysql://…"`, `"redis://…"`. In memory they end with the server. What has ended is never
+---  given out again, and removed from the store every 10 minutes. Default memory
 ---@field secret? string|string[] encrypts sessions that are kept in cookies; `secret` by itself, and in place of it
 ---@field ttl? rws.Duration how long a session lasts from its login, whatever happens. Default 30d
 ---@field idle? rws.Duration how long it lasts without a request; `ttl` at most. Default 24h

@@ -58,11 +58,14 @@ local session = {}
 ---@return string ... further ones
 function session:flash(key, message) end
 
----Gives the session a new id; the old one is void. A change of `uid` does it by itself.
+---Gives the session a new id; the old one is void. A change of `uid` does it by itself. Of sessions that are kept
+---in cookies (`session.store = "cookie"`) a copy stays good until it ends: nothing on the server knows it.
 ---@async
 function session:renew() end
 
----Ends the session and has the browser forget its cookie. What is set afterwards is a new session.
+---Ends the session and has the browser forget its cookie. What is set afterwards is a new session. A copy of a
+---session that is kept in a cookie (`session.store = "cookie"`) stays good until it ends: use a store where a
+---logout has to reach a stolen cookie.
 ---@async
 function session:destroy() end
 
