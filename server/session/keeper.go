@@ -119,6 +119,13 @@ func (k *stored) attempt(ctx context.Context, d draft, base *Record) (*Record, s
 // create adds a record with a new id.
 func (k *stored) create(ctx context.Context, d draft, base *Record) (*Record, string, error) {
 	token := newToken()
+	if base != nil {
+		from, err := marshal(renewedKey, base.ID)
+		if err != nil {
+			return nil, "", err
+		}
+		d.changes = d.changes.with(data{renewedKey: from})
+	}
 	record, err := d.record(base, idOf(token))
 	if err != nil {
 		return nil, "", err
@@ -130,9 +137,34 @@ func (k *stored) touch(ctx context.Context, _ string, r *Record) (string, error)
 	return "", k.store.Touch(ctx, r)
 }
 
+// remove ends a session, also when another request has renewed it at that moment.
 func (k *stored) remove(ctx context.Context, r *Record) error {
-	_, err := k.store.Remove(ctx, r.ID, 0)
-	return err
+	ok, err := k.store.Remove(ctx, r.ID, 0)
+	if ok || err != nil || r.User == "" {
+		return err
+	}
+	records, err := k.store.List(ctx, r.User, maxDevices)
+	if err != nil {
+		return err
+	}
+	for _, heir := range records {
+		if !renewedFrom(heir, r.ID) {
+			continue
+		}
+		if err := k.remove(ctx, heir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxDevices is how many sessions of a user are looked through for one that was renewed.
+const maxDevices = 1000
+
+func renewedFrom(r *Record, id string) bool {
+	d, err := parseData(r.Data)
+	var from string
+	return err == nil && json.Unmarshal(d[renewedKey], &from) == nil && from == id
 }
 
 // revokeUser removes the sessions of a user, until a look finds no more.

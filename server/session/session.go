@@ -12,8 +12,14 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// flashKey has the messages of Flash, an object of lists.
-const flashKey = "_flash"
+// Keys that are ours: the messages of Flash, an object of lists, and the id that a session had
+// before it was renewed, by which a logout that came in under that one finds it.
+const (
+	flashKey   = "_flash"
+	renewedKey = "_renewed"
+)
+
+func isOurs(key string) bool { return key == flashKey || key == renewedKey }
 
 // Session is the session of one request. Safe for concurrent use; made by [Manager.Start].
 // Every method but Save may load it first, which is what the contexts and errors are for.
@@ -118,7 +124,7 @@ func (s *Session) Set(ctx context.Context, key string, value any) error {
 func (s *Session) Del(ctx context.Context, key string) error { return s.set(ctx, key, nil) }
 
 func (s *Session) set(ctx context.Context, key string, v jsontext.Value) error {
-	if key == "" || key == flashKey {
+	if key == "" || isOurs(key) {
 		return fmt.Errorf("session: the key %q cannot be used", key)
 	}
 	if err := check(key, v); err != nil {
@@ -164,7 +170,7 @@ func (s *Session) Keys(ctx context.Context) ([]string, error) {
 }
 
 func (d data) keys() []string {
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(d)), func(key string) bool { return key == flashKey })
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(d)), isOurs)
 }
 
 // Clear removes all keys that are there now. The id is renewed if one of them is that of the

@@ -274,6 +274,29 @@ func TestADestroyedSessionDoesNotComeBack(t *testing.T) {
 	}
 }
 
+func TestALogoutEndsASessionThatIsBeingRenewed(t *testing.T) {
+	for name, open := range managers(session.Options{}) {
+		if name == "cookie" {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			b := &browser{m: open(t)}
+			b.set(t, "uid", 7)
+			other := &browser{m: b.m}
+			other.set(t, "uid", 7)
+			logout, renewing := b.start(), b.start()
+			require.NoError(t, logout.Load(t.Context()))
+			require.NoError(t, renewing.Renew(t.Context()))
+			b.finish(t, renewing)
+			assert.Equal(t, int64(7), b.get(t, "uid"))
+			require.NoError(t, logout.Destroy(t.Context()))
+			require.NoError(t, logout.Save(t.Context(), http.Header{}))
+			assert.Nil(t, b.get(t, "uid"))
+			assert.Equal(t, int64(7), other.get(t, "uid"), "those of other devices stay")
+		})
+	}
+}
+
 func TestSessionsOfAUserAreListedAndRevoked(t *testing.T) {
 	for name, open := range managers(session.Options{}) {
 		if name == "cookie" {
