@@ -62,8 +62,8 @@
 //	                                       line "STATUS COUNT" for each status
 //	flood NAME CLIENTS METHOD PATH …       load in the background until finish NAME, which
 //	                                       prints the counts
-//	raw TEXT                               send bytes, with \r\n and \x00, and read answers
-//	                                       until the server closes
+//	raw TEXT [half]                        send bytes, with \r\n and \x00, and read answers
+//	                                       until the server closes; half: having closed our half
 //
 // No redirect is followed and nothing is decompressed. The answer goes to stdout: the status
 // line, the headers in order of their names but for Date, an empty line and the body.
