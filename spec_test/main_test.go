@@ -95,6 +95,7 @@
 package spec_test
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -136,16 +137,18 @@ func run(m *testing.M) int {
 	if os.Getenv(plain) != "" {
 		return servePlain()
 	}
-	if binary = os.Getenv("RWS_BINARY"); binary != "" {
-		return m.Run()
-	}
 	dir, err := os.MkdirTemp("", "rws-spec")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	if err := build(dir); err != nil {
+	if binary = os.Getenv("RWS_BINARY"); binary == "" {
+		err = build(dir)
+	}
+	// Here testscript makes its folders: with -run, which leaves scripts out, it does not remove
+	// the one around them all.
+	if err := errors.Join(err, os.Setenv("GOTMPDIR", dir)); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

@@ -22,7 +22,8 @@ func TestTerminalProgram(t *testing.T) {
 	if dir == "" {
 		t.Skip("run by TestTerminal")
 	}
-	h := newHost(t, script)
+	h := &host{dir: dir} // not one of this process, which is killed before it cleans up
+	start(t, h, script)
 	term, err := repl.NewTerminal(repl.TerminalOptions{History: filepath.Join(dir, ".rws", "history"), NoColor: true})
 	if err != nil {
 		t.Fatal(err)
@@ -60,6 +61,9 @@ func newScreen(t *testing.T) *screen {
 	s.start()
 	t.Cleanup(func() {
 		_ = exec.Command("tmux", "-L", s.socket, "kill-server").Run()
+		if left, err := os.ReadDir(s.temporary()); err != nil || len(left) > 0 {
+			t.Errorf("the program, which is killed, leaves behind %v, %v", left, err)
+		}
 		if races, _ := filepath.Glob(filepath.Join(dir, "race*")); len(races) > 0 {
 			text, _ := os.ReadFile(races[0])
 			t.Errorf("a race in the program:\n%s", text)
@@ -68,9 +72,15 @@ func newScreen(t *testing.T) *screen {
 	return s
 }
 
+// temporary is the folder for temporary files of the program.
+func (s *screen) temporary() string { return filepath.Join(s.dir, "temporary") }
+
 func (s *screen) start() {
 	s.t.Helper()
-	program := fmt.Sprintf("GORACE=log_path=%[2]s/race %[1]s=%[2]s TERM=xterm EDITOR='echo edited' %[3]s -test.run=^TestTerminalProgram$; sleep 60", programVariable, s.dir, os.Args[0])
+	if err := os.Mkdir(s.temporary(), 0o700); err != nil {
+		s.t.Fatal(err)
+	}
+	program := fmt.Sprintf("GORACE=log_path=%[2]s/race TMPDIR=%[4]s %[1]s=%[2]s TERM=xterm EDITOR='echo edited' %[3]s -test.run=^TestTerminalProgram$; sleep 60", programVariable, s.dir, os.Args[0], s.temporary())
 	s.tmux("-f", "/dev/null", "new-session", "-d", "-x", "90", "-y", "14", program)
 	s.shows("rws>")
 }
