@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -46,9 +47,13 @@ type screen struct {
 	t      *testing.T
 	dir    string
 	socket string
+
+	columns, rows int
 }
 
-func newScreen(t *testing.T) *screen {
+func newScreen(t *testing.T) *screen { return newScreenOf(t, 90, 14) }
+
+func newScreenOf(t *testing.T, columns, rows int) *screen {
 	t.Helper()
 	if _, err := exec.LookPath("tmux"); err != nil {
 		if os.Getenv("RWS_TEST_REQUIRE") != "" {
@@ -57,7 +62,7 @@ func newScreen(t *testing.T) *screen {
 		t.Skip("tmux is missing: install the package tmux")
 	}
 	dir := t.TempDir()
-	s := &screen{t: t, dir: dir, socket: fmt.Sprintf("rws-%d-%d", os.Getpid(), time.Now().UnixNano())}
+	s := &screen{t: t, dir: dir, columns: columns, rows: rows, socket: fmt.Sprintf("rws-%d-%d", os.Getpid(), time.Now().UnixNano())}
 	s.start()
 	t.Cleanup(func() {
 		_ = exec.Command("tmux", "-L", s.socket, "kill-server").Run()
@@ -81,7 +86,7 @@ func (s *screen) start() {
 		s.t.Fatal(err)
 	}
 	program := fmt.Sprintf("GORACE=log_path=%[2]s/race TMPDIR=%[4]s %[1]s=%[2]s TERM=xterm EDITOR='echo edited' %[3]s -test.run=^TestTerminalProgram$; sleep 60", programVariable, s.dir, os.Args[0], s.temporary())
-	s.tmux("-f", "/dev/null", "new-session", "-d", "-x", "90", "-y", "14", program)
+	s.tmux("-f", "/dev/null", "new-session", "-d", "-x", strconv.Itoa(s.columns), "-y", strconv.Itoa(s.rows), program)
 	s.shows("rws>")
 }
 
@@ -209,6 +214,25 @@ func TestTerminal(t *testing.T) {
 	info, err := os.Stat(filepath.Join(s.dir, ".rws", "history"))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the history: %v, %v", info, err)
+	}
+}
+
+// On a narrow terminal the menu stays below the prompt, whatever number of candidates there are.
+func TestMenuOnANarrowTerminal(t *testing.T) {
+	s := newScreenOf(t, 40, 24)
+	s.text("string.")
+	s.keys("Tab")
+	s.shows("byte")
+	for range 12 {
+		before := s.look()
+		s.keys("Tab")
+		s.until("the next candidate", func(screen string) bool { return screen != before })
+		if screen := s.look(); strings.Count(screen, "rws>") != 1 {
+			t.Fatalf("prompts are left behind:\n%s", screen)
+		}
+	}
+	if screen := s.look(); !strings.Contains(screen, "rws> string.") || strings.Contains(screen, "more completion rows") {
+		t.Errorf("the screen is\n%s", screen)
 	}
 }
 
