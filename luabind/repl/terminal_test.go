@@ -220,18 +220,21 @@ func TestTerminal(t *testing.T) {
 // On a narrow terminal the menu stays below the prompt, whatever number of candidates there are.
 func TestMenuOnANarrowTerminal(t *testing.T) {
 	s := newScreenOf(t, 40, 24)
-	s.text("string.")
+	s.text("t = {} for i = 10, 39 do t['n'..i] = loadstring('return function(a'..i..') end')() end")
+	s.keys("Enter")
+	s.text("t.")
+	s.shows("rws> t.\n")
 	s.keys("Tab")
-	s.shows("byte")
+	s.shows("n10")
 	for range 12 {
 		before := s.look()
 		s.keys("Tab")
 		s.until("the next candidate", func(screen string) bool { return screen != before })
-		if screen := s.look(); strings.Count(screen, "rws>") != 1 {
+		if screen := s.look(); strings.Count(screen, "rws> t.") != 1 {
 			t.Fatalf("prompts are left behind:\n%s", screen)
 		}
 	}
-	if screen := s.look(); !strings.Contains(screen, "rws> string.") || strings.Contains(screen, "more completion rows") {
+	if screen := s.look(); !strings.Contains(screen, "rws> t.n2") || strings.Contains(screen, "more completion rows") {
 		t.Errorf("the screen is\n%s", screen)
 	}
 }
