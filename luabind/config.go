@@ -70,7 +70,10 @@ type Setting struct {
 }
 
 // Flag returns the command-line flag, without the dashes.
-func (s Setting) Flag() string { return strings.NewReplacer("_", "-", ".", "-").Replace(s.Name) }
+func (s Setting) Flag() string { return dashes.Replace(s.Name) }
+
+// dashes is made once: commands ask for hundreds of flags at each start.
+var dashes = strings.NewReplacer("_", "-", ".", "-")
 
 // Variable returns the environment variable.
 func (s Setting) Variable() string {

@@ -61,6 +61,7 @@ func (t *terminal) serve(file, source string, flags map[string]string) error {
 	s := &site{terminal: t, file: file, source: source, flags: flags, output: logs.NewOutput(t.err), printed: logs.NewOutput(t.out), shared: luabind.NewShared(), pools: luabind.NewPools()}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	tuneGC(ctx) // before the script loads, which would set off a collection of little
 	if err := s.prepare(); err != nil {
 		return err
 	}
@@ -74,7 +75,6 @@ func (t *terminal) serve(file, source string, flags map[string]string) error {
 	s.watch(ctx) // before the banner says so
 	s.banner()
 	s.warn(s.current())
-	tuneGC(ctx)
 	left, closeConsoles, err := s.openConsole(ctx)
 	if err != nil {
 		s.logger.Warn("the console did not open", "error", err)
