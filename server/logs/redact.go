@@ -81,7 +81,6 @@ func fold(c byte) byte {
 }
 
 func isUpper(c byte) bool { return c >= 'A' && c <= 'Z' }
-func isLower(c byte) bool { return c >= 'a' && c <= 'z' }
 
 // scrub replaces the secret members of decoded JSON, in place, and returns what stands for v.
 func (r redactor) scrub(v any) any {
