@@ -265,11 +265,16 @@ func appConfig(L *lua.LState, a *App) int {
 	a.mustLoad(L, "app:config")
 	t := L.CheckTable(2)
 	at, p := fault.Where(L), a.state.program
-	err := p.Config.fromTable(t, "", at)
-	if err == nil {
-		err = p.Config.overlay(p.environ, p.options.Flags) // db:migrate asks for settings while the script loads
+	faults := p.Config.fromTable(t, "", func(name string) string { return a.state.optionPlace(at, name) })
+	switch len(faults) {
+	case 0:
+	case 1:
+		faults[0].Message = "app:config: " + faults[0].Message
+		fault.Raise(L, faults[0])
+	default:
+		fault.Raise(L, joinFaults(fmt.Sprintf("app:config: %d options are wrong", len(faults)), faults).(*fault.Error))
 	}
-	if err != nil {
+	if err := p.Config.overlay(p.environ, p.options.Flags); err != nil { // db:migrate asks for settings while the script loads
 		fault.Raise(L, &fault.Error{Code: "option", At: a.state.placeOf(at, err), Message: "app:config: " + err.Error()})
 	}
 	return 0

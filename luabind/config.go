@@ -11,6 +11,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"rws/luabind/bind"
+	"rws/luabind/fault"
 	"rws/luabind/vm"
 	"rws/server/suggest"
 )
@@ -69,7 +70,10 @@ type Setting struct {
 }
 
 // Flag returns the command-line flag, without the dashes.
-func (s Setting) Flag() string { return strings.NewReplacer("_", "-", ".", "-").Replace(s.Name) }
+func (s Setting) Flag() string { return dashes.Replace(s.Name) }
+
+// dashes is made once: commands ask for hundreds of flags at each start.
+var dashes = strings.NewReplacer("_", "-", ".", "-")
 
 // Variable returns the environment variable.
 func (s Setting) Variable() string {
@@ -192,49 +196,52 @@ func (c *Config) set(s Setting, text, origin string) error {
 	return nil
 }
 
-// fromTable applies app:config { … }, which was called at a place; nested tables name
-// settings with a dot.
-func (c *Config) fromTable(t *lua.LTable, prefix, at string) error {
+// fromTable applies app:config { … } and returns what is wrong with it; place tells where a setting
+// stands. Nested tables name settings with a dot.
+func (c *Config) fromTable(t *lua.LTable, prefix string, place func(name string) string) (faults []*fault.Error) {
 	settings := Settings()
+	wrong := func(name, text string) {
+		faults = append(faults, &fault.Error{Code: "option", At: place(name), Message: text})
+	}
 	for _, key := range bind.Keys(t) {
 		name, v := prefix+key, t.RawGetString(key)
 		if nested, ok := v.(*lua.LTable); ok && nested.Len() == 0 {
 			if !slices.ContainsFunc(settings, func(s Setting) bool { return s.Name == name || strings.HasPrefix(s.Name, name+".") }) {
-				return unknownSetting(name, settings)
+				wrong(name, unknownSetting(name, settings))
+				continue
 			}
-			if err := c.fromTable(nested, name+".", at); err != nil {
-				return err
-			}
+			faults = append(faults, c.fromTable(nested, name+".", place)...)
 			continue
 		}
 		i := slices.IndexFunc(settings, func(s Setting) bool { return s.Name == name })
 		if i < 0 {
-			return unknownSetting(name, settings)
+			wrong(name, unknownSetting(name, settings))
+			continue
 		}
 		text, err := settingText(v)
 		if err == nil {
 			err = c.set(settings[i], text, fromScript)
-			c.at[name] = at
+			c.at[name] = place(name)
 		}
 		if err != nil {
-			return fmt.Errorf("option %q: %w", name, err)
+			wrong(name, fmt.Sprintf("option %q: %s", name, err))
 		}
 	}
 	if t.Len() > 0 {
-		return fmt.Errorf("options have names, as { port = 3000 }")
+		wrong(strings.TrimSuffix(prefix, "."), "options have names, as { port = 3000 }")
 	}
-	return nil
+	return faults
 }
 
-func unknownSetting(name string, settings []Setting) error {
+func unknownSetting(name string, settings []Setting) string {
 	var names []string
 	for _, s := range settings {
 		names = append(names, s.Name)
 	}
 	if near := suggest.DidYouMean(name, names); near != "" {
-		return fmt.Errorf("unknown option %q%s", name, near)
+		return fmt.Sprintf("unknown option %q%s", name, near)
 	}
-	return fmt.Errorf("unknown option %q; there are %s", name, strings.Join(names, ", "))
+	return fmt.Sprintf("unknown option %q; there are %s", name, strings.Join(names, ", "))
 }
 
 // settingText returns the text form of a Lua value, lists separated by commas.

@@ -1,6 +1,7 @@
 package luabind
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -153,40 +154,45 @@ func shownURL(url string) string {
 
 // checkState refuses settings that don't go together, and secrets that are none: at the start,
 // and not when the first visitor comes.
-func (c *Config) checkState() error {
+func (c *Config) checkState() (faults []*fault.Error) {
+	wrong := func(name string, err error) { faults = append(faults, settingError(name, c, err)) }
 	for name, list := range map[string][]string{"secret": c.Secret, "session.secret": c.Session.Secret} {
 		if len(list) == 0 {
 			continue
 		}
 		if _, err := secret.New(list...); err != nil {
-			return settingError(name, c, err)
+			wrong(name, err)
 		}
 	}
 	if c.origin["session.idle"] == fromDefault {
 		c.Session.Idle = min(c.Session.Idle, c.Session.TTL)
 	}
 	if c.Session.Idle > c.Session.TTL {
-		return settingError("session.idle", c, fmt.Errorf("%s is longer than session.ttl, %s", showDuration(c.Session.Idle), showDuration(c.Session.TTL)))
+		wrong("session.idle", fmt.Errorf("%s is longer than session.ttl, %s", showDuration(c.Session.Idle), showDuration(c.Session.TTL)))
+		return faults
 	}
 	if c.Session.Store == inCookie && c.Production() && !c.hasSecret() {
-		return settingError("session.store", c, errNoSecret)
+		wrong("session.store", errNoSecret)
 	}
 	o := c.sessionOptions()
 	o.Keys = secret.Random()
 	m, err := session.New(o) // which checks the rest
 	if err != nil {
-		return settingError("session", c, err)
+		wrong("session", err)
+		return faults
 	}
 	m.Close()
-	return nil
+	return faults
 }
 
-func settingError(name string, c *Config, err error) error {
-	origin := c.Origin(name)
-	if origin == "" {
-		origin = fromScript
+// settingError says what is wrong with a setting, where the script gave it if it was the script.
+func settingError(name string, c *Config, err error) *fault.Error {
+	origin := cmp.Or(c.Origin(name), fromScript)
+	at := ""
+	if origin == fromScript {
+		at = c.at[name]
 	}
-	return &fault.Error{Code: "option", Message: fmt.Sprintf("the setting %s (%s): %s", name, origin, err), Cause: err}
+	return &fault.Error{Code: "option", At: at, Message: fmt.Sprintf("the setting %s (%s): %s", name, origin, err), Cause: err}
 }
 
 func (c *Config) hasSecret() bool { return len(c.Secret)+len(c.Session.Secret) > 0 }

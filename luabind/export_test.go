@@ -43,3 +43,6 @@ func CompiledRegexes() int {
 	defer regexes.mu.Unlock()
 	return len(regexes.kept)
 }
+
+// ReadVariables is for tests.
+var ReadVariables = readVariables

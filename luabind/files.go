@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"rws/luabind/fault"
 	"rws/server/static"
 )
 
@@ -71,17 +72,17 @@ func plainly(err error) error {
 }
 
 // checkAllowed refuses folders of fs.allow that are not there.
-func (p *Program) checkAllowed() error {
+func (p *Program) checkAllowed() (faults []*fault.Error) {
 	for _, folder := range p.Config.FSAllow {
 		info, err := os.Stat(p.path(folder))
 		if err == nil && !info.IsDir() {
 			err = errors.New("it is not a folder")
 		}
 		if err != nil {
-			return fmt.Errorf("setting fs.allow (%s): %q: %w", p.Config.Origin("fs.allow"), folder, err)
+			faults = append(faults, settingError("fs.allow", p.Config, fmt.Errorf("%q: %w", folder, err)))
 		}
 	}
-	return nil
+	return faults
 }
 
 func (p *Program) stat(name string) (fs.FileInfo, error) {

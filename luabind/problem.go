@@ -16,7 +16,9 @@ import (
 	"rws/luabind/vm"
 	"rws/server"
 	"rws/server/exchange"
+	"rws/server/http1"
 	"rws/server/problem"
+	"rws/server/status"
 	"rws/server/template"
 )
 
@@ -37,21 +39,21 @@ func statusOf(e *fault.Error) int {
 // answerError makes the answer of a failed chain.
 func (c *Ctx) answerError(err error) {
 	e := asFault(err)
-	status := statusOf(e)
+	code := statusOf(e)
 	if c.ex.Context.Err() != nil && e.Status == 0 {
-		c.ex.Fault = context.Canceled // the client left: nobody reads the answer
-		c.res = response{kind: bodyEmpty, status: statusClientGone}
+		c.ex.Fault = http1.ErrClientLeft
+		c.res = c.problem(clientLeft, status.ClientClosedRequest)
 		return
 	}
-	if status >= 500 {
+	if code >= 500 {
 		c.state.program.logError(c.r, e)
 	}
 	c.res.reset(bodyNone)
-	c.res = c.failed(e, status)
+	c.res = c.failed(e, code)
 }
 
-// statusClientGone is what logs show for a request whose client left, as nginx does.
-const statusClientGone = 499
+// clientLeft is for logs and for a client that has closed no more than its half of the connection.
+var clientLeft = &fault.Error{Code: "client_left", Message: "The client closed its side of the connection before the answer was ready."}
 
 // failed returns the response for an error: what app:on_error makes of it, else the
 // built-in page. Being in a run of its own, it works after a deadline too.

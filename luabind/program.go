@@ -197,7 +197,7 @@ func (p *Program) load() error {
 	if err := p.Config.overlay(p.environ, p.options.Flags); err != nil {
 		return err
 	}
-	if err := errors.Join(p.checkAllowed(), p.Config.checkState()); err != nil {
+	if err := joinFaults("the settings are wrong", append(p.checkAllowed(), p.Config.checkState()...)); err != nil {
 		return err
 	}
 	p.logger = p.options.Logger(p.Config)

@@ -15,6 +15,7 @@ import (
 	"rws/luabind/codec"
 	"rws/luabind/fault"
 	"rws/luabind/vm"
+	"rws/server/status"
 )
 
 // A Test is one app:test.
@@ -220,7 +221,7 @@ func answerOfType() bind.Type {
 		})},
 		String: func(self any) string {
 			a := self.(*Answer)
-			return fmt.Sprintf("%d %s (%d bytes)", a.Status, http.StatusText(a.Status), len(a.Body))
+			return fmt.Sprintf("%d %s (%d bytes)", a.Status, status.Text(a.Status), len(a.Body))
 		},
 	}
 }

@@ -39,6 +39,11 @@ type App struct {
 	// [Status], without the text of the error, which is in the log.
 	Fail func(w http.ResponseWriter, r *http.Request, err error)
 
+	// Start is called by [Server.Start] when nothing else can fail any more: the certificates are
+	// loaded and the addresses open, and clients wait to be accepted. Its error closes them and is
+	// that of the start. [Server.Swap] does not call it. May be nil.
+	Start func(ctx context.Context) error
+
 	// Close frees what the handlers use. It is called once, when no request is left: the app
 	// has been replaced, or the server stops. It is also called for an app that [Server.Start]
 	// or [Server.Swap] refused. May be nil.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"rws/server/http1"
+	"rws/server/status"
 )
 
 // ErrSlowBody is what reading a request body gives when the client does not send it in time, see
@@ -26,7 +27,7 @@ func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 // Status is the HTTP status for an error of a handler: 413 for a body over the limit, 400 for one
 // that is not framed properly, 408 for one
 // that the client did not send in time, 504 for a deadline, 503 for a request that was broken off
-// because the app leaves, what a method HTTPStatus() int of the error says, else 500.
+// because the app leaves, 499 for [http1.ErrClientLeft], what a method HTTPStatus() int of the error says, else 500.
 func Status(err error) int {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return http.StatusRequestEntityTooLarge
@@ -35,6 +36,8 @@ func Status(err error) int {
 		return e.Status
 	}
 	switch {
+	case errors.Is(err, http1.ErrClientLeft):
+		return status.ClientClosedRequest
 	case errors.Is(err, ErrSlowBody):
 		return http.StatusRequestTimeout
 	case errors.Is(err, context.DeadlineExceeded):
@@ -64,19 +67,21 @@ func detail(err error) string {
 		return "The request body did not arrive in time."
 	case http.StatusGatewayTimeout:
 		return "The answer took too long."
+	case status.ClientClosedRequest:
+		return "The client closed its side of the connection before the answer was ready."
 	}
 	return ""
 }
 
 // logFault writes what failed: as an error if it is ours, as information if it is the client's.
-func (t *transaction) logFault(status int) {
+func (t *transaction) logFault(code int) {
 	level := slog.LevelError
-	if status < 500 && status != 0 || t.Err() != nil && errors.Is(t.Fault, context.Canceled) {
+	if code < 500 && code != 0 || t.Err() != nil && errors.Is(t.Fault, context.Canceled) {
 		level = slog.LevelInfo
 	}
 	attrs := []slog.Attr{
 		slog.String("id", t.ID()), slog.String("method", t.request.Method), slog.String("path", t.request.URL.Path),
-		slog.String("route", t.Route), slog.Int("status", status), slog.String("err", t.Fault.Error()),
+		slog.String("route", t.Route), slog.Int("status", code), slog.String("err", t.Fault.Error()),
 	}
 	if p, ok := errors.AsType[*PanicError](t.Fault); ok {
 		attrs = append(attrs, slog.String("stack", string(p.Stack)))

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"rws/server/exchange"
+	"rws/server/http1"
 	"rws/server/logs"
 	"rws/server/problem"
 	"rws/server/router"
@@ -143,13 +144,22 @@ func (t *transaction) settle(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if t.Fault == nil && t.Err() != nil {
-		if cause := context.Cause(t); Status(cause) != http.StatusInternalServerError {
+		if cause := t.whyEnded(); Status(cause) != http.StatusInternalServerError {
 			t.Fault = cause
 		}
 	}
 	if t.Fault != nil && t.fail(w, r) {
 		panic(http.ErrAbortHandler)
 	}
+}
+
+// whyEnded is the cause of the end of the context, which HTTP/2 does not give.
+func (t *transaction) whyEnded() error {
+	cause := context.Cause(t)
+	if cause == context.Canceled && t.Context.Err() == context.Canceled {
+		return http1.ErrClientLeft
+	}
+	return cause
 }
 
 // fail answers for t.Fault. It reports true if all that can be done is to break off the answer.

@@ -78,8 +78,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Start compiles the app, opens its addresses, all or none, and serves in the background. ctx
-// bounds the start only. A server starts once; after an error it may be tried again.
+// Start compiles the app, opens its addresses, all or none, calls App.Start, and serves in the
+// background. ctx bounds the start only. A server starts once; after an error it may be tried
+// again.
 func (s *Server) Start(ctx context.Context, app *App) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -92,6 +93,12 @@ func (s *Server) Start(ctx context.Context, app *App) error {
 	}
 	if err := s.open(ctx, h.settings); err != nil {
 		return s.refuse(app, err)
+	}
+	if app.Start != nil {
+		if err := app.Start(ctx); err != nil {
+			s.closeListeners()
+			return s.refuse(app, err)
+		}
 	}
 	s.current.Store(h)
 	s.started = true

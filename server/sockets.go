@@ -40,11 +40,16 @@ func (s *Server) open(ctx context.Context, settings Settings) error {
 	if faults == nil {
 		return nil
 	}
+	s.closeListeners()
+	return errors.Join(faults...)
+}
+
+// closeListeners takes back what open did; nothing was accepted.
+func (s *Server) closeListeners() {
 	for _, l := range s.listeners {
-		_ = l.Close() // nothing was accepted
+		_ = l.Close() // there is nothing to be done about it
 	}
 	s.listeners = nil
-	return errors.Join(faults...)
 }
 
 // certificates is the configuration for TLS, nil for none.

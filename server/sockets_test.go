@@ -105,6 +105,59 @@ func TestAllAddressesOrNone(t *testing.T) {
 	require.Error(t, s.Start(t.Context(), app(nil)))
 }
 
+// What the app does at its start it does when nothing else can fail, and before the first request.
+func TestAppStartsWhenAllIsOpen(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+	var events []string
+	newApp := func(fault error) *server.App {
+		a := app(map[string]http.Handler{"/": say("served")})
+		a.Start = func(context.Context) error { events = append(events, "start"); return fault }
+		a.Close = func(context.Context) error { events = append(events, "close"); return nil }
+		return a
+	}
+	s := server.New(server.Options{})
+
+	a := newApp(nil)
+	a.Settings.Listen = []string{taken.Addr().String()}
+	require.Error(t, s.Start(t.Context(), a))
+	a = newApp(nil)
+	a.Settings = server.Settings{Listen: []string{"127.0.0.1:0"}, TLS: server.TLS{Cert: "no-such.pem", Key: "no-such.pem"}}
+	require.Error(t, s.Start(t.Context(), a))
+	assert.Equal(t, []string{"close", "close"}, events)
+
+	path := filepath.Join(t.TempDir(), "x.sock")
+	fault := errors.New("no database")
+	a = newApp(fault)
+	a.Settings.Listen = []string{"unix:" + path}
+	require.ErrorIs(t, s.Start(t.Context(), a), fault)
+	assert.NoFileExists(t, path)
+	assert.Empty(t, s.Addrs())
+	assert.Equal(t, []string{"start", "close"}, events[2:])
+
+	a = newApp(nil)
+	a.Settings.Listen = []string{"unix:" + path}
+	open := a.Start
+	got := make(chan string, 1)
+	a.Start = func(ctx context.Context) error {
+		conn, err := net.Dial("unix", path) // a client that is there already waits
+		require.NoError(t, err)
+		_, err = io.WriteString(conn, "GET / HTTP/1.0\r\n\r\n")
+		require.NoError(t, err)
+		go func() {
+			defer conn.Close()
+			text, _ := io.ReadAll(conn)
+			got <- string(text)
+		}()
+		return open(ctx)
+	}
+	require.NoError(t, s.Start(t.Context(), a))
+	assert.Contains(t, <-got, "served")
+	require.NoError(t, s.Shutdown(t.Context()))
+	assert.Equal(t, []string{"start", "close"}, events[4:])
+}
+
 func TestMissingCertificateIsAnError(t *testing.T) {
 	a := app(nil)
 	a.Settings = server.Settings{Listen: []string{"127.0.0.1:0"}, TLS: server.TLS{Cert: "no-such.pem", Key: "no-such.pem"}}

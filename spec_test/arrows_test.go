@@ -27,7 +27,7 @@ import (
 //	2  assembly: capabilities put together for HTTP
 //	3  the whole
 var floors = map[string]int{
-	"suggest": -1,
+	"suggest": -1, "status": -1,
 
 	"secret": 0, "redis": 0, "logs": 0, "metrics": 0, "health": 0, "trace": 0, "router": 0, "certs": 0, "db": 0,
 	"db/migrate": 1,

@@ -62,8 +62,8 @@
 //	                                       line "STATUS COUNT" for each status
 //	flood NAME CLIENTS METHOD PATH …       load in the background until finish NAME, which
 //	                                       prints the counts
-//	raw TEXT                               send bytes, with \r\n and \x00, and read answers
-//	                                       until the server closes
+//	raw TEXT [half]                        send bytes, with \r\n and \x00, and read answers
+//	                                       until the server closes; half: having closed our half
 //
 // No redirect is followed and nothing is decompressed. The answer goes to stdout: the status
 // line, the headers in order of their names but for Date, an empty line and the body.
@@ -95,6 +95,7 @@
 package spec_test
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -136,16 +137,18 @@ func run(m *testing.M) int {
 	if os.Getenv(plain) != "" {
 		return servePlain()
 	}
-	if binary = os.Getenv("RWS_BINARY"); binary != "" {
-		return m.Run()
-	}
 	dir, err := os.MkdirTemp("", "rws-spec")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	if err := build(dir); err != nil {
+	if binary = os.Getenv("RWS_BINARY"); binary == "" {
+		err = build(dir)
+	}
+	// Here testscript makes its folders: with -run, which leaves scripts out, it does not remove
+	// the one around them all.
+	if err := errors.Join(err, os.Setenv("GOTMPDIR", dir)); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

@@ -23,8 +23,9 @@ import (
 
 // raw sends bytes as they are and reads answers until the server closes the connection.
 func raw(s *spec, args []string) error {
-	if len(args) != 1 {
-		return usageError("raw TEXT")
+	half := len(args) == 2 && args[1] == "half"
+	if len(args) != 1 && !half {
+		return usageError("raw TEXT [half]")
 	}
 	text, err := strconv.Unquote(`"` + strings.ReplaceAll(args[0], `"`, `\"`) + `"`)
 	if err != nil {
@@ -34,7 +35,7 @@ func raw(s *spec, args []string) error {
 	if err != nil {
 		return usageError(err.Error())
 	}
-	got, err := exchangeBytes(u.Host, []byte(text))
+	got, err := exchangeBytes(u.Host, []byte(text), half)
 	if err != nil {
 		return err
 	}
@@ -43,8 +44,8 @@ func raw(s *spec, args []string) error {
 	return err
 }
 
-// exchangeBytes sends text and returns all that comes back.
-func exchangeBytes(address string, text []byte) ([]byte, error) {
+// exchangeBytes sends text, then closes its half if it is told to, and returns all that comes back.
+func exchangeBytes(address string, text []byte, half bool) ([]byte, error) {
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		return nil, err
@@ -53,7 +54,12 @@ func exchangeBytes(address string, text []byte) ([]byte, error) {
 	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		return nil, err
 	}
-	go func() { _, _ = conn.Write(text) }() // the server may close before it has read all
+	go func() {
+		_, _ = conn.Write(text) // the server may close before it has read all
+		if half {
+			_ = conn.(*net.TCPConn).CloseWrite()
+		}
+	}()
 	got, err := io.ReadAll(conn)
 	if len(got) == 0 && err != nil {
 		return nil, fmt.Errorf("the server sent nothing: %w", err)

@@ -206,14 +206,19 @@ func (t *terminal) show(e *fault.Error, source fault.Source) {
 	}
 }
 
-// split takes apart the error of routes, which tells about all that conflict.
+// split takes apart an error about several settings, and that of routes, which tells about all that
+// conflict.
 func split(e *fault.Error) []*fault.Error {
 	joined, ok := e.Cause.(interface{ Unwrap() []error })
-	if !ok || e.Code != "routes" || e.At != "" {
+	if !ok || e.Code != "option" && (e.Code != "routes" || e.At != "") {
 		return []*fault.Error{e}
 	}
 	var list []*fault.Error
 	for _, err := range joined.Unwrap() {
+		if one, ok := err.(*fault.Error); ok {
+			list = append(list, one)
+			continue
+		}
 		at, message, found := strings.Cut(err.Error(), ": ")
 		if !found {
 			at, message = "", err.Error()

@@ -61,21 +61,20 @@ func (t *terminal) serve(file, source string, flags map[string]string) error {
 	s := &site{terminal: t, file: file, source: source, flags: flags, output: logs.NewOutput(t.err), printed: logs.NewOutput(t.out), shared: luabind.NewShared(), pools: luabind.NewPools()}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	if err := s.prepare(ctx); err != nil {
+	tuneGC(ctx) // before the script loads, which would set off a collection of little
+	if err := s.prepare(); err != nil {
 		return err
 	}
 	defer s.access.Close()
-	// From here on a signal stops gracefully; before, it just ends the process.
 	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, append(reloadSignals, os.Interrupt, syscall.SIGTERM)...)
 	defer signal.Stop(signals)
+	s.current().App.Start = func(ctx context.Context) error { return s.begin(ctx, signals) }
 	if err := s.server.Start(ctx, s.current().App); err != nil {
 		return s.complain(err, s.current().Source)
 	}
 	s.watch(ctx) // before the banner says so
 	s.banner()
 	s.warn(s.current())
-	tuneGC(ctx)
 	left, closeConsoles, err := s.openConsole(ctx)
 	if err != nil {
 		s.logger.Warn("the console did not open", "error", err)
@@ -132,15 +131,26 @@ func levelOf(c *luabind.Config) slog.Level {
 	return level
 }
 
-// prepare loads the script and runs its start hooks.
-func (s *site) prepare(ctx context.Context) error {
+// begin runs the start hooks, when all else has gone well: the addresses are open. From its end on
+// a signal stops gracefully; before, it just ends the process.
+func (s *site) begin(ctx context.Context, signals chan<- os.Signal) error {
+	p := s.current()
+	if err := p.Start(ctx); err != nil {
+		return err
+	}
+	s.live.Store(p)
+	signal.Notify(signals, append(reloadSignals, os.Interrupt, syscall.SIGTERM)...)
+	return nil
+}
+
+// prepare loads the script.
+func (s *site) prepare() error {
 	p, err := s.load(s.options())
 	if err != nil {
 		return err
 	}
 	s.adopt(p)
 	s.program.Store(p)
-	s.live.Store(p)
 	for _, name := range p.Config.Unknown {
 		s.logger.Warn("the variable " + name + " is no setting of rws: `rws config` lists those there are")
 	}
@@ -148,11 +158,6 @@ func (s *site) prepare(ctx context.Context) error {
 	o.Level = &s.level
 	s.access = logs.NewAccess(s.output, o)
 	s.server = server.New(server.Options{Logger: s.logger, Access: s.access})
-	if err := p.Start(ctx); err != nil {
-		s.live.Store(nil)
-		closeProgram(p)
-		return s.complain(err, p.Source)
-	}
 	return nil
 }
 

@@ -229,7 +229,7 @@ func TestNewAddressNeedsRestart(t *testing.T) {
 	dir := app(t, "app.lua", hello)
 	s := serve(t)
 	write(t, filepath.Join(dir, "app.lua"), "app:config { h2c = true }\n"+hello)
-	s.untilSays("restart rws to apply the new h2c")
+	s.untilSays("restart rws to apply the new setting: h2c is now true")
 	s.says("app.lua:1: the sockets are open already")
 	if got := s.get("/"); got != "hello" {
 		t.Errorf("got %q", got)
@@ -285,8 +285,8 @@ app:on("stop", function() print("stop hook") end)`)
 	r := rws(t, "--port", port)
 	r.expect(t, 1, port, "in use")
 	r.refuse(t, "goroutine", "➜")
-	if r.out != "start hook\nstop hook\n" {
-		t.Errorf("hooks printed %q", r.out)
+	if r.out != "" {
+		t.Errorf("hooks ran: %q", r.out)
 	}
 }
 

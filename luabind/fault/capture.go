@@ -3,7 +3,6 @@ package fault
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -211,13 +210,13 @@ func (e *Error) interrupted(L *lua.LState) bool {
 	return true
 }
 
-var placePattern = regexp.MustCompile(`^([^\n]{1,300}?:\d+): ?`)
+var placePattern = pattern(`^([^\n]{1,300}?:\d+): ?`)
 
 // splitPlace cuts the places off the front of a text and returns the last, which is the
 // oldest: error() puts its own before the one of an error that was caught.
 func splitPlace(text string, isFile func(string) bool) (at, message string) {
 	for {
-		m := placePattern.FindStringSubmatch(text)
+		m := placePattern().FindStringSubmatch(text)
 		if m == nil {
 			break
 		}

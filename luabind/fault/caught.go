@@ -2,13 +2,12 @@ package fault
 
 import (
 	"fmt"
-	"regexp"
 
 	lua "github.com/yuin/gopher-lua"
 )
 
 // interpreters are the messages of gopher-lua that explain knows, behind their place.
-var interpreters = regexp.MustCompile(`(?s)^[^\n]{1,300}?:\d+: ?(attempt to (index a non-table object|call a non-function object|compare )|cannot perform |__(len|unm) undefined$|for statement |table index is (nil|NaN)$|bad argument #)`)
+var interpreters = pattern(`(?s)^[^\n]{1,300}?:\d+: ?(attempt to (index a non-table object|call a non-function object|compare )|cannot perform |__(len|unm) undefined$|for statement |table index is (nil|NaN)$|bad argument #)`)
 
 // Caught returns what pcall and coroutine.resume give for the error v: the text of an error
 // of the interpreter in the words that Capture has for it. All else stays as it is, above all
@@ -16,7 +15,7 @@ var interpreters = regexp.MustCompile(`(?s)^[^\n]{1,300}?:\d+: ?(attempt to (ind
 // made for vm.Options.Caught.
 func Caught(L *lua.LState, skip int, v lua.LValue) (better lua.LValue) {
 	text, ok := v.(lua.LString)
-	if !ok || !interpreters.MatchString(string(text)) {
+	if !ok || !interpreters().MatchString(string(text)) {
 		return v
 	}
 	defer func() {

@@ -214,6 +214,25 @@ func TestWithoutFieldsOfFramesErrorsStayPlain(t *testing.T) {
 	})
 }
 
+// The value of an argument is that of the call, whatever holds it, and nothing is made of its name.
+func TestAnArgumentHasItsValue(t *testing.T) {
+	w := newWorld(t)
+	for script, want := range map[string]string{
+		"list = {}\nstring.rep(list, 2)":         "app.lua:2: bad argument #1 to `string.rep`: string expected, got `list` (table)",
+		"local list = {}\nstring.rep('x', list)": "app.lua:2: bad argument #2 to `string.rep`: number expected, got `list` (table)",
+		"local t = { n = {} }\n('x'):rep(t.n)":   "app.lua:2: bad argument #1 to `(\"x\"):rep`: number expected, got `t.n` (table)",
+		"list = nil\nstring.rep(list, 2)":        "app.lua:2: bad argument #1 to `string.rep`: string expected, got `list` (nil)",
+	} {
+		e := w.run(script)
+		if e.Error() != want {
+			t.Errorf("%q gave %q, want %q", script, e, want)
+		}
+		if e.Hint != "" && !strings.Contains(want, "(nil)") {
+			t.Errorf("%q has the hint %q", script, e.Hint)
+		}
+	}
+}
+
 func TestColonHint(t *testing.T) {
 	if got := fault.ColonHint("app", "get"); got != "use `app:get` (colon)" {
 		t.Error(got)

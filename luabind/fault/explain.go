@@ -2,7 +2,6 @@ package fault
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -38,14 +37,14 @@ const (
 )
 
 var (
-	indexMessage    = regexp.MustCompile(`(?s)^attempt to index a non-table object\((\w+)\) with key '(.*)'$`)
-	arithMessage    = regexp.MustCompile(`^cannot perform (add|sub|mul|div|mod|pow) operation between (\w+) and (\w+)$`)
-	concatMessage   = regexp.MustCompile(`^cannot perform concat operation between (\w+) and (\w+)$`)
-	compareMessage  = regexp.MustCompile(`^attempt to compare (\w+) with (\w+)$`)
-	forMessage      = regexp.MustCompile(`^for statement (init|limit|step) must be a number$`)
-	keyMessage      = regexp.MustCompile(`^table index is (nil|NaN)$`)
-	argumentMessage = regexp.MustCompile(`(?s)^bad argument #(\d+) to (\S+) \((.*)\)$`)
-	argumentOfRws   = regexp.MustCompile(`: argument (\d+): `)
+	indexMessage    = pattern(`(?s)^attempt to index a non-table object\((\w+)\) with key '(.*)'$`)
+	arithMessage    = pattern(`^cannot perform (add|sub|mul|div|mod|pow) operation between (\w+) and (\w+)$`)
+	concatMessage   = pattern(`^cannot perform concat operation between (\w+) and (\w+)$`)
+	compareMessage  = pattern(`^attempt to compare (\w+) with (\w+)$`)
+	forMessage      = pattern(`^for statement (init|limit|step) must be a number$`)
+	keyMessage      = pattern(`^table index is (nil|NaN)$`)
+	argumentMessage = pattern(`(?s)^bad argument #(\d+) to (\S+) \((.*)\)$`)
+	argumentOfRws   = pattern(`: argument (\d+): `)
 )
 
 // explain returns message, one of gopher-lua's, in better words, and the culprit when
@@ -63,30 +62,30 @@ func explain(frames []frame, message string) (string, *culprit) {
 	case message == "__unm undefined":
 		return explainUnary(f, lua.OP_UNM, "negate", added)
 	}
-	if m := indexMessage.FindStringSubmatch(message); m != nil {
+	if m := indexMessage().FindStringSubmatch(message); m != nil {
 		return explainIndex(f, m[1], m[2])
 	}
-	if m := arithMessage.FindStringSubmatch(message); m != nil {
+	if m := arithMessage().FindStringSubmatch(message); m != nil {
 		return explainArithmetic(f, m[1], m[2], m[3])
 	}
-	if m := concatMessage.FindStringSubmatch(message); m != nil {
+	if m := concatMessage().FindStringSubmatch(message); m != nil {
 		return explainConcat(f, m[1], m[2])
 	}
-	if m := compareMessage.FindStringSubmatch(message); m != nil {
+	if m := compareMessage().FindStringSubmatch(message); m != nil {
 		return explainCompare(f, m[1], m[2])
 	}
-	if m := forMessage.FindStringSubmatch(message); m != nil {
+	if m := forMessage().FindStringSubmatch(message); m != nil {
 		return explainFor(f, m[1])
 	}
-	if m := keyMessage.FindStringSubmatch(message); m != nil {
+	if m := keyMessage().FindStringSubmatch(message); m != nil {
 		return explainKey(f, m[1])
 	}
-	if m := argumentMessage.FindStringSubmatch(message); m != nil && len(frames) > 1 && f.isGo() {
-		return explainArgument(frames[1], m)
+	if m := argumentMessage().FindStringSubmatch(message); m != nil && len(frames) > 1 && f.isGo() {
+		return explainArgument(f, frames[1], m)
 	}
-	if m := argumentOfRws.FindStringSubmatch(message); m != nil && len(frames) > 1 && f.isGo() {
+	if m := argumentOfRws().FindStringSubmatch(message); m != nil && len(frames) > 1 && f.isGo() {
 		n, _ := strconv.Atoi(m[1])
-		return message, frames[1].argumentCulprit(n, true)
+		return message, frames[1].argumentCulprit(f, n, true)
 	}
 	return message, nil
 }
@@ -274,9 +273,9 @@ func explainKey(f frame, what string) (string, *culprit) {
 	return fmt.Sprintf("attempt to use `%s` (%s) as a key%s", c.symbol.text(), what, into), c
 }
 
-// argumentCulprit returns the n-th argument of the call that f makes. declared says
-// that n does not count the object of a method.
-func (f frame) argumentCulprit(n int, declared bool) *culprit {
+// argumentCulprit returns the n-th argument of the call that f makes of a Go function, in whose
+// frame the value is. declared says that n does not count the object of a method.
+func (f frame) argumentCulprit(of frame, n int, declared bool) *culprit {
 	in, ok := f.instruction()
 	callee := f.callee()
 	if !ok || callee == nil || n < 1 {
@@ -289,12 +288,12 @@ func (f frame) argumentCulprit(n int, declared bool) *culprit {
 	if in.b() != 0 && r >= in.a()+in.b() {
 		return &culprit{use: passed, value: lua.LNil, callee: callee, arg: n, absent: true}
 	}
-	return &culprit{use: passed, symbol: f.register(r), value: f.local(r), callee: callee, arg: n}
+	return &culprit{use: passed, symbol: f.register(r), value: of.argument(r - in.a()), callee: callee, arg: n}
 }
 
-func explainArgument(f frame, m []string) (string, *culprit) {
+func explainArgument(of, f frame, m []string) (string, *culprit) {
 	n, _ := strconv.Atoi(m[1])
-	c := f.argumentCulprit(n, false)
+	c := f.argumentCulprit(of, n, false)
 	if c == nil {
 		return fmt.Sprintf("bad argument #%s to `%s`: %s", m[1], m[2], m[3]), nil
 	}

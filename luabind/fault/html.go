@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -33,7 +34,7 @@ var pageSource string
 //go:embed page.css
 var pageStyle string
 
-var page = template.Must(template.New("page").Parse(pageSource))
+var page = sync.OnceValue(func() *template.Template { return template.Must(template.New("page").Parse(pageSource)) })
 
 type pageView struct {
 	PageData
@@ -102,7 +103,7 @@ func (e *Error) HTML(src Source, d PageData) []byte {
 		v.Headers = append(v.Headers, Local{Name: clean(name), Value: clean(value)})
 	}
 	var b bytes.Buffer
-	if err := page.Execute(&b, v); err != nil {
+	if err := page().Execute(&b, v); err != nil {
 		return []byte("<!doctype html><pre>" + template.HTMLEscapeString(v.Title) + "</pre>")
 	}
 	return b.Bytes()

@@ -3,7 +3,6 @@ package fault
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -46,9 +45,9 @@ func cause(err error) error {
 }
 
 var (
-	gotoMessage  = regexp.MustCompile(`^no visible label '(.*)' for <goto> at line (\d+)$`)
-	labelMessage = regexp.MustCompile(`^label '(.*)' already defined on line (\d+)$`)
-	scopeMessage = regexp.MustCompile(`^<goto (.*)> at line (\d+) jumps into the scope of local '(.*)'$`)
+	gotoMessage  = pattern(`^no visible label '(.*)' for <goto> at line (\d+)$`)
+	labelMessage = pattern(`^label '(.*)' already defined on line (\d+)$`)
+	scopeMessage = pattern(`^<goto (.*)> at line (\d+) jumps into the scope of local '(.*)'$`)
 )
 
 // compile explains what the compiler, which comes after the parser, refuses.
@@ -59,16 +58,16 @@ func (e *Error) compile(compile *lua.CompileError, file string) {
 		n, _ := strconv.Atoi(line)
 		e.At = fmt.Sprintf("%s:%d", file, max(n, 1))
 	}
-	if m := gotoMessage.FindStringSubmatch(message); m != nil {
+	if m := gotoMessage().FindStringSubmatch(message); m != nil {
 		at(m[2])
 		e.Message = fmt.Sprintf("there is no label `::%s::` for this `goto`", m[1])
 		e.Hint = fmt.Sprintf("write ::%s:: in the same block or around it, as before the `end` of the loop", m[1])
 		e.mark.expr = m[1]
-	} else if m := labelMessage.FindStringSubmatch(message); m != nil {
+	} else if m := labelMessage().FindStringSubmatch(message); m != nil {
 		at(strconv.Itoa(compile.Line - 1)) // the compiler adds one
 		e.Message = fmt.Sprintf("the label `::%s::` exists already, at line %s", m[1], m[2])
 		e.mark.expr = "::" + m[1] + "::"
-	} else if m := scopeMessage.FindStringSubmatch(message); m != nil {
+	} else if m := scopeMessage().FindStringSubmatch(message); m != nil {
 		at(m[2])
 		e.Message = fmt.Sprintf("`goto %s` would jump past the declaration of `%s`", m[1], m[3])
 		e.Hint = fmt.Sprintf("declare `%s` before the goto, or put what follows the goto into do … end", m[3])

@@ -2,7 +2,6 @@ package fault
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -22,7 +21,7 @@ var secretWords = []string{
 }
 
 // urlPassword finds the password in a URL, as of a database, whatever the variable is called.
-var urlPassword = regexp.MustCompile(`(://[^/\s:@]*:)[^/\s@]+@`)
+var urlPassword = pattern(`(://[^/\s:@]*:)[^/\s@]+@`)
 
 // isSecret reports whether a variable, key or header of this name must not be shown.
 func isSecret(name string) bool {
@@ -50,7 +49,7 @@ func show(L *lua.LState, name string, v lua.LValue) string {
 func showPlain(L *lua.LState, v lua.LValue) string {
 	switch v := v.(type) {
 	case lua.LString:
-		return quote(urlPassword.ReplaceAllString(string(v), "${1}"+redacted+"@"))
+		return quote(urlPassword().ReplaceAllString(string(v), "${1}"+redacted+"@"))
 	case *lua.LTable:
 		if v.Len() == 0 && next(v, lua.LNil) == lua.LNil {
 			return "{}"

@@ -132,7 +132,10 @@ func start(tb testing.TB, h *host, text string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	h.docs, h.text, h.dir, h.ready = docs, text, tb.TempDir(), make(chan struct{}, 1)
+	if h.dir == "" {
+		h.dir = tb.TempDir()
+	}
+	h.docs, h.text, h.ready = docs, text, make(chan struct{}, 1)
 	if err := h.load(); err != nil {
 		tb.Fatal(err)
 	}

@@ -70,6 +70,22 @@ func TestARequestErrorIsClear(t *testing.T) {
 	}
 }
 
+// The line of the console that names something else than a response is told what it is, not that
+// there is no such variable.
+func TestCurlOfSomethingElse(t *testing.T) {
+	c := newConsole(t, newHost(t, script))
+	c.run(`get "/"`, "1", "2")
+	for _, line := range []string{"curl(_2)", "curl(_)", "curl(get)", "local n = curl(count)"} {
+		got := c.fails(line)
+		if !strings.Contains(got, `a response expected, as in curl(_) after get "/", got `) || strings.Contains(got, "there is no variable") || strings.Contains(got, "did you mean") {
+			t.Errorf("%s: %s", line, got)
+		}
+	}
+	if got := c.fails("curl(_3)"); !strings.Contains(got, "got nil") || !strings.Contains(got, "_3") {
+		t.Error(got)
+	}
+}
+
 func TestSeveralSessionsAtOnce(t *testing.T) {
 	h := newHost(t, script)
 	done := make(chan string)

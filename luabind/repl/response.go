@@ -12,6 +12,7 @@ import (
 
 	"rws/luabind/bind"
 	"rws/luabind/codec"
+	"rws/server/status"
 )
 
 // A response is what get and the others return. For Lua it is a table with the fields
@@ -98,7 +99,7 @@ func (r *response) text(p *printer) string {
 	case r.status >= 300:
 		c = cyan
 	}
-	head := p.style.paint(c, strings.TrimSpace(fmt.Sprintf("%d %s", r.status, http.StatusText(r.status)))) + "  " + duration(r.took)
+	head := p.style.paint(c, strings.TrimSpace(fmt.Sprintf("%d %s", r.status, status.Text(r.status)))) + "  " + duration(r.took)
 	if t := r.header.Get("Content-Type"); t != "" {
 		head += "  " + clean(t)
 	}

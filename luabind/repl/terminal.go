@@ -304,6 +304,7 @@ func (t *Terminal) completer(ctx context.Context, c Console) func([]rune, int) r
 		for i, one := range list {
 			values[i] = readline.Completion{Value: text[start:from] + one.Text, Display: one.Text, Description: cutText(clean(one.Detail), 60)}
 		}
+		values = fitMenu(values)
 		t.probe(len(values) > 1)
 		completions := readline.CompleteRaw(values)
 		completions.PREFIX = text[start:]

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +23,8 @@ func TestTerminalProgram(t *testing.T) {
 	if dir == "" {
 		t.Skip("run by TestTerminal")
 	}
-	h := newHost(t, script)
+	h := &host{dir: dir} // not one of this process, which is killed before it cleans up
+	start(t, h, script)
 	term, err := repl.NewTerminal(repl.TerminalOptions{History: filepath.Join(dir, ".rws", "history"), NoColor: true})
 	if err != nil {
 		t.Fatal(err)
@@ -45,9 +47,13 @@ type screen struct {
 	t      *testing.T
 	dir    string
 	socket string
+
+	columns, rows int
 }
 
-func newScreen(t *testing.T) *screen {
+func newScreen(t *testing.T) *screen { return newScreenOf(t, 90, 14) }
+
+func newScreenOf(t *testing.T, columns, rows int) *screen {
 	t.Helper()
 	if _, err := exec.LookPath("tmux"); err != nil {
 		if os.Getenv("RWS_TEST_REQUIRE") != "" {
@@ -56,10 +62,13 @@ func newScreen(t *testing.T) *screen {
 		t.Skip("tmux is missing: install the package tmux")
 	}
 	dir := t.TempDir()
-	s := &screen{t: t, dir: dir, socket: fmt.Sprintf("rws-%d-%d", os.Getpid(), time.Now().UnixNano())}
+	s := &screen{t: t, dir: dir, columns: columns, rows: rows, socket: fmt.Sprintf("rws-%d-%d", os.Getpid(), time.Now().UnixNano())}
 	s.start()
 	t.Cleanup(func() {
 		_ = exec.Command("tmux", "-L", s.socket, "kill-server").Run()
+		if left, err := os.ReadDir(s.temporary()); err != nil || len(left) > 0 {
+			t.Errorf("the program, which is killed, leaves behind %v, %v", left, err)
+		}
 		if races, _ := filepath.Glob(filepath.Join(dir, "race*")); len(races) > 0 {
 			text, _ := os.ReadFile(races[0])
 			t.Errorf("a race in the program:\n%s", text)
@@ -68,10 +77,16 @@ func newScreen(t *testing.T) *screen {
 	return s
 }
 
+// temporary is the folder for temporary files of the program.
+func (s *screen) temporary() string { return filepath.Join(s.dir, "temporary") }
+
 func (s *screen) start() {
 	s.t.Helper()
-	program := fmt.Sprintf("GORACE=log_path=%[2]s/race %[1]s=%[2]s TERM=xterm EDITOR='echo edited' %[3]s -test.run=^TestTerminalProgram$; sleep 60", programVariable, s.dir, os.Args[0])
-	s.tmux("-f", "/dev/null", "new-session", "-d", "-x", "90", "-y", "14", program)
+	if err := os.Mkdir(s.temporary(), 0o700); err != nil {
+		s.t.Fatal(err)
+	}
+	program := fmt.Sprintf("GORACE=log_path=%[2]s/race TMPDIR=%[4]s %[1]s=%[2]s TERM=xterm EDITOR='echo edited' %[3]s -test.run=^TestTerminalProgram$; sleep 60", programVariable, s.dir, os.Args[0], s.temporary())
+	s.tmux("-f", "/dev/null", "new-session", "-d", "-x", strconv.Itoa(s.columns), "-y", strconv.Itoa(s.rows), program)
 	s.shows("rws>")
 }
 
@@ -199,6 +214,28 @@ func TestTerminal(t *testing.T) {
 	info, err := os.Stat(filepath.Join(s.dir, ".rws", "history"))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the history: %v, %v", info, err)
+	}
+}
+
+// On a narrow terminal the menu stays below the prompt, whatever number of candidates there are.
+func TestMenuOnANarrowTerminal(t *testing.T) {
+	s := newScreenOf(t, 40, 24)
+	s.text("t = {} for i = 10, 39 do t['n'..i] = loadstring('return function(a'..i..') end')() end")
+	s.keys("Enter")
+	s.text("t.")
+	s.shows("rws> t.\n")
+	s.keys("Tab")
+	s.shows("n10")
+	for range 12 {
+		before := s.look()
+		s.keys("Tab")
+		s.until("the next candidate", func(screen string) bool { return screen != before })
+		if screen := s.look(); strings.Count(screen, "rws> t.") != 1 {
+			t.Fatalf("prompts are left behind:\n%s", screen)
+		}
+	}
+	if screen := s.look(); !strings.Contains(screen, "rws> t.n2") || strings.Contains(screen, "more completion rows") {
+		t.Errorf("the screen is\n%s", screen)
 	}
 }
 

@@ -4,7 +4,8 @@ package http1
 
 import "net"
 
-// A hangupWatch there is only on Linux; elsewhere a goroutine reads.
+// A hangupWatch there is only on Linux; elsewhere a goroutine reads, and so can't look past a body or
+// a next request that nobody has read.
 type hangupWatch struct{}
 
 type ticket uint64

@@ -9,7 +9,16 @@
 //   - It is lean. One goroutine serves a connection, which holds no buffer while the handler works
 //     or nothing is to be read. Whether the client is still there is watched only for
 //     requests whose context somebody waits for.
+//   - It notices sooner that a client has left: also while the handler has not read the body, or the
+//     next request is here already. Only on Linux, where epoll(7) tells without reading; elsewhere
+//     a watch reads, and as in net/http waits until there is no body left, and ends with the first
+//     byte of a next request.
 //   - HTTP/2 is somebody else's: connections that speak it are handed over, see [Server.HTTP2].
+//
+// A client has left, as in net/http, when it has closed its half of the connection: over TCP that
+// looks the same as closing all of it. The context then ends under a handler that waits for it, and
+// a client that goes on reading gets what the handler makes of that. Handlers that do not wait
+// answer as ever, also the requests that were sent ahead.
 package http1
 
 import (

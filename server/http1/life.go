@@ -2,12 +2,21 @@ package http1
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
 
 	"rws/server/cancel"
 )
+
+// ErrClientLeft is why the context of a request ended whose client left, as [context.Cause] tells. It
+// is a [context.Canceled].
+var ErrClientLeft error = clientLeft{errors.New("client closed request")}
+
+type clientLeft struct{ error }
+
+func (clientLeft) Is(target error) bool { return target == context.Canceled }
 
 // A life is the context of a request. It ends with the request, or when the client leaves; the
 // connection is only watched once somebody wants to know.
@@ -45,6 +54,9 @@ func (l *life) AfterFunc(f func()) (stop func() bool) {
 // end ends the context.
 func (l *life) end() { l.End(context.Canceled, nil) }
 
+// left ends the context because the client has left.
+func (l *life) left() { l.End(context.Canceled, ErrClientLeft) }
+
 func (l *life) want() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -61,17 +73,15 @@ func (l *life) bodyEnded() {
 	}
 }
 
-// watch begins to look whether the client is still there, once somebody wants to know. A client
-// that waits for its answer sends nothing, unless it sends its next request already. mu is held.
+// watch begins to look whether the client is still there, once somebody wants to know. Where the
+// system does not tell, we have to read: not what belongs to a body, nor beyond the next request
+// if the client sends that already. mu is held.
 func (l *life) watch() {
 	c := l.t.conn
-	if l.over || l.watcher != nil || l.ticket != 0 || l.t.body.pending.Load() || c.r != c.w {
+	if l.over || l.watcher != nil || l.ticket != 0 {
 		return
 	}
-	if c.tls == nil { // with TLS there is something to read when a client leaves: that it does
-		l.ticket = c.server.hangups.add(c.nc, l)
-	}
-	if l.ticket != 0 {
+	if l.ticket = c.server.hangups.add(c.nc, l); l.ticket != 0 || l.t.body.pending.Load() || c.r != c.w {
 		return
 	}
 	c.deadline(0)
@@ -87,7 +97,7 @@ func (l *life) listen(c *conn, watcher chan struct{}) {
 	case n == 1:
 		c.peeked = true // of the next request, which waits
 	case err != nil && !c.unwatching.Load():
-		l.end()
+		l.left()
 	}
 }
 

@@ -3,7 +3,6 @@ package http1_test
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"io"
 	"log/slog"
 	"net"
@@ -16,8 +15,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"rws/server/certs"
 )
 
 func TestRequest(t *testing.T) {
@@ -88,75 +85,6 @@ func TestExpect(t *testing.T) {
 	require.NoError(t, err)
 	_, bodies := answers(t, conn, "POST", "GET")
 	assert.Equal(t, []string{"abc", ""}, bodies)
-}
-
-// TestClientLeaves also where the client has sent a body, and over TLS.
-func TestClientLeaves(t *testing.T) {
-	pair, err := certs.SelfSigned()
-	require.NoError(t, err)
-	for name, secure := range map[string]bool{"plain": false, "tls": true} {
-		t.Run(name, func(t *testing.T) {
-			left := make(chan error, 1)
-			waiting := make(chan struct{})
-			s := handler(func(w http.ResponseWriter, r *http.Request) {
-				below, cancel := context.WithCancel(r.Context())
-				defer cancel()
-				_, err := io.Copy(io.Discard, r.Body)
-				assert.NoError(t, err)
-				close(waiting)
-				<-below.Done()
-				left <- r.Context().Err()
-			})
-			s.Log = slog.New(slog.DiscardHandler)
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			require.NoError(t, err)
-			address := l.Addr().String()
-			if secure {
-				l = tls.NewListener(l, certs.Static(pair).Config())
-			}
-			go s.Serve(l)
-			defer s.Close()
-			conn, err := net.Dial("tcp", address)
-			require.NoError(t, err)
-			if secure {
-				conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
-			}
-			_, err = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
-			require.NoError(t, err)
-			<-waiting
-			require.NoError(t, conn.Close())
-			select {
-			case err := <-left:
-				assert.Equal(t, context.Canceled, err)
-			case <-time.After(patience):
-				t.Fatal("nobody noticed")
-			}
-		})
-	}
-}
-
-// A client that sends its next request already has not left, even if it will send no more.
-func TestPipeliningIsNotLeaving(t *testing.T) {
-	release := make(chan struct{})
-	started := make(chan struct{}, 2)
-	address := serve(t, handler(func(w http.ResponseWriter, r *http.Request) {
-		done := r.Context().Done()
-		started <- struct{}{}
-		select {
-		case <-done:
-			t.Error("the context has ended")
-		case <-release:
-		}
-	}))
-	conn := dial(t, address, get)
-	<-started
-	_, err := io.WriteString(conn, last)
-	require.NoError(t, err)
-	require.NoError(t, conn.(*net.TCPConn).CloseWrite())
-	close(release)
-	<-time.After(time.Millisecond)
-	_, bodies := answers(t, conn, "GET", "GET")
-	assert.Len(t, bodies, 2)
 }
 
 func TestTheContextEndsWithTheRequest(t *testing.T) {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/net/http/httpguts"
+
+	"rws/server/status"
 )
 
 // What the fields of an answer say about its body.
@@ -204,12 +206,12 @@ func (t *transaction) head(b []byte) {
 	*t.out = slices.Grow(b, gap)[:len(b)+gap]
 }
 
-func appendStatusLine(b []byte, minor, status int) []byte {
+func appendStatusLine(b []byte, minor, code int) []byte {
 	b = append(b, "HTTP/1."...)
 	b = append(b, byte('0'+minor), ' ')
-	b = strconv.AppendInt(b, int64(status), 10)
+	b = strconv.AppendInt(b, int64(code), 10)
 	b = append(b, ' ')
-	b = append(b, http.StatusText(status)...)
+	b = append(b, status.Text(code)...)
 	return append(b, "\r\n"...)
 }
 

@@ -35,7 +35,7 @@ func (h *jsonHandler) Handle(_ context.Context, r slog.Record) error {
 		dst = append(dst, `"level":"`...)
 		dst = append(dst, r.Level.String()...)
 		dst = append(dst, `","msg":`...)
-		dst = appendQuoted(dst, r.Message)
+		dst = appendQuoted(dst, withoutPasswords(r.Message))
 		if h.source && r.PC != 0 {
 			dst = appendKey(dst, slog.SourceKey)
 			dst = appendQuoted(dst, place(r))

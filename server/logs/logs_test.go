@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"net/url"
@@ -165,10 +166,46 @@ func TestSecretsAreRedacted(t *testing.T) {
 func TestRedacts(t *testing.T) {
 	for name, want := range map[string]bool{
 		"password": true, "PASSWD": true, "set-cookie": true, "csrfToken": true, "client.secret": true, "session_id": true,
-		"tokens": false, "token_type": false, "subtoken": false, "": false, "cookies": false, "author": false,
+		"token_type": false, "subtoken": false, "": false, "author": false, "tokens": true, "cookies": true,
+		"pass": true, "user_pass": true, "userPass": true, "pwd": true, "DB_PWD": true, "passphrase": true, "ssh-passphrase": true,
+		"jwt": true, "accessJWT": true, "secret_key": true, "awsSecretKey": true, "credentials": true, "dbCredentials": true,
+		"bearer": true, "apiKey": true, "privateKeys": true, "auth": true, "basic_auth": true, "XAuth": true, "DBPassword": true, "key2Token": true, "refreshTokens": true,
+		"pass_count": false, "compass": false, "bypass": false, "passed": false, "passenger": false, "pwd_age": false,
+		"auth_method": false, "authority": false, "oauth": false, "forebearer": false, "jwt_alg": false, "secretary": false,
+		"credentials_count": false, "tokenizer": false, "sessions": false, "key": false, "keys": false, "monkey": false,
 	} {
 		if got := logs.Redacts(name); got != want {
 			t.Errorf("Redacts(%q) = %v", name, got)
+		}
+	}
+}
+
+func TestPasswordsOfURLsAreRedacted(t *testing.T) {
+	for text, want := range map[string]string{
+		"postgres://me:hunter2@h:5432/db":                   "postgres://me:xxxxx@h:5432/db",
+		"dial redis://:hunter2@h failed; https://a:b@c/d?e": "dial redis://:xxxxx@h failed; https://a:xxxxx@c/d?e",
+		"amqp://me:hunt@er2@h":                              "amqp://me:xxxxx@h",
+		`{"url":"mysql://me:hunter2@h"}`:                    `{"url":"mysql://me:xxxxx@h"}`,
+		"https://example.com:8080/users/@me":                "https://example.com:8080/users/@me",
+		"https://example.com/a:b@c":                         "https://example.com/a:b@c",
+		"https://example.com:80 and me@example.com":         "https://example.com:80 and me@example.com",
+		"ftp://me@h":  "ftp://me@h",
+		"ssh://me:@h": "ssh://me:@h",
+		"://":         "://",
+		"a: b@c":      "a: b@c",
+	} {
+		_, members := jsonRecord(t, logs.Options{}, func(l *slog.Logger) {
+			l.Info(text, "s", text, "err", fmt.Errorf("opening: %s", text), "list", []string{text}, "map", map[string]any{"a": []any{text}})
+		})
+		if members["msg"] != want || members["s"] != want || members["err"] != "opening: "+want {
+			t.Errorf("%s is logged as %v", text, members)
+		}
+		if got := fmt.Sprint(members["list"], members["map"]); got != fmt.Sprint([]any{want}, map[string]any{"a": []any{want}}) {
+			t.Errorf("%s inside is logged as %s", text, got)
+		}
+		line := pretty(t, logs.Options{}, func(l *slog.Logger) { l.Info(text, "s", text, "list", []string{text}) })
+		if want != text && strings.Contains(line, "hunter2") {
+			t.Errorf("%s is logged as %s", text, line)
 		}
 	}
 }

@@ -69,7 +69,7 @@ func (l *prettyLine) head(r slog.Record) {
 	level := r.Level.String()
 	l.dst = l.h.paint.add(l.dst, levelColor(r.Level), level)
 	l.dst = append(l.dst, strings.Repeat(" ", max(1, 6-len(level)))...)
-	l.dst = appendEscaped(l.dst, r.Message, false)
+	l.dst = appendEscaped(l.dst, withoutPasswords(r.Message), false)
 }
 
 // scopes appends all attributes, their keys prefixed with the groups they are in.

@@ -1,30 +1,54 @@
 package logs
 
+import (
+	"encoding/json"
+	"strings"
+	"unicode"
+)
+
 // redacted stands in for a value that must not be logged.
 const redacted = "[redacted]"
 
 // secretWords are the names that mark an attribute as secret; lower case, with underscores.
 var secretWords = []string{
-	"password", "passwd", "secret", "token", "authorization", "cookie", "api_key", "apikey",
-	"session", "session_id", "private_key",
+	"password", "passwd", "pass", "pwd", "passphrase", "passcode", "secret", "token", "jwt", "bearer", "auth",
+	"authorization", "cookie", "session", "session_id", "credential", "credentials",
+	"api_key", "private_key", "secret_key", "access_key", "encryption_key",
+	"sessionid", "apikey", "privatekey", "secretkey", "accesskey", "encryptionkey", // as in secretKey
 }
 
+// secretPlurals are such names of several; a number by that name counts them, and is shown.
+var secretPlurals = []string{"passwords", "secrets", "tokens", "cookies", "api_keys", "apikeys", "private_keys", "privatekeys"}
+
 // Redacts reports whether an attribute of this name is written as "[redacted]" by every logger:
-// password, passwd, secret, token, authorization, cookie, api_key, apikey, session, session_id,
-// private_key, and each name that ends in one of them as a word (set-cookie, access_token,
-// X-Api-Key, dbPassword). Case does not matter, "-" and "." count as "_".
+//
+//   - password, passwd, pass, pwd, passphrase, passcode
+//   - secret, token, jwt, bearer, auth, authorization, cookie, session, session_id
+//   - credential, credentials, api_key, private_key, secret_key, access_key, encryption_key
+//   - passwords, secrets, tokens, cookies, api_keys, private_keys, unless the value is a number
+//
+// and each name that ends in one of them as a word (set-cookie, access_token, X-Api-Key,
+// dbPassword, secretKey), but not one in which it only occurs (author, compass, pass_count, token_type). Case
+// does not matter, "-" and "." count as "_".
 func Redacts(name string) bool { return redactor(nil).secret(name) }
 
 // redactor holds the words that a logger redacts in addition to secretWords.
 type redactor []string
 
 func (r redactor) secret(name string) bool {
-	for _, word := range secretWords {
-		if endsInWord(name, word) {
-			return true
-		}
+	return endsInOne(name, secretWords) || endsInOne(name, secretPlurals) || endsInOne(name, r)
+}
+
+// hides is secret for a value of which it is known whether it is a number.
+func (r redactor) hides(name string, number bool) bool {
+	if number {
+		return endsInOne(name, secretWords) || endsInOne(name, r)
 	}
-	for _, word := range r {
+	return r.secret(name)
+}
+
+func endsInOne(name string, words []string) bool {
+	for _, word := range words {
 		if endsInWord(name, word) {
 			return true
 		}
@@ -43,7 +67,7 @@ func endsInWord(name, word string) bool {
 			return false
 		}
 	}
-	return at == 0 || fold(name[at-1]) == '_' || isLower(name[at-1]) && isUpper(name[at])
+	return at == 0 || fold(name[at-1]) == '_' || isUpper(name[at]) && (!isUpper(name[at-1]) || len(word) > 1 && !isUpper(name[at+1]))
 }
 
 func fold(c byte) byte {
@@ -57,22 +81,58 @@ func fold(c byte) byte {
 }
 
 func isUpper(c byte) bool { return c >= 'A' && c <= 'Z' }
-func isLower(c byte) bool { return c >= 'a' && c <= 'z' }
 
-// scrub replaces the secret members of decoded JSON, in place.
-func (r redactor) scrub(v any) {
+// scrub replaces the secret members of decoded JSON, in place, and returns what stands for v.
+func (r redactor) scrub(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		for key, member := range v {
-			if r.secret(key) {
+			if _, number := member.(json.Number); r.hides(key, number) {
 				v[key] = redacted
 				continue
 			}
-			r.scrub(member)
+			v[key] = r.scrub(member)
 		}
 	case []any:
-		for _, member := range v {
-			r.scrub(member)
+		for i, member := range v {
+			v[i] = r.scrub(member)
+		}
+	case string:
+		return withoutPasswords(v)
+	}
+	return v
+}
+
+// withoutPasswords replaces the passwords of URLs in a text: postgres://me:xxxxx@host/db.
+func withoutPasswords(s string) string {
+	rest, out := s, ""
+	for {
+		i := strings.Index(rest, "://")
+		if i < 0 {
+			break
+		}
+		i += len("://")
+		out, rest = out+rest[:i], rest[i:]
+		authority := rest
+		if end := strings.IndexFunc(rest, endsAuthority); end >= 0 {
+			authority = rest[:end]
+		}
+		at := strings.LastIndexByte(authority, '@')
+		if at < 0 {
+			continue
+		}
+		if user, password, ok := strings.Cut(authority[:at], ":"); ok && password != "" {
+			out += user + ":xxxxx"
+			rest = rest[at:]
 		}
 	}
+	if out == "" {
+		return s
+	}
+	return out + rest
+}
+
+// endsAuthority reports what ends the part of a URL that has the password (RFC 3986 §3.2), or the URL.
+func endsAuthority(r rune) bool {
+	return strings.ContainsRune("/?#\"'`<>\\", r) || unicode.IsSpace(r) || unicode.IsControl(r)
 }

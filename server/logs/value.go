@@ -23,11 +23,22 @@ func appendTime(dst []byte, t time.Time) []byte {
 // resolved returns the attribute with its value computed and, where its name says that it is a
 // secret, replaced.
 func (r redactor) resolved(a slog.Attr) slog.Attr {
-	if r.secret(a.Key) {
-		return slog.String(a.Key, redacted)
+	if !r.secret(a.Key) {
+		a.Value = a.Value.Resolve()
+		return a
 	}
-	a.Value = a.Value.Resolve()
-	return a
+	if resolved := a.Value.Resolve(); isNumber(resolved) && !r.hides(a.Key, true) {
+		return slog.Attr{Key: a.Key, Value: resolved}
+	}
+	return slog.String(a.Key, redacted)
+}
+
+func isNumber(v slog.Value) bool {
+	switch v.Kind() {
+	case slog.KindInt64, slog.KindUint64, slog.KindFloat64:
+		return true
+	}
+	return false
 }
 
 // appendScalar appends numbers and booleans, which print alike in both forms, and reports
@@ -55,17 +66,18 @@ func appendFloat(dst []byte, f float64) []byte {
 }
 
 // text returns v as text if it is something that has a text of its own: strings, durations,
-// times, errors, text marshalers, stringers. Compound values do not.
+// times, errors, text marshalers, stringers. Compound values do not. The passwords of URLs are out.
 func text(v slog.Value) (s string, ok bool) {
 	switch v.Kind() {
 	case slog.KindString:
-		return v.String(), true
+		return withoutPasswords(v.String()), true
 	case slog.KindDuration:
 		return v.Duration().String(), true
 	case slog.KindTime:
 		return string(appendTime(nil, v.Time())), true
 	case slog.KindAny:
-		return anyText(v.Any())
+		s, ok = anyText(v.Any())
+		return withoutPasswords(s), ok
 	}
 	return "", false
 }
@@ -122,7 +134,7 @@ func (r redactor) marshal(v any) (encoded []byte, err error) {
 	if err := decoder.Decode(&tree); err != nil {
 		return nil, err
 	}
-	r.scrub(tree)
+	tree = r.scrub(tree)
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)

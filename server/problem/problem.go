@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+
+	"rws/server/status"
 )
 
 // Details says what went wrong, in words that the client may read.
@@ -68,7 +70,7 @@ func (d Details) complete() Details {
 		d.Status = http.StatusInternalServerError
 	}
 	if d.Title == "" {
-		d.Title = http.StatusText(d.Status)
+		d.Title = status.Text(d.Status)
 	}
 	if d.Title == "" {
 		d.Title = "Error " + strconv.Itoa(d.Status)

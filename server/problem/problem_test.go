@@ -101,11 +101,11 @@ func TestStatusesThatAreNoErrorBecome500(t *testing.T) {
 	for _, status := range []int{0, 200, 399, 600, -1} {
 		assert.Equal(t, 500, write("GET", "", problem.Details{Status: status}).Code)
 	}
-	w := write("GET", "", problem.Details{Status: 499})
-	assert.Equal(t, 499, w.Code)
+	w := write("GET", "", problem.Details{Status: 498})
+	assert.Equal(t, 498, w.Code)
 	var body struct{ Title string }
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &body))
-	assert.Equal(t, "Error 499", body.Title)
+	assert.Equal(t, "Error 498", body.Title)
 }
 
 func TestHeadersOfTheIntendedAnswerAreDropped(t *testing.T) {

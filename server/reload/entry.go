@@ -41,23 +41,24 @@ func newEntry(name string) entry {
 	return e
 }
 
-// Count returns how many files there are at present in a set as [Watch] takes it.
+// Count returns how many files there are at present in a set as [Watch] takes it. One that several
+// members of the set name, or that is reached by a link, counts once.
 func Count(names []string) int {
-	n := 0
+	files := make(map[string]struct{})
 	for _, e := range entries(names) {
 		if !e.recursive {
 			if _, err := os.Stat(e.path); err == nil {
-				n++
+				files[e.real] = struct{}{}
 			}
 			continue
 		}
-		e.walk(func(_ string, d fs.DirEntry) {
+		e.walk(func(path string, d fs.DirEntry) {
 			if !d.IsDir() {
-				n++
+				files[path] = struct{}{}
 			}
 		})
 	}
-	return n
+	return len(files)
 }
 
 // has reports whether a notification for the path is about the entry.

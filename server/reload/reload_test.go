@@ -264,3 +264,26 @@ func TestEndsWithItsContext(t *testing.T) {
 		<-w.Done()
 	})
 }
+
+func TestCountOfDistinctFiles(t *testing.T) {
+	folder := t.TempDir()
+	write(t, "one", folder, "app.lua")
+	write(t, "one", folder, "public/index.html")
+	write(t, "one", folder, "public/css/site.css")
+	if err := os.Symlink(filepath.Join(folder, "app.lua"), filepath.Join(folder, "link.lua")); err != nil {
+		t.Skip(err)
+	}
+	for want, names := range map[int][]string{
+		0: {"missing", "none/..."},
+		1: {"app.lua", "app.lua", "link.lua", "./app.lua"},
+		2: {"public/...", "public/...", "public/css/...", "public/index.html"},
+		4: {"...", "app.lua", "public/..."}, // the link is a file of its own in its folder
+	} {
+		for i := range names {
+			names[i] = folder + "/" + names[i]
+		}
+		if got := reload.Count(names); got != want {
+			t.Errorf("%q: %d files, want %d", names, got, want)
+		}
+	}
+}

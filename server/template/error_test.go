@@ -72,6 +72,7 @@ func TestErrorsNameFileAndLine(t *testing.T) {
 		{"error in a block of the child", "{% extends 'base.html' %}\n\n{% block a %}{{ x.y }}{% endblock %}", "page.html", 3, "of x"},
 		{"error in a macro", "{% from 'macros.html' import m %}{{ m(1) }}", "macros.html", 2, `of a.b`},
 		{"missing include", "a\n{% include 'prat.html' %}", "page.html", 2, `template "prat.html": there is no such template; did you mean "part.html"? The template folder has base.html,`},
+		{"include of nothing like it", "{% include 'zzzzzzzz.html' %}", "page.html", 1, `template "zzzzzzzz.html": there is no such template; the template folder has base.html,`},
 		{"missing parent", "\n{% extends 'bse.html' %}", "page.html", 2, `did you mean "base.html"?`},
 		{"missing macro", "{% from 'macros.html' import n %}", "page.html", 1, `template "macros.html" has no "n"; did you mean "m"?`},
 		{"include without end", "{% include 'loop.html' %}", "loop.html", 1, "more than 100 deep"},

@@ -217,10 +217,11 @@ func (e *Engine) missing(name string, err error) error {
 	case len(names) == 0:
 		out.Message += "; the template folder is empty"
 	default:
+		the := "; the"
 		if near := closest(name, names); near != "" {
-			out.Message += fmt.Sprintf("; did you mean %q?", near)
+			the = fmt.Sprintf("; did you mean %q? The", near)
 		}
-		out.Message += " The template folder has " + some(names, 12)
+		out.Message += the + " template folder has " + some(names, 12)
 	}
 	return out
 }

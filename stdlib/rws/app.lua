@@ -277,7 +277,8 @@ function App:resource(prefix, ...) end
 ---@param options? rws.StaticOptions
 function App:static(prefix, folder, options) end
 
----Calls a function when something happens to the app: `"start"`, before it takes requests, once per process;
+---Calls a function when something happens to the app: `"start"`, when its addresses are open and before it takes
+---requests, once per process;
 ---`"stop"`, when it has answered the last; `"reload"`, in the new version of the script, with a table whose
 ---`state` is the `app.state` of the old one. A table that it returns becomes `app.state`.
 ---
