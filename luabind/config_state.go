@@ -175,7 +175,11 @@ func settingError(name string, c *Config, err error) error {
 	if origin == "" {
 		origin = fromScript
 	}
-	return &fault.Error{Code: "option", Message: fmt.Sprintf("the setting %s (%s): %s", name, origin, err), Cause: err}
+	at := ""
+	if origin == fromScript {
+		at = c.at[name]
+	}
+	return &fault.Error{Code: "option", At: at, Message: fmt.Sprintf("the setting %s (%s): %s", name, origin, err), Cause: err}
 }
 
 func (c *Config) hasSecret() bool { return len(c.Secret)+len(c.Session.Secret) > 0 }

@@ -114,6 +114,9 @@ func policyOf(t *lua.LTable) (middleware.CSP, error) {
 func sourcesOf(v lua.LValue) ([]string, error) {
 	switch v := v.(type) {
 	case lua.LString:
+		if strings.ContainsAny(string(v), ";,") {
+			return nil, fmt.Errorf("sources expected, with spaces between them, got %q", string(v))
+		}
 		return strings.Fields(string(v)), nil
 	case lua.LBool:
 		if v {
