@@ -104,7 +104,7 @@ func (p *Program) compile() error {
 		return err
 	}
 	for _, l := range early {
-		app.Before = append(app.Before, l.native.Wrap)
+		app.Before = append(app.Before, p.before(l.native))
 	}
 	for k, r := range s.routes {
 		var names []string

@@ -20,6 +20,27 @@ func (p *Program) early() ([]link, error) {
 	return append([]link{{native: proxies}}, list...), nil
 }
 
+// before is the middleware as it stands before the routing. In development the stream that reloads a
+// page is not among what is limited: it stays open for as long as the page does.
+func (p *Program) before(m *Middleware) func(http.Handler) http.Handler {
+	if p.Config.Production() || !m.limits() {
+		return m.Wrap
+	}
+	return func(next http.Handler) http.Handler {
+		limited := m.Wrap(next)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == reloadPath {
+				next.ServeHTTP(w, r)
+				return
+			}
+			limited.ServeHTTP(w, r)
+		})
+	}
+}
+
+// limits reports whether m bounds what requests may take.
+func (m *Middleware) limits() bool { return m.Limit != "" || m.Name == "rate_limit" }
+
 // Early names the middleware that every request passes before a route is looked for.
 func (p *Program) Early() []string {
 	list, _ := p.early() // the program has loaded, so it can't fail
@@ -34,7 +55,7 @@ func (p *Program) Early() []string {
 func (p *Program) Limits() []string {
 	names := []string{}
 	for _, l := range p.states[0].root.early {
-		if l.native.Limit != "" || l.native.Name == "rate_limit" {
+		if l.native.limits() {
 			names = append(names, l.name())
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"rws/luabind"
+	"rws/server"
 )
 
 // compressed is text as gzip.
@@ -227,6 +229,24 @@ func TestListingsTellWhatStandsBeforeTheRouting(t *testing.T) {
 	assert.Equal(t, []string{"client_ip", "request_id", "max_body 1mb", "concurrency 5 in all, 2 each"}, p.Early())
 	assert.Equal(t, []string{"max_body 1mb", "concurrency 5 in all, 2 each"}, p.Limits())
 	assert.Equal(t, append(p.Early(), "timeout 2s"), p.App.Routes[0].Middleware)
+}
+
+// The stream that reloads pages stays open, and would use up what limits a client.
+func TestLimitsLeaveTheReloadingOfPagesAlone(t *testing.T) {
+	source := `app:use(rws.concurrency { per_key = 1 }) app:get("/", function() return "hi" end)`
+	p := newApp(t, source, nil)
+	h, err := server.Compile(p.App)
+	require.NoError(t, err)
+	s := httptest.NewServer(h)
+	defer s.Close()
+	stream, err := http.Get(s.URL + "/_rws/reload")
+	require.NoError(t, err)
+	defer stream.Body.Close()
+	require.Equal(t, 200, stream.StatusCode)
+	page, err := http.Get(s.URL)
+	require.NoError(t, err)
+	defer page.Body.Close()
+	assert.Equal(t, 200, page.StatusCode)
 }
 
 func TestTheNonceReachesPagesAndTemplates(t *testing.T) {

@@ -48,8 +48,10 @@ func TestPreflightIsAnsweredByTheRouteItAsksFor(t *testing.T) {
 func TestHeaderNamesThatPassForOthersAreDropped(t *testing.T) {
 	h := compiled(t, app(map[string]http.Handler{"/": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		assert.Equal(t, http.Header{"X-User": {"ann"}}, r.Header)
+		assert.Equal(t, http.Header{"X-Sum": nil}, r.Trailer)
 	})}))
 	ask(h, "/", func(r *http.Request) {
+		r.Trailer = http.Header{"X-Sum": nil, "X_sum": nil}
 		r.Header = http.Header{"X-User": {"ann"}, "X_user": {"eve"}, "X.user": {"eve"}, "_": {"eve"}, "X-User_": {"eve"}}
 	})
 }

@@ -137,6 +137,7 @@ func (r *route) ownOptions(options *route) bool {
 func (t *transaction) refuse() *problem.Details {
 	h, r := t.handler, t.request
 	count := h.fields(r.Header)
+	h.fields(r.Trailer) // as far as they are announced; others never come
 	switch {
 	case h.around.shed.active():
 		return &problem.Details{Status: http.StatusServiceUnavailable, ID: t.ID(), Detail: "The server is short of memory.",
