@@ -36,7 +36,8 @@ func ipFilter(L *lua.LState) int {
 	o := options[ipFilterOptions](L, "ip_filter", `{ allow = { "10.0.0.0/8" } }`)
 	return native(L, "ip_filter", func(p *Program) (func(http.Handler) http.Handler, error) {
 		f, err := middleware.NewIPFilter(middleware.IPFilterOptions{
-			Allow: o.Allow, Deny: o.Deny, AllowFiles: p.paths(o.AllowFiles), DenyFiles: p.paths(o.DenyFiles), Logger: p.logger,
+			Allow: o.Allow, Deny: o.Deny, AllowFiles: p.paths(o.AllowFiles), DenyFiles: p.paths(o.DenyFiles),
+			Logger: p.options.Logger(p.Config), // as app:config has it so far; that of the program comes when all is loaded
 		})
 		if err != nil {
 			return nil, err
