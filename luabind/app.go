@@ -45,6 +45,13 @@ type link struct {
 type Middleware struct {
 	Name string
 	Wrap func(http.Handler) http.Handler
+
+	// Limit is what it allows, as "1mb", for listings; "" when it is no limit.
+	Limit string
+	// Early is for what works before the routing only, because it changes where a request goes.
+	Early bool
+	// Preflight is for what answers the preflights of CORS.
+	Preflight bool
 }
 
 // A route is one declaration.
@@ -132,6 +139,7 @@ func (a *App) declare(L *lua.LState, name, method string, n int) int {
 // option reads one argument between pattern and handler.
 func (a *App) option(L *lua.LState, name string, r *route, n int) {
 	if l, ok := asLink(L, n); ok {
+		l.mustWork(L, name)
 		r.chain = append(r.chain, l)
 		return
 	}
@@ -218,6 +226,7 @@ func appUse(L *lua.LState, a *App) int {
 		if a.standsBefore(l) {
 			a.early = append(a.early, l)
 		} else {
+			l.mustWork(L, "app:use")
 			a.chain = append(a.chain, l)
 		}
 	}

@@ -40,8 +40,10 @@ func appGroup(L *lua.LState, a *App) int {
 		if !ok {
 			bind.ArgError(L, "app:group", n-1, "middleware expected, got %s", L.Get(n).Type())
 		}
+		l.mustWork(L, "app:group")
 		g.chain = append(g.chain, l)
 	}
+	a.state.parts = append(a.state.parts, g)
 	L.Push(bind.New(L, appType, g))
 	return 1
 }
@@ -52,6 +54,7 @@ func appHost(L *lua.LState, a *App) int {
 	if err := router.CheckHost(h.host); err != nil {
 		bind.ArgError(L, "app:host", 1, "%s", err)
 	}
+	a.state.parts = append(a.state.parts, h)
 	object := bind.New(L, appType, h)
 	if L.GetTop() > 2 {
 		L.Push(L.CheckFunction(3))
@@ -100,6 +103,7 @@ func appResource(L *lua.LState, a *App) int {
 		if !ok {
 			bind.ArgError(L, "app:resource", n-1, "middleware expected, got %s", L.Get(n).Type())
 		}
+		l.mustWork(L, "app:resource")
 		chain = append(chain, l)
 	}
 	names := make([]string, len(actions))

@@ -60,7 +60,7 @@ func (s *segment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ex.Data = c
 	c.run.Context = ex
 	c.run.Owner = c
-	c.run.SetDeadline(c.route.deadline(s.program))
+	c.run.SetDeadline(c.deadline(r))
 	defer c.end()
 	if !s.enter(c, &c.run, w, r) {
 		return
@@ -72,13 +72,14 @@ func (s *segment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // behind another segment of the same request.
 func (s *segment) within(c *Ctx, w http.ResponseWriter, r *http.Request) {
 	run := &vm.Run{Context: c.ex, Owner: c}
-	run.SetDeadline(c.route.deadline(s.program))
+	run.SetDeadline(c.deadline(r))
 	outerW, outerR := c.w, c.r
 	if !s.enter(c, run, w, r) {
 		return
 	}
 	res := c.res
-	c.res, c.w, c.r = response{}, outerW, outerR
+	c.res = response{}
+	c.see(outerW, outerR)
 	c.send(&res, w)
 }
 
@@ -98,10 +99,19 @@ func (s *segment) enter(c *Ctx, run *vm.Run, w http.ResponseWriter, r *http.Requ
 // call runs the segment; the run has entered.
 func (s *segment) call(c *Ctx, run *vm.Run, w http.ResponseWriter, r *http.Request) error {
 	defer c.state.isolate.Leave(run)
-	c.w, c.r = w, r
+	c.see(w, r)
 	L := run.Thread()
 	_, err := vm.Call(L, c.state.entry(L), c.value(), c.state.segmentValue(s))
 	return orElse(err, c.gather(L))
+}
+
+// see makes w and r what the functions that run next see: middleware of the engine between them may
+// have changed the header fields.
+func (c *Ctx) see(w http.ResponseWriter, r *http.Request) {
+	if c.r != r {
+		c.fields[fieldHeaders] = nil
+	}
+	c.w, c.r = w, r
 }
 
 // orElse returns the first error that there is.

@@ -31,7 +31,7 @@ func types() []bind.Type {
 		{Name: routeType, As: "route", Methods: []bind.Func{bind.RawMethod("name(name)", routeName)}},
 		contextOfType(), paramsOfType(), responseOfType(), headersOfType(), cookiesOfType(), fileOfType(), outOfType(),
 		sharedOfType(), testOfType(), answerOfType(), dbOfType(), txOfType(), queryOfType(), sessionOfType(), sessionsOfType(), cacheOfType(),
-		{Name: middlewareType, As: "middleware", String: func(self any) string { return self.(*Middleware).Name }},
+		{Name: middlewareType, As: "middleware", String: func(self any) string { return self.(*Middleware).String() }},
 	}, redisTypes()...)
 }
 
@@ -99,17 +99,21 @@ func (r *route) url(params map[string]string) (string, error) {
 func (p *Program) compile() error {
 	s := p.states[0]
 	app := &server.App{Settings: p.settings(), Close: p.Close}
-	for _, l := range s.root.early {
-		app.Before = append(app.Before, l.native.Wrap)
+	early, err := p.early()
+	if err != nil {
+		return err
+	}
+	for _, l := range early {
+		app.Before = append(app.Before, p.before(l.native))
 	}
 	for k, r := range s.routes {
 		var names []string
-		for _, l := range slices.Concat(s.root.early, r.chain) {
+		for _, l := range slices.Concat(early, r.chain) {
 			names = append(names, l.name())
 		}
 		route := server.Route{
 			Method: r.method, Host: r.host, Pattern: r.pattern, Name: r.name, Source: r.source,
-			Handler: p.chainHandler(k), Middleware: names, Kind: r.kind,
+			Handler: p.chainHandler(k), Middleware: names, Kind: r.kind, Preflight: r.preflight(),
 		}
 		if r.spec != nil {
 			route.Summary, route.MaxBody = r.spec.summary, r.spec.maxBody
@@ -121,6 +125,9 @@ func (p *Program) compile() error {
 		app.Routes = append(app.Routes, p.dev.routes()...)
 	}
 	p.fallback = p.compileFallback()
+	if p.misses, err = s.compileMisses(); err != nil {
+		return err
+	}
 	app.Miss = p.compileMiss()
 	app.Fail = p.fail
 	if _, err := server.Compile(app); err != nil {
@@ -143,7 +150,7 @@ func (p *Program) compileFallback() http.Handler {
 // name is how listings call a middleware.
 func (l link) name() string {
 	if l.native != nil {
-		return l.native.Name
+		return l.native.String()
 	}
 	return "function " + l.source
 }

@@ -1,6 +1,7 @@
 package luabind
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -15,6 +16,7 @@ import (
 	"rws/luabind/fault"
 	"rws/luabind/vm"
 	"rws/server/exchange"
+	"rws/server/middleware"
 	"rws/server/router"
 )
 
@@ -91,14 +93,20 @@ func contextOfType() bind.Type {
 	return bind.Type{
 		Name: contextType, As: "c",
 		Fields: map[string]func(*lua.LState, any) lua.LValue{
-			"method":  text(func(c *Ctx) string { return c.r.Method }),
-			"path":    text(func(c *Ctx) string { return c.r.URL.Path }),
-			"url":     text(func(c *Ctx) string { return c.r.URL.RequestURI() }),
-			"host":    text(func(c *Ctx) string { return c.r.Host }),
-			"scheme":  text(scheme),
-			"ip":      text(clientIP),
-			"id":      text(func(c *Ctx) string { return c.ex.ID() }),
-			"route":   text(func(c *Ctx) string { return c.ex.Route }),
+			"method": text(func(c *Ctx) string { return c.r.Method }),
+			"path":   text(func(c *Ctx) string { return c.r.URL.Path }),
+			"url":    text(func(c *Ctx) string { return c.r.URL.RequestURI() }),
+			"host":   text(func(c *Ctx) string { return c.r.Host }),
+			"scheme": text(scheme),
+			"ip":     text(clientIP),
+			"id":     text(func(c *Ctx) string { return c.ex.ID() }),
+			"route":  text(func(c *Ctx) string { return c.ex.Route }),
+			"csp_nonce": func(L *lua.LState, self any) lua.LValue {
+				if nonce := middleware.Nonce(contextOf(L, self).r.Context()); nonce != "" {
+					return lua.LString(nonce)
+				}
+				return lua.LNil
+			},
 			"params":  lazy(fieldParams, makeParams),
 			"query":   lazy(fieldQuery, makeQuery),
 			"headers": lazy(fieldHeaders, makeHeaders),
@@ -138,7 +146,7 @@ func contextOfType() bind.Type {
 
 // readOnly are the fields that describe the request; scripts may store any other.
 var readOnly = map[string]bool{
-	"method": true, "path": true, "url": true, "host": true, "scheme": true, "ip": true, "id": true, "route": true,
+	"method": true, "path": true, "url": true, "host": true, "scheme": true, "ip": true, "id": true, "route": true, "csp_nonce": true,
 	"params": true, "query": true, "headers": true, "cookies": true, "session": true, "form": true, "files": true, "input": true, "body": true, "res": true,
 }
 
@@ -177,7 +185,7 @@ func clientIP(c *Ctx) string {
 }
 
 func scheme(c *Ctx) string {
-	if c.r.TLS != nil {
+	if c.r.TLS != nil || c.ex.Secure {
 		return "https"
 	}
 	return "http"
@@ -335,11 +343,18 @@ func (c *Ctx) end() {
 	}
 }
 
-// deadline returns when the handler must be done, from now.
-func (r *route) deadline(p *Program) time.Time {
-	limit := p.Config.Timeout
-	if r != nil && r.spec != nil && r.spec.timeout > 0 {
-		limit = r.spec.timeout
+// deadline returns when the handler of r must be done, from now: by the setting, its spec, or a
+// middleware before it, whichever comes first.
+func (c *Ctx) deadline(r *http.Request) time.Time {
+	limit := c.state.program.Config.Timeout
+	if c.route != nil && c.route.spec != nil && c.route.spec.timeout > 0 {
+		limit = c.route.spec.timeout
 	}
-	return time.Now().Add(limit)
+	at := time.Now().Add(limit)
+	if ctx := r.Context(); ctx != context.Context(c.ex) { // which has no deadline of its own
+		if until, ok := ctx.Deadline(); ok && until.Before(at) {
+			return until
+		}
+	}
+	return at
 }

@@ -70,7 +70,7 @@ func (d *development) link(r *http.Request, id string) string {
 		return errorsPath + id
 	}
 	scheme := "http"
-	if r.TLS != nil {
+	if r.TLS != nil || exchangeOf(r).Secure {
 		scheme = "https"
 	}
 	return scheme + "://" + r.Host + errorsPath + id

@@ -120,26 +120,28 @@ if(!m.data){if(b)b.remove();return}
 if(!b){b=document.createElement("pre");b.id="rws-broken";b.style.cssText="position:fixed;inset:auto 0 0 0;margin:0;padding:1em 1.5em;max-height:60vh;overflow:auto;background:#2b1111;color:#ffd9d9;font:13px/1.5 monospace;z-index:2147483647;white-space:pre-wrap";document.body.appendChild(b)}
 b.textContent=m.data})})()`
 
-const reloadTag = "<script>" + reloadScript + "</script>"
-
-// inject adds the script to an answer that is a page, unless the page has a policy, as the
-// built-in ones do.
-func (d *development) inject(res *response) {
-	if res.header["Content-Security-Policy"] != nil {
+// inject adds the script to an answer that is a page, unless the page has a policy that does not
+// let it in: that of the built-in pages, or one without a nonce.
+func (d *development) inject(res *response, h http.Header, nonce string) {
+	if res.header["Content-Security-Policy"] != nil || h["Content-Security-Policy"] != nil && nonce == "" {
 		return
 	}
 	if t := res.contentType(); res.buf != nil && len(t) > 0 && t[0] == typeHTML[0] {
-		*res.buf = withReload(*res.buf)
+		*res.buf = withReload(*res.buf, nonce)
 	}
 }
 
 // withReload adds the script to a page that has a body.
-func withReload(page []byte) []byte {
+func withReload(page []byte, nonce string) []byte {
 	end := bytes.LastIndex(page, []byte("</body>"))
 	if end < 0 {
 		return page
 	}
-	return slices.Insert(page, end, []byte(reloadTag)...)
+	tag := "<script"
+	if nonce != "" {
+		tag += ` nonce="` + nonce + `"`
+	}
+	return slices.Insert(page, end, []byte(tag+">"+reloadScript+"</script>")...)
 }
 
 // remember keeps a failure for its page.
@@ -189,7 +191,7 @@ func writePage(w http.ResponseWriter, page []byte, status int) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_, _ = w.Write(withReload(page))
+	_, _ = w.Write(withReload(page, ""))
 }
 
 // writeDevelopment shows a failure of the script to its author: a page, or the text that

@@ -175,7 +175,7 @@ func (p *Program) compileMiss() func(http.ResponseWriter, *http.Request, server.
 	return func(w http.ResponseWriter, r *http.Request, m server.Miss) {
 		ex := exchange.From(r.Context())
 		ex.Fault = nil
-		p.fallback.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), missKey{}, m)))
+		p.misses.handler(r, p.fallback).ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), missKey{}, m)))
 	}
 }
 

@@ -92,6 +92,7 @@ type Program struct {
 	databases databases
 	stores    stores
 	fallback  http.Handler // answers what no route does
+	misses    misses
 	dev       *development // nil in production
 	pages     []string     // folders of app:static in the app's
 
@@ -111,6 +112,7 @@ type state struct {
 	main      *lua.FunctionProto // the script
 	root      *App
 	routes    []*route
+	parts     []*App // groups and hosts
 	hooks     map[string][]*lua.LFunction
 	errors    map[int]*lua.LFunction // by status; 0 is all
 	tests     []Test
@@ -197,7 +199,7 @@ func (p *Program) load() error {
 	if err := p.Config.overlay(p.environ, p.options.Flags); err != nil {
 		return err
 	}
-	if err := joinFaults("the settings are wrong", append(p.checkAllowed(), p.Config.checkState()...)); err != nil {
+	if err := joinFaults("the settings are wrong", slices.Concat(p.checkAllowed(), p.Config.checkState(), p.Config.checkProxies())); err != nil {
 		return err
 	}
 	p.logger = p.options.Logger(p.Config)

@@ -57,7 +57,7 @@ func (w *pageWriter) finish(r *http.Request) {
 	w.Header().Del("Content-Length")
 	w.ResponseWriter.WriteHeader(http.StatusOK)
 	if r.Method != http.MethodHead {
-		_, _ = w.ResponseWriter.Write(withReload(w.body.Bytes()))
+		_, _ = w.ResponseWriter.Write(withReload(w.body.Bytes(), ""))
 	}
 }
 

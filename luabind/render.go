@@ -12,8 +12,9 @@ import (
 	"rws/server/template"
 )
 
-// render renders a template with the lock released: its data is a copy in Go values.
-func (p *Program) render(L *lua.LState, name string, data lua.LValue) ([]byte, error) {
+// render renders a template with the lock released: its data is a copy in Go values, beside which
+// it has url and csp_nonce unless they have such names of their own.
+func (p *Program) render(L *lua.LState, name string, data lua.LValue, nonce string) ([]byte, error) {
 	values := map[string]any{}
 	switch t := data.(type) {
 	case *lua.LNilType:
@@ -32,6 +33,9 @@ func (p *Program) render(L *lua.LState, name string, data lua.LValue) ([]byte, e
 	}
 	if _, own := values["url"]; !own {
 		values["url"] = template.Func(p.templateURL)
+	}
+	if _, own := values["csp_nonce"]; !own {
+		values["csp_nonce"] = nonce
 	}
 	var out []byte
 	err := vm.Wait(L, func(ctx context.Context) (err error) {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"rws/server/middleware"
 	"rws/server/static"
 )
 
@@ -39,7 +40,7 @@ func (c *Ctx) send(res *response, w http.ResponseWriter) {
 		c.sendStream(res, w)
 	default:
 		if dev := c.state.program.dev; dev != nil {
-			dev.inject(res)
+			dev.inject(res, h, middleware.Nonce(c.r.Context()))
 		}
 		status := res.effectiveStatus()
 		if res.buf == nil {

@@ -60,6 +60,10 @@ type Route struct {
 	Timeout time.Duration // ends the context of the request; 0 means never
 	MaxBody int64         // bytes of request body; 0 means the setting, negative no limit
 
+	// Preflight answers the preflights of CORS (Fetch §3.2.2) that ask for this route, unless there
+	// is a route for OPTIONS in the same place. nil leaves OPTIONS to the routing.
+	Preflight http.Handler
+
 	// What listings show.
 	Name       string   // for building URLs, unique or ""
 	Source     string   // the place of the declaration, as "app.lua:12"; also in error texts

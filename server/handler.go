@@ -28,9 +28,11 @@ type Handler struct {
 
 	inflight atomic.Int64
 	missed   atomic.Int64 // answers without a route
-	retired  atomic.Bool  // takes no more requests
-	idle     chan struct{}
-	onIdle   func() // closes idle, once
+
+	toldDropped atomic.Bool // see dropped
+	retired     atomic.Bool // takes no more requests
+	idle        chan struct{}
+	onIdle      func() // closes idle, once
 
 	life    exchange.Life
 	leave   func()                      // closes life.Leaving, once

@@ -88,27 +88,62 @@ func (t *transaction) dispatch(w http.ResponseWriter, r *http.Request) {
 	}
 	m := matches.Get().(*router.Match[*route])
 	kind := t.handler.table.Match(r.Host, r.Method, r.URL.EscapedPath(), m)
+	if r.Method == http.MethodOptions && t.preflight(w, r, m.Value) {
+		matches.Put(m)
+		return
+	}
 	if kind != router.Found {
 		t.miss(w, r, kind, m)
 		matches.Put(m)
 		return
 	}
+	t.take(m)
+	t.run(w, r, t.route.Handler)
+}
+
+// take makes m the match of the request, and puts it back where that is possible.
+func (t *transaction) take(m *router.Match[*route]) {
 	t.route, t.Params = m.Value, m.Params
 	if m.Params.Len() <= router.InlineParams { // beyond that the copy shares memory with the match
 		matches.Put(m)
 	}
 	t.Route, t.RouteName = t.route.Pattern, t.route.Name
-	t.run(w, r)
+}
+
+// preflight answers a preflight by the route of the request that it asks for, so that no other
+// route of the path can allow more than that one does. options is the route that OPTIONS itself
+// has, or nil.
+func (t *transaction) preflight(w http.ResponseWriter, r *http.Request, options *route) bool {
+	asked := r.Header["Access-Control-Request-Method"]
+	if len(asked) != 1 || len(r.Header["Origin"]) == 0 {
+		return false
+	}
+	m := matches.Get().(*router.Match[*route])
+	kind := t.handler.table.Match(r.Host, asked[0], r.URL.EscapedPath(), m)
+	if kind != router.Found || m.Value.Preflight == nil || m.Value.ownOptions(options) {
+		matches.Put(m)
+		return false
+	}
+	t.take(m)
+	t.run(w, r, t.route.Preflight)
+	return true
+}
+
+// ownOptions reports whether options is declared for OPTIONS in the place of r.
+func (r *route) ownOptions(options *route) bool {
+	return options != nil && options.Method == http.MethodOptions && options.Host == r.Host && options.Pattern == r.Pattern
 }
 
 // refuse is the engine's own answer to what no app should see; nil for the rest.
 func (t *transaction) refuse() *problem.Details {
 	h, r := t.handler, t.request
+	count := h.fields(r.Header)
+	h.fields(r.Trailer) // as far as they are announced; others never come
 	switch {
 	case h.around.shed.active():
 		return &problem.Details{Status: http.StatusServiceUnavailable, ID: t.ID(), Detail: "The server is short of memory.",
 			Extra: http.Header{"Retry-After": {"2"}}}
-	case h.settings.MaxHeaders >= 0 && fields(r.Header) > h.settings.MaxHeaders:
+	case h.settings.MaxHeaders >= 0 && count > h.settings.MaxHeaders:
 		t.writer.Header().Set("Connection", "close")
 		return &problem.Details{Status: http.StatusRequestHeaderFieldsTooLarge, ID: t.ID(),
 			Detail: fmt.Sprintf("The request has more than %d header fields.", h.settings.MaxHeaders)}
@@ -118,15 +153,30 @@ func (t *transaction) refuse() *problem.Details {
 	return nil
 }
 
-func fields(h http.Header) (n int) {
-	for _, values := range h {
+// fields counts the header fields, and drops those whose name has a "_" or a ".": programs behind
+// us may take them for the name with "-", which is how a client gets what a guard looks at, or sets
+// for others, past it (as X_Forwarded_For; nginx and Caddy drop them too).
+func (h *Handler) fields(header http.Header) (n int) {
+	for name, values := range header {
 		n += len(values)
+		if strings.IndexByte(name, '_') >= 0 || strings.IndexByte(name, '.') >= 0 {
+			delete(header, name)
+			h.dropped(name)
+		}
 	}
 	return n
 }
 
-// run calls the handler of the route.
-func (t *transaction) run(w http.ResponseWriter, r *http.Request) {
+// dropped tells once, so that who misses a field finds out why; each time would be for clients to
+// fill the log.
+func (h *Handler) dropped(name string) {
+	if h.toldDropped.CompareAndSwap(false, true) {
+		h.around.log.Warn(`a header field whose name has "_" or "." is dropped, for others take it for the name with "-"; this is told once`, "name", name)
+	}
+}
+
+// run calls a handler of the route.
+func (t *transaction) run(w http.ResponseWriter, r *http.Request, h http.Handler) {
 	if t.route.Timeout > 0 {
 		t.Limit(t.route.Timeout)
 	}
@@ -134,7 +184,7 @@ func (t *transaction) run(w http.ResponseWriter, r *http.Request) {
 		t.Fault = &http.MaxBytesError{Limit: limit}
 	} else {
 		t.body.limit(limit)
-		t.route.Handler.ServeHTTP(w, r)
+		h.ServeHTTP(w, r)
 	}
 }
 

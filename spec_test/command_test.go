@@ -40,7 +40,7 @@ func table() map[string]command {
 	return map[string]command{
 		"serve": serve, "serverlog": serverLog, "signal": signalServer, "halt": stopServer, "exited": exited,
 		"edit": edit, "cert": makeCert, "example": example,
-		"http": httpCommand, "begin": begin, "received": received, "finish": finish, "abandon": abandon, "load": load, "flood": flood, "raw": raw,
+		"http": httpCommand, "begin": begin, "received": received, "finish": finish, "abandon": abandon, "load": load, "flood": flood, "raw": raw, "h2": h2,
 		"status": status, "answers": answers, "header": header, "body": body, "has": has, "json": jsonValue,
 		"peer": peer, "cookie": keepCookie, "kill": killServer,
 		"rws": runBinary, "exit": exitCode, "poll": poll, "repeat": repeat,

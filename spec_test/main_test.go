@@ -62,6 +62,8 @@
 //	                                       line "STATUS COUNT" for each status
 //	flood NAME CLIENTS METHOD PATH …       load in the background until finish NAME, which
 //	                                       prints the counts
+//	h2 NAME=VALUE …                        a HTTP/2 request without TLS of just these header fields,
+//	                                       in order; fails when the stream or connection is reset
 //	raw TEXT [half]                        send bytes, with \r\n and \x00, and read answers
 //	                                       until the server closes; half: having closed our half
 //

@@ -39,7 +39,7 @@ func (s *site) banner() {
 		fmt.Fprintln(&b, strings.TrimRight(fmt.Sprintf("  %s  %s   %s", color.add(green, "➜"), color.add(cyan, address(p, a)), color.add(dim, more)), " "))
 	}
 	fmt.Fprintf(&b, "\n  %s\n", strings.Join(s.inventory(), " · "))
-	fmt.Fprintf(&b, "  %s\n", color.add(dim, "limits: "+strings.Join(limits(p.Config, s.server.Handler().Settings()), " · ")))
+	fmt.Fprintf(&b, "  %s\n", color.add(dim, "limits: "+strings.Join(append(limits(p.Config, s.server.Handler().Settings()), outsideRoutes(p)), " · ")))
 	fmt.Fprintf(&b, "  %s\n", color.add(dim, strings.Join(kept(p.Config), " · ")))
 	if off := off(p.Config); len(off) > 0 {
 		fmt.Fprintf(&b, "  %s\n", color.add(dim, "off: "+strings.Join(off, " · ")))
@@ -74,7 +74,7 @@ func (s *site) listening(ready time.Duration) {
 	s.logger.Info("listening", "version", Version, "file", s.file, "env", p.Config.Env, "addresses", s.addresses(), "bound", s.sockets(),
 		"routes", len(routeRows(p.App.Routes, false)), "isolates", len(p.Isolates()), "databases", s.databases(),
 		"timeout", p.Config.Timeout.String(), "max_body", settings.MaxBody, "max_header", settings.MaxHeaderBytes,
-		"max_connections", settings.MaxConns, "memory_limit", settings.MemoryLimit, "sessions", shown(p.Config, "session.store"),
+		"max_connections", settings.MaxConns, "all_requests", p.Limits(), "memory_limit", settings.MemoryLimit, "sessions", shown(p.Config, "session.store"),
 		"cache", shown(p.Config, "cache.url"), "signing_key", p.Config.Secrets(), "ready_ms", ready.Milliseconds())
 }
 
@@ -169,6 +169,14 @@ func limits(c *luabind.Config, s server.Settings) []string {
 		"handler " + show["timeout"], "Lua without a wait " + show["stall"], "body " + size(s.MaxBody),
 		"header " + size(int64(s.MaxHeaderBytes)), strconv.Itoa(s.MaxConns) + " connections", "memory " + memory,
 	}
+}
+
+// outsideRoutes names the middleware that limits requests whatever their route.
+func outsideRoutes(p *luabind.Program) string {
+	if names := p.Limits(); len(names) > 0 {
+		return "all requests " + strings.Join(names, ", ")
+	}
+	return "no limits outside routes"
 }
 
 // size writes a number of bytes for people, in the largest unit of which there is one.

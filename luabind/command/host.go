@@ -122,7 +122,7 @@ func (h *host) Why(method, path string) string {
 	if err != nil {
 		return err.Error()
 	}
-	(&terminal{out: &b}).why(q, h.handler(), false)
+	(&terminal{out: &b}).why(q, h.handler(), h.program().Early(), false)
 	return b.String()
 }
 

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"slices"
@@ -42,7 +43,7 @@ path may be a whole URL. Nothing is run.`,
 		if err != nil {
 			return err
 		}
-		t.why(q, handler, *all)
+		t.why(q, handler, p.Early(), *all)
 		return nil
 	}
 	return command(cmd)
@@ -77,8 +78,8 @@ func parseQuestion(args []string, host string) (q question, rest []string, err e
 	return q, args[1:], nil
 }
 
-// why prints the story of one match.
-func (t *terminal) why(q question, h *server.Handler, all bool) {
+// why prints the story of one match, of a request that has passed the early middleware.
+func (t *terminal) why(q question, h *server.Handler, early []string, all bool) {
 	x := h.Explain(q.host, q.method, q.path)
 	color := paint(isColorful(t.out))
 	fmt.Fprintf(t.out, "%s %s on %s\n", color.add(bold, q.method), color.add(bold, q.path), q.host)
@@ -86,7 +87,14 @@ func (t *terminal) why(q question, h *server.Handler, all bool) {
 		t.winner(x, h.Routes(), color)
 	} else {
 		fmt.Fprintf(t.out, "  %s: %s\n", color.add(red, status(x.Kind)), x.Reason)
+		if len(early) > 0 {
+			fmt.Fprintf(t.out, "  runs %s\n", strings.Join(early, " → "))
+		}
 	}
+	if slices.Contains(early, "rewrite") {
+		fmt.Fprintln(t.out, "  rewrite may change where a request goes before a route is looked for: ask for the place it makes")
+	}
+	t.preflights(q, x, h.Routes())
 	t.others(x, h.Routes(), all)
 }
 
@@ -108,6 +116,19 @@ func (t *terminal) winner(x router.Explanation, routes []server.Route, color pai
 	}
 	chain := append(slices.Clone(r.Middleware), r.Kind+" handler")
 	fmt.Fprintf(t.out, "  runs %s\n", strings.Join(chain, " → "))
+}
+
+// preflights names the routes of the place that answer the preflights of CORS, for who asks about
+// OPTIONS.
+func (t *terminal) preflights(q question, x router.Explanation, routes []server.Route) {
+	if q.method != "OPTIONS" {
+		return
+	}
+	for i, s := range x.Steps {
+		if s.Outcome == router.WrongMethod && routes[i].Preflight != nil {
+			fmt.Fprintf(t.out, "  a preflight for %s is answered by the middleware of %s\n", cmp.Or(routes[i].Method, "*"), s.Route)
+		}
+	}
 }
 
 // others prints why the rest did not answer, the near misses first.

@@ -356,6 +356,12 @@ function App:db(url, options) end
 ---@field log? "auto"|"pretty"|"json"|"off" pretty for people, json for machines, auto by terminal. Default auto
 ---@field log_level? "debug"|"info"|"warn"|"error" least level that is logged. Default info
 ---@field access_log? boolean a line per request. Default true
+---@field trusted_proxies? string|string[] proxies that are believed about the client: addresses, prefixes as
+---  `"10.0.0.0/8"`, `"loopback"`, `"private"`, and `"unix"` for those on a unix socket. `c.ip`, the log, limits and
+---  `rws.ip_filter` then go by the client, and `c.scheme` and cookies by whether it spoke TLS (`X-Forwarded-Proto`).
+---  From others such headers are removed. Without it they are like any header: nothing believes them
+---@field client_ip_header? string where trusted proxies write the client: `X-Forwarded-For` and `Forwarded` are read from
+---  their right end, others, as `X-Real-Ip`, hold one address. Default X-Forwarded-For
 ---@field migrate? "auto"|boolean run what `db:migrate` declares at the start: `"auto"` does in development. Default auto
 ---@field watch? boolean reload when a file of the app changes, in development. Default true
 ---@field console? boolean let the user who runs the server in by `rws attach`; read-only in production. Default true

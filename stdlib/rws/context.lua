@@ -7,15 +7,17 @@
 ---@field path string decoded, without the query
 ---@field url string path and query as they were sent
 ---@field host string as the client wrote it, with the port
----@field scheme "http"|"https"
----@field ip string address of the client
+---@field scheme "http"|"https" what the client speaks with us, or with a trusted proxy
+---@field ip string address of the client, behind proxies that `trusted_proxies` names
 ---@field id string of the request, in the log too
 ---@field route string pattern of the route that answers
+---@field csp_nonce string? the nonce of this answer, for `<script nonce="…">`, when the policy of
+---  `rws.security_headers` has `'nonce'`; in templates `{{ csp_nonce }}`
 ---@field params rws.Params parameters of the path
 ---@field query table<string, any> the first value of each name; typed and with defaults when the route has a
 ---  spec. All values of one name: `c:queries(name)`
 ---@field headers table<string, string> by name in any case, with `_` for `-`: `c.headers.user_agent`. A header
----  with a `_` of its own is left out, or `X_User` could pass for `X-User`; what is not UTF-8 is read as Latin-1
+---  with a `_` or `.` of its own is dropped, or `X_User` could pass for `X-User`; what is not UTF-8 is read as Latin-1
 ---@field cookies rws.Cookies what the client sent; assigning sends one
 ---@field session rws.Session what this client left in earlier requests. Using it waits for its store
 ---@field form table<string, string> the form of the body, the first value of each name. Reading it waits

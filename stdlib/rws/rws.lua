@@ -62,15 +62,3 @@ function rws.app() end
 ---@param list? table default a new one
 ---@return table list the same table
 function rws.array(list) end
-
----Middleware that sends the id of the request to the client as `X-Request-Id`. The same id is in the log
----and in `c.id`.
----
----```lua
----app:use(rws.request_id())
----```
----@return rws.Middleware middleware
-function rws.request_id() end
-
----Middleware that runs in Go. Give it to `app:use`, to a group or to a route.
----@class rws.Middleware
