@@ -76,7 +76,7 @@ func branches(L *lua.LState, name string, ended func(list []*branch, i int)) []*
 	}
 	for n := range list {
 		list[n] = &branch{fn: bind.Arg[*lua.LFunction](L, name, n+1), value: lua.LNil}
-		list[n].run.Owner, list[n].run.Stall, list[n].run.ReadOnly = parent.Owner, parent.Stall, parent.ReadOnly
+		list[n].run.Inherit(parent)
 		list[n].run.Level = parent.Level + 1
 	}
 	iso := vm.Of(L)

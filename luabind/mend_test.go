@@ -56,7 +56,7 @@ func TestAReadOnlyRunChangesNothing(t *testing.T) {
 		`rws.fs.open("a.txt", "w")`:                                                           "read-only",
 		`app.shared:set("k", 1)`:                                                              "read-only",
 		`rws.http.post("http://localhost:1/")`:                                                "read-only",
-		`_G["raw" .. "set"]({}, "a", 1)`:                                                      "read-only",
+		`_G["raw" .. "set"](rws, "a", 1)`:                                                     "read-only",
 		`assert(rws.fs.read("a.txt") == "a" and app.shared:get("k") == nil) error("fine", 0)`: "fine",
 	} {
 		err := p.Isolates()[0].Do(&vm.Run{ReadOnly: true}, func(L *lua.LState) error {
@@ -235,15 +235,28 @@ func TestHandlersCannotChangeTheLibrary(t *testing.T) {
 		}
 	}
 	for body, want := range map[string]string{
-		`_G['str' .. 'ing'].trim = print`:              "string.trim can't be set once the script has loaded",
-		`_G['rw' .. 's'].mine = 1`:                     "rws.mine can't be set once the script has loaded",
-		`_G['en' .. 'v'].NEW_NAME = 1`:                 "env.NEW_NAME can't be set",
-		`getmetatable("").__index = nil`:               "the metatable of strings",
-		`getmetatable("").__index = {}`:                "the metatable of strings",
-		`rawset(_G, "zzz", 1)`:                         "a global can't be set once the script has loaded",
-		`local s = _G["str" .. "ing"] rawset(s, 1, 2)`: "rawset: string.1 can't be set",
-		`setmetatable(string, {})`:                     "protected metatable",
-		`debug.setmetatable("", {})`:                   "debug.setmetatable",
+		`_G['str' .. 'ing'].trim = print`:                  "string.trim can't be set once the script has loaded",
+		`_G['rw' .. 's'].mine = 1`:                         "rws.mine can't be set once the script has loaded",
+		`_G['en' .. 'v'].NEW_NAME = 1`:                     "env.NEW_NAME can't be set",
+		`getmetatable("").__index = nil`:                   "the metatable of strings",
+		`getmetatable("").__index = {}`:                    "the metatable of strings",
+		`rawset(_G, "zzz", 1)`:                             "a global can't be set once the script has loaded",
+		`local s = _G["str" .. "ing"] rawset(s, 1, 2)`:     "rawset: string.1 can't be set",
+		`setmetatable(string, {})`:                         "protected metatable",
+		`debug.setmetatable("", {})`:                       "debug.setmetatable",
+		`for k in pairs(string) do string[k] = nil end`:    "can't be set once the script has loaded",
+		`require("rws").sleep = 3`:                         "rws.sleep can't be set",
+		`require("string").upper = 3`:                      "string.upper can't be set",
+		`loadstring("table.insert = nil")()`:               "table.insert can't be set",
+		`loadstring("string = nil")()`:                     "string can't be set",
+		`table.remove(string)`:                             "table.remove: string can't be set",
+		`table.insert(rws.json, 1)`:                        "table.insert: rws.json can't be set",
+		`table.sort(env)`:                                  "table.sort: env can't be set",
+		`_G['en' .. 'v'].PATH = nil`:                       "env.PATH can't be set: the environment belongs to all requests",
+		`rws.array(string)`:                                "rws.array: string can't be set",
+		`setmetatable(rws, nil)`:                           "protected metatable",
+		`setmetatable({}, { __newindex = rws }).sleep = 1`: "rws.sleep can't be set",
+		`_G["pr" .. "int"] = nil`:                          "print can't be set",
 	} {
 		p := newApp(t, "function string.twice(s) return s .. s end app:get('/', function(c)\n"+body+"\nend) app:get('/fine', function() return getmetatable('').__index.upper(('a'):twice()) .. tostring(env.PATH == nil) end)", nil)
 		if a := do(t, p, "GET /"); a.Status != 500 || !strings.Contains(string(a.Body), want) {

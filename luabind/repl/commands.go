@@ -172,7 +172,7 @@ func (s *Session) find(ctx context.Context, arg string) (sourceSpan, error) {
 	}
 	var at sourceSpan
 	err = s.inside(ctx, func(L *lua.LState) error {
-		results, err := s.call(L, proto, chunk)
+		results, err := s.call(L, proto)
 		if err != nil {
 			return err
 		}

@@ -19,7 +19,9 @@ type Run struct {
 	// Stall is how long Lua may compute without a wait. 0 means the isolate's
 	// limit, a negative value no limit.
 	Stall time.Duration
-	// ReadOnly refuses the functions that call Writes, as in a console in production.
+	// ReadOnly refuses what would change anything but the values that the run has made, as in a
+	// console in production: assignments of Lua, whichever function they are in, and the functions
+	// of Go that call Writes or Change.
 	ReadOnly bool
 	// Level is how many runs wait for this one to end, as in parallel.
 	Level int
@@ -36,6 +38,7 @@ type Run struct {
 	cause    atomic.Pointer[error]
 	waits    atomic.Pointer[waits] // nil until the run waits
 	spent    spent
+	made     *made // while the run is read-only
 }
 
 // SetDeadline sets when the run must have ended; the zero time means never. It may be
