@@ -68,8 +68,8 @@ func Change(L *lua.LState, name string, t *lua.LTable) {
 func owned(L *lua.LState, name string, t *lua.LTable) (library string) {
 	i := Of(L)
 	i.current.Load().owns(L, name, t)
-	if !i.strict {
-		return ""
+	if !i.strict || t.Metatable == lua.LNil {
+		return "" // what is frozen has one
 	}
 	if t == L.G.Global {
 		L.RaiseError("%s: a global can't be set once the script has loaded: keep what requests share in app.shared", name)

@@ -35,11 +35,6 @@ func Made(L *lua.LState, t *lua.LTable) {
 	}
 }
 
-// Inherit makes r part of the work of parent: it has its owner and limits.
-func (r *Run) Inherit(parent *Run) {
-	r.Owner, r.Stall, r.ReadOnly, r.made = parent.Owner, parent.Stall, parent.ReadOnly, parent.made
-}
-
 // A made is what a run has made. The lock of the isolate guards it.
 type made struct {
 	tables  map[*lua.LTable]bool

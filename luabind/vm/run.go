@@ -39,6 +39,22 @@ type Run struct {
 	waits    atomic.Pointer[waits] // nil until the run waits
 	spent    spent
 	made     *made // while the run is read-only
+	parent   *Run  // see Inherit
+}
+
+// Inherit makes r part of the work of parent: it has its owner and limits. Call it before Enter.
+func (r *Run) Inherit(parent *Run) {
+	r.Owner, r.Stall, r.ReadOnly, r.made, r.parent = parent.Owner, parent.Stall, parent.ReadOnly, parent.made, parent
+}
+
+// Within reports whether r is other or part of its work, so that other ends no sooner.
+func (r *Run) Within(other *Run) bool {
+	for ; r != nil && other != nil; r = r.parent {
+		if r == other {
+			return true
+		}
+	}
+	return false
 }
 
 // SetDeadline sets when the run must have ended; the zero time means never. It may be
