@@ -173,7 +173,7 @@ func (s *Session) Interrupt() {
 
 // line runs Lua.
 func (s *Session) line(ctx context.Context, text string) (Result, error) {
-	proto, chunk, err := compileInput(s.keep(text), text, inputFile)
+	proto, chunk, err := s.compile(text)
 	if err != nil {
 		return Result{}, err
 	}

@@ -278,8 +278,14 @@ func FuzzComplete(f *testing.F) {
 	for _, seed := range []string{"", "1", "local x = ", "f({", "[[", "--[[", "'\\", "=1", ":help x", "get \"/", "a.b:c", ": :", "local a, b = 1 local function f() end", "local x -- y\nlocal z"} {
 		f.Add(seed)
 	}
+	for _, text := range endless {
+		f.Add(text[:2000] + text[len(text)-2000:])
+	}
 	h := newHost(f, script)
 	f.Fuzz(func(t *testing.T, text string) {
+		if len(text) > 1<<20 && !repl.Complete(text) {
+			t.Fatal("more is asked for than a line may have")
+		}
 		if repl.Highlight(text); !repl.Complete(text) {
 			return
 		}
