@@ -282,9 +282,11 @@ func (e *fetchError) Unwrap() error { return e.fault }
 // which works while the caller waits, and after it has left, for a refresh.
 func loadBy(L *lua.LState, fn *lua.LFunction) cache.Load {
 	iso, parent := vm.Of(L), vm.Current(L)
-	owner, stall, readOnly := parent.Owner, parent.Stall, parent.ReadOnly
+	var like vm.Run
+	like.Inherit(parent)
 	return func(ctx context.Context) (item cache.Item, found bool, err error) {
-		run := &vm.Run{Context: ctx, Owner: owner, Stall: stall, ReadOnly: readOnly}
+		run := &vm.Run{Context: ctx}
+		run.Inherit(&like)
 		err = iso.Do(run, func(L *lua.LState) error {
 			v, err := vm.Call(L, fn)
 			if err != nil {

@@ -293,18 +293,15 @@ func makeHeaders(L *lua.LState, c *Ctx) lua.LValue {
 // contextFail ends the request with a status.
 func contextFail(L *lua.LState, c *Ctx) int {
 	status := checkStatus(L, "c:fail", 2, 400, 599)
-	fault.Raise(L, failure(L, status, L.OptString(3, http.StatusText(status)), L.Get(4)))
-	return 0
-}
-
-func failure(L *lua.LState, status int, message string, fields lua.LValue) *fault.Error {
-	e := &fault.Error{Code: "fail", Status: status, Message: message}
-	if t, ok := fields.(*lua.LTable); ok {
-		for _, name := range bind.Keys(t) {
-			e.Fields = append(e.Fields, fault.Field{Path: name, Code: "invalid", Message: t.RawGetString(name).String()})
+	e := &fault.Error{Code: "fail", Status: status, Message: L.OptString(3, http.StatusText(status))}
+	if t := bind.Arg[bind.Opt[*lua.LTable]](L, "c:fail", 4); t.Set {
+		var err error
+		if e.Fields, err = fault.Fields(t.Value); err != nil {
+			bind.ArgError(L, "c:fail", 3, "%s", err.Error())
 		}
 	}
-	return e
+	fault.Raise(L, e)
+	return 0
 }
 
 // contextAssert returns its value when it is true, as assert does.
@@ -314,7 +311,7 @@ func contextAssert(L *lua.LState, _ *Ctx) int {
 		return 1
 	}
 	status := checkStatus(L, "c:assert", 3, 400, 599)
-	fault.Raise(L, failure(L, status, L.OptString(4, http.StatusText(status)), lua.LNil))
+	fault.Raise(L, &fault.Error{Code: "fail", Status: status, Message: L.OptString(4, http.StatusText(status))})
 	return 0
 }
 

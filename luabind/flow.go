@@ -76,7 +76,7 @@ func branches(L *lua.LState, name string, ended func(list []*branch, i int)) []*
 	}
 	for n := range list {
 		list[n] = &branch{fn: bind.Arg[*lua.LFunction](L, name, n+1), value: lua.LNil}
-		list[n].run.Owner, list[n].run.Stall, list[n].run.ReadOnly = parent.Owner, parent.Stall, parent.ReadOnly
+		list[n].run.Inherit(parent)
 		list[n].run.Level = parent.Level + 1
 	}
 	iso := vm.Of(L)
@@ -171,7 +171,8 @@ type namedLock struct {
 	holder *vm.Run // who is inside
 }
 
-// acquire waits for the lock called name. A run that holds it already would wait for itself.
+// acquire waits for the lock called name. A run that holds it already, or is part of the work of
+// one that does, would wait for itself.
 func (l *locks) acquire(ctx context.Context, name string, run *vm.Run) error {
 	l.mu.Lock()
 	if l.held == nil {
@@ -183,7 +184,7 @@ func (l *locks) acquire(ctx context.Context, name string, run *vm.Run) error {
 		n.turn <- struct{}{}
 		l.held[name] = n
 	}
-	if n.holder == run {
+	if run.Within(n.holder) {
 		l.mu.Unlock()
 		return bind.Errorf("held", "%q is already held by this request: it would wait for itself", name)
 	}

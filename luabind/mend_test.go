@@ -56,7 +56,7 @@ func TestAReadOnlyRunChangesNothing(t *testing.T) {
 		`rws.fs.open("a.txt", "w")`:                                                           "read-only",
 		`app.shared:set("k", 1)`:                                                              "read-only",
 		`rws.http.post("http://localhost:1/")`:                                                "read-only",
-		`_G["raw" .. "set"]({}, "a", 1)`:                                                      "read-only",
+		`_G["raw" .. "set"](rws, "a", 1)`:                                                     "read-only",
 		`assert(rws.fs.read("a.txt") == "a" and app.shared:get("k") == nil) error("fine", 0)`: "fine",
 	} {
 		err := p.Isolates()[0].Do(&vm.Run{ReadOnly: true}, func(L *lua.LState) error {
@@ -86,13 +86,25 @@ func TestAStreamThatFailsAtOnceIsAnError(t *testing.T) {
 
 func TestMistakesAtLoad(t *testing.T) {
 	for source, want := range map[string]string{
-		`app:get("/:id", { params = { di = "int" } }, function() end)`:  `"id"`,
-		`app:post("/", { body = { "[int] 1..2" } }, function() end)`:    "fields have names",
-		`app:group("/x"):on_error(404, function() end)`:                 "whole app",
-		`app:static("/x", "../")`:                                       "outside of the app's folder",
-		`rws.array(5)`:                                                  "table expected",
-		`local function f() return 1 + f() end f()`:                     "app.lua:1",
-		`app:get("/", function(c) end) return string.format("%d", "x")`: "string.format",
+		`app:get("/:id", { params = { di = "int" } }, function() end)`: `"id"`,
+		`app:post("/", { body = { "[int] 1..2" } }, function() end)`:   "fields have names",
+		`app:get("/", { summary = 3 }, function() end)`:                `app.lua:1: app:get /: option "summary": string expected, got the number 3`,
+		`app:post("/", { body = {
+			items = { "[object]", 5, a = "int" } } }, function() end)`: `app.lua:2: app:post /: option "body": field "items": element [2]: fields have names`,
+		`app:post("/", { body = { items = { 5, a = "int" } } }, function() end)`:  `element [1]: a type such as "[object] 1..50" expected, got number`,
+		`app:post("/", { body = { items = { "", a = "int" } } }, function() end)`: "got an empty string",
+		`app:post("/", { body = { [2] = "int" } }, function() end)`:               `option "body": fields have names`,
+		`app:post("/", { body = { [true] = "int" } }, function() end)`:            `element [true]: fields have names`,
+		`rws.schema.object { a = { b = "int", [3] = "x" } }`:                      `field "a": element [3]`,
+		`app:get("/", { "x" }, function() end)`:                                   "options have names",
+		`app:get("/", { timeout = true }, function() end)`:                        `option "timeout"`,
+		`app:get("/", { returns = "200" }, function() end)`:                       `option "returns": integer expected`,
+		`app:get("/", { query = "string" }, function() end)`:                      `option "query": a table of fields expected`,
+		`app:group("/x"):on_error(404, function() end)`:                           "whole app",
+		`app:static("/x", "../")`:                                                 "outside of the app's folder",
+		`rws.array(5)`:                                                            "table expected",
+		`local function f() return 1 + f() end f()`:                               "app.lua:1",
+		`app:get("/", function(c) end) return string.format("%d", "x")`:           "string.format",
 	} {
 		_, err := load(t, source, nil)
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -102,6 +114,30 @@ func TestMistakesAtLoad(t *testing.T) {
 	p := newApp(t, `app:get("/", function(c) c.res.headers.content_length = "2" return "abcdef" end)`, nil)
 	if a := do(t, p, "GET /"); a.Status != 500 || !strings.Contains(string(a.Body), "the server sets it itself") {
 		t.Error(summary(a))
+	}
+}
+
+func TestFieldsOfAFailureAreChecked(t *testing.T) {
+	for fields, want := range map[string]string{
+		`{ email = "is taken" }`: `"path":"email"`, `{ email = 5 }`: `"message":"5"`, `{}`: `"detail":"x"`, `nil`: `"detail":"x"`,
+		`{ email = { code = "taken", message = "is taken" } }`:                `"code":"taken"`,
+		`select(2, pcall(c.fail, c, 422, "y", { b = "no", a = "m" })).fields`: `"path":"b"`,
+	} {
+		p := newApp(t, `app:get("/", function(c) c:fail(422, "x", `+fields+`) end)`, nil)
+		if a := do(t, p, "GET /"); a.Status != 422 || !strings.Contains(string(a.Body), want) {
+			t.Errorf("%s: %s", fields, summary(a))
+		}
+	}
+	for fields, want := range map[string]string{
+		`"email"`: "argument 3: table expected, got the string", `{ "is taken" }`: "element 1 has no name", `{ email = true }`: `\"email\" is a boolean`,
+		`{ email = { "a", "b" } }`: `\"email\" has the key \"1\"`, `{ email = {} }`: `\"email\" has no message`, `{ { message = "x" } }`: "element 1 has no path",
+		`{ { path = "a", message = 5 } }`: "element 1 has a number as its message",
+	} {
+		p := newApp(t, `app:get("/", function(c) c:fail(422, "x", `+fields+`) end)`, nil)
+		a := do(t, p, "GET /")
+		if a.Status != 500 || !strings.Contains(string(a.Body), want) || !strings.Contains(string(a.Body), "app.lua:1") {
+			t.Errorf("%s: %s", fields, summary(a))
+		}
 	}
 }
 
@@ -235,15 +271,28 @@ func TestHandlersCannotChangeTheLibrary(t *testing.T) {
 		}
 	}
 	for body, want := range map[string]string{
-		`_G['str' .. 'ing'].trim = print`:              "string.trim can't be set once the script has loaded",
-		`_G['rw' .. 's'].mine = 1`:                     "rws.mine can't be set once the script has loaded",
-		`_G['en' .. 'v'].NEW_NAME = 1`:                 "env.NEW_NAME can't be set",
-		`getmetatable("").__index = nil`:               "the metatable of strings",
-		`getmetatable("").__index = {}`:                "the metatable of strings",
-		`rawset(_G, "zzz", 1)`:                         "a global can't be set once the script has loaded",
-		`local s = _G["str" .. "ing"] rawset(s, 1, 2)`: "rawset: string.1 can't be set",
-		`setmetatable(string, {})`:                     "protected metatable",
-		`debug.setmetatable("", {})`:                   "debug.setmetatable",
+		`_G['str' .. 'ing'].trim = print`:                  "string.trim can't be set once the script has loaded",
+		`_G['rw' .. 's'].mine = 1`:                         "rws.mine can't be set once the script has loaded",
+		`_G['en' .. 'v'].NEW_NAME = 1`:                     "env.NEW_NAME can't be set",
+		`getmetatable("").__index = nil`:                   "the metatable of strings",
+		`getmetatable("").__index = {}`:                    "the metatable of strings",
+		`rawset(_G, "zzz", 1)`:                             "a global can't be set once the script has loaded",
+		`local s = _G["str" .. "ing"] rawset(s, 1, 2)`:     "rawset: string.1 can't be set",
+		`setmetatable(string, {})`:                         "protected metatable",
+		`debug.setmetatable("", {})`:                       "debug.setmetatable",
+		`for k in pairs(string) do string[k] = nil end`:    "can't be set once the script has loaded",
+		`require("rws").sleep = 3`:                         "rws.sleep can't be set",
+		`require("string").upper = 3`:                      "string.upper can't be set",
+		`loadstring("table.insert = nil")()`:               "table.insert can't be set",
+		`loadstring("string = nil")()`:                     "string can't be set",
+		`table.remove(string)`:                             "table.remove: string can't be set",
+		`table.insert(rws.json, 1)`:                        "table.insert: rws.json can't be set",
+		`table.sort(env)`:                                  "table.sort: env can't be set",
+		`_G['en' .. 'v'].PATH = nil`:                       "env.PATH can't be set: the environment belongs to all requests",
+		`rws.array(string)`:                                "rws.array: string can't be set",
+		`setmetatable(rws, nil)`:                           "protected metatable",
+		`setmetatable({}, { __newindex = rws }).sleep = 1`: "rws.sleep can't be set",
+		`_G["pr" .. "int"] = nil`:                          "print can't be set",
 	} {
 		p := newApp(t, "function string.twice(s) return s .. s end app:get('/', function(c)\n"+body+"\nend) app:get('/fine', function() return getmetatable('').__index.upper(('a'):twice()) .. tostring(env.PATH == nil) end)", nil)
 		if a := do(t, p, "GET /"); a.Status != 500 || !strings.Contains(string(a.Body), want) {
@@ -302,13 +351,16 @@ func TestRequireKnowsTheLibrariesOfLua(t *testing.T) {
 func TestALockIsNotTakenTwice(t *testing.T) {
 	p := newApp(t, `
 		app:get("/", function() rws.lock("a", function() rws.lock("a", function() end) end) end)
+		app:get("/parallel", function() rws.lock("a", function() rws.parallel(function() rws.lock("a", function() end) end) end) end)
+		app:get("/deep", function() rws.lock("a", function() rws.race(function() pcall(rws.parallel, function() rws.sleep("1ms") end) rws.lock("a", function() end) end) end) end)
 		app:get("/update", function() app.shared:update("k", function() app.shared:update("k", function() end) end) end)
 		app:get("/fine", function()
 			rws.lock("a", function() rws.lock("b", function() end) end)
 			rws.parallel(function() rws.lock("a", function() rws.sleep("1ms") end) end, function() rws.lock("a", function() end) end)
+			rws.lock("a", function() rws.parallel(function() rws.lock("b", function() end) end, function() rws.lock("b", function() end) end) end)
 			return "fine"
 		end)`, nil)
-	for _, path := range []string{"/", "/update"} {
+	for _, path := range []string{"/", "/parallel", "/deep", "/update"} {
 		if a := do(t, p, "GET "+path); a.Status != 500 || !strings.Contains(string(a.Body), "already held by this request") {
 			t.Error(summary(a))
 		}

@@ -7,6 +7,7 @@ import (
 
 	"rws/luabind/bind"
 	"rws/luabind/codec"
+	"rws/luabind/vm"
 )
 
 // Modules returns the library as scripts see it: the table rws and the tables in it. This
@@ -39,8 +40,16 @@ func newApp(L *lua.LState) int {
 
 // array marks a table as an array, so that it encodes as [] when it is empty.
 func array(L *lua.LState) int {
-	t := bind.Arg[bind.Opt[*lua.LTable]](L, "rws.array", 1).Or(L.NewTable())
-	L.Push(bind.MarkArray(L, t))
+	list := bind.Arg[bind.Opt[*lua.LTable]](L, "rws.array", 1)
+	switch {
+	case !list.Set:
+		L.Push(bind.MarkArray(L, L.NewTable()))
+	case bind.IsArray(L, list.Value):
+		L.Push(list.Value)
+	default:
+		vm.Change(L, "rws.array", list.Value)
+		L.Push(bind.MarkArray(L, list.Value))
+	}
 	return 1
 }
 

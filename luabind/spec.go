@@ -168,6 +168,9 @@ func (s *spec) fits(p *router.Pattern) error {
 // parseObject reads a table of fields; a nested table is an object, whose element [1] may
 // say more, as in { "[object] 1..50", title = "string" }.
 func parseObject(t *lua.LTable) (*schema.Object, error) {
+	if err := onlyNames(t); err != nil {
+		return nil, err
+	}
 	var fields []*schema.Field
 	for _, name := range bind.Keys(t) {
 		var f *schema.Field
@@ -194,10 +197,30 @@ func parseObject(t *lua.LTable) (*schema.Object, error) {
 	return schema.NewObject(fields...)
 }
 
+// onlyNames reports what stands in a table of fields without a name, as { "string" }; element [1]
+// of a nested one, which parseNested takes, is its type.
+func onlyNames(t *lua.LTable) (err error) {
+	t.ForEach(func(key, v lua.LValue) {
+		if _, named := key.(lua.LString); named || err != nil {
+			return
+		}
+		text, isText := v.(lua.LString)
+		switch {
+		case key != lua.LNumber(1):
+			err = fmt.Errorf("element [%s]: fields have names, as { title = \"string\" }", key)
+		case !isText:
+			err = fmt.Errorf("element [1]: a type such as \"[object] 1..50\" expected, got %s", v.Type())
+		case text == "":
+			err = errors.New("element [1]: a type such as \"[object] 1..50\" expected, got an empty string")
+		}
+	})
+	return err
+}
+
 func parseNested(name string, t *lua.LTable) (*schema.Field, error) {
 	object, err := parseObject(t)
 	if err != nil {
-		return nil, fmt.Errorf("%s.%w", name, err)
+		return nil, fmt.Errorf("field %q: %w", name, err)
 	}
 	kind := "object"
 	if s, ok := t.RawGetInt(1).(lua.LString); ok {

@@ -178,6 +178,14 @@ func takeString(_ *lua.LState, v lua.LValue) (string, error) {
 	return "", expected("string", v)
 }
 
+// takeText is takeString for an option: a number there is a mistake.
+func takeText(_ *lua.LState, v lua.LValue) (string, error) {
+	if s, ok := v.(lua.LString); ok {
+		return string(s), nil
+	}
+	return "", expected("string", v)
+}
+
 func takeInteger(_ *lua.LState, v lua.LValue) (int64, error) {
 	n, ok := v.(lua.LNumber)
 	if !ok {

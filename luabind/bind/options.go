@@ -138,7 +138,7 @@ func setter(t reflect.Type) setFunc {
 	case reflect.TypeFor[map[string]string]():
 		return converted(takeStringMap)
 	case reflect.TypeFor[string]():
-		return converted(takeString)
+		return converted(takeText)
 	case reflect.TypeFor[bool]():
 		return converted(take[bool]("option").convert)
 	case reflect.TypeFor[int]():

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"rws/luabind/vm"
 )
 
 // Names of metatables that every isolate has; see Prepare.
@@ -42,8 +44,9 @@ func IsNull(L *lua.LState, v lua.LValue) bool {
 	return ok && ud == Null(L)
 }
 
-// MarkArray makes t an array: it encodes as [] also when it is empty.
+// MarkArray makes t, which the caller has made, an array: it encodes as [] also when it is empty.
 func MarkArray(L *lua.LState, t *lua.LTable) *lua.LTable {
+	vm.Made(L, t)
 	t.Metatable = L.GetTypeMetatable(arrayType)
 	return t
 }
@@ -105,12 +108,14 @@ func FromGo(L *lua.LState, v any) lua.LValue {
 		return MarkArray(L, t)
 	case map[string]any:
 		t := L.CreateTable(0, len(v))
+		vm.Made(L, t)
 		for _, k := range slices.Sorted(maps.Keys(v)) { // the order in which it prints
 			t.RawSetString(k, FromGo(L, v[k]))
 		}
 		return t
 	case map[string]string:
 		t := L.CreateTable(0, len(v))
+		vm.Made(L, t)
 		for _, k := range slices.Sorted(maps.Keys(v)) {
 			t.RawSetString(k, lua.LString(v[k]))
 		}

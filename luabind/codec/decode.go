@@ -192,6 +192,7 @@ func (d *decoder) closeArray() lua.LValue {
 	}
 	clear(values)
 	d.values = d.values[:c.values]
+	vm.Made(d.L, t)
 	if d.array == nil {
 		d.array = bind.MarkArray(d.L, t).Metatable
 	}
@@ -203,6 +204,7 @@ func (d *decoder) closeObject() lua.LValue {
 	c := d.pop()
 	names, values := d.names[c.names:], d.values[c.values:]
 	t := d.L.CreateTable(0, len(names))
+	vm.Made(d.L, t)
 	for i, name := range names {
 		t.RawSetString(name, values[i])
 	}

@@ -25,6 +25,15 @@ const (
 // smallSource is a text that is too short to break a bound.
 const smallSource = maxNesting
 
+// Bounded returns why Compile refuses a text for its length or its nesting, or nil. It does not
+// parse the text: who does so before it is compiled asks first.
+func Bounded(file, text string) error {
+	if err := checkBounds(file, text); err != nil {
+		return err
+	}
+	return nil // a nil *Error would be an error
+}
+
 // checkBounds refuses a text that the compiler must not see. The tokens are those of the parser
 // itself, so that nothing hides from it.
 func checkBounds(file, text string) *Error {

@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -103,6 +104,12 @@ func localsAt(L *lua.LState, frames []frame, place string) []Local {
 	return nil
 }
 
+// What an error says that was raised with nothing.
+const (
+	noMessage     = "an error without a message"
+	noMessageHint = `write error("what went wrong")`
+)
+
 // fromValue makes an *Error of anything else that can be raised.
 func fromValue(L *lua.LState, v lua.LValue, frames []frame) *Error {
 	switch v := v.(type) {
@@ -111,7 +118,7 @@ func fromValue(L *lua.LState, v lua.LValue, frames []frame) *Error {
 	case *lua.LTable:
 		return fromTable(L, v)
 	case *lua.LNilType:
-		return &Error{Message: "an error without a message", Value: "nil", Hint: `write error("what went wrong")`}
+		return &Error{Message: noMessage, Value: "nil", Hint: noMessageHint}
 	}
 	text := showPlain(L, v)
 	return &Error{Message: text, Value: text}
@@ -127,6 +134,8 @@ func fromText(L *lua.LState, text string, frames []frame) *Error {
 	}
 	e.levelOf(L, frames)
 	switch {
+	case message == "":
+		e.Message, e.Hint = noMessage, noMessageHint
 	case isOverflow(message):
 		e.overflow()
 	case at == "" && isPanic(L, text, frames):
@@ -243,7 +252,10 @@ func fromTable(L *lua.LState, t *lua.LTable) *Error {
 		e.Status = int(n)
 	}
 	if fields, ok := t.RawGetString("fields").(*lua.LTable); ok {
-		e.Fields = fromFields(fields)
+		var err error
+		if e.Fields, err = Fields(fields); err != nil && e.Hint == "" {
+			e.Hint = "fields: " + err.Error()
+		}
 	}
 	switch {
 	case e.Message != "":
@@ -251,32 +263,8 @@ func fromTable(L *lua.LState, t *lua.LTable) *Error {
 	case e.Code != "":
 		e.Message = e.Code
 	default:
-		e.Message = "an error without a message: " + e.Value
+		e.Message = noMessage + ": " + e.Value
+		e.Hint = cmp.Or(e.Hint, `write error { message = "what went wrong" }; code, status and hint may be added`)
 	}
 	return e
-}
-
-// fromFields reads { email = "is taken" } as well as { { path =, code =, message = } }.
-func fromFields(t *lua.LTable) []Field {
-	var fields []Field
-	t.ForEach(func(key, v lua.LValue) {
-		f := Field{Code: "invalid"}
-		if path, ok := key.(lua.LString); ok {
-			f.Path = string(path)
-		}
-		if entry, ok := v.(*lua.LTable); ok {
-			for name, to := range map[string]*string{"path": &f.Path, "code": &f.Code, "message": &f.Message} {
-				if s, ok := entry.RawGetString(name).(lua.LString); ok {
-					*to = string(s)
-				}
-			}
-		} else {
-			f.Message = v.String()
-		}
-		if f.Path != "" {
-			fields = append(fields, f)
-		}
-	})
-	slices.SortFunc(fields, func(a, b Field) int { return strings.Compare(a.Path, b.Path) })
-	return fields
 }

@@ -16,7 +16,8 @@ type atom struct {
 	name   string      // as the script calls it
 	table  *lua.LTable // a live table
 	object *lua.LUserData
-	inside bool // something in a live table, not known what
+	inside bool  // something in a live table, not known what
+	made   *made // a table that the code makes
 	fn     *function
 	native native
 	key    lua.LValue // a constant
@@ -155,6 +156,9 @@ func identity(sets []set) string {
 	var b strings.Builder
 	for i, s := range sets {
 		for _, t := range s {
+			if t.made != nil && !t.made.full {
+				continue
+			}
 			b.WriteString(strconv.Itoa(i))
 			b.WriteByte(':')
 			b.WriteString(strconv.Itoa(t.id))

@@ -12,6 +12,7 @@ type frame struct {
 	*analysis
 	fn       *function
 	via      string
+	args     string // see identity
 	shape    shape
 	blocks   map[int][]set // by pc of their first instruction
 	todo     []int
@@ -164,6 +165,10 @@ func (f *frame) step(i instruction) {
 		}
 	case lua.OP_SETTABLE, lua.OP_SETTABLEKS:
 		f.assign(f.get(i.a()), f.rk(i.b()), f.rk(i.c()))
+	case lua.OP_NEWTABLE:
+		f.set(i.a(), one(f.newTable()))
+	case lua.OP_SETLIST:
+		f.setList(i)
 	case lua.OP_CALL, lua.OP_TAILCALL:
 		f.call(i)
 	case lua.OP_TFORLOOP:
@@ -174,8 +179,8 @@ func (f *frame) step(i instruction) {
 		f.clear(i.a())
 	case lua.OP_FORLOOP:
 		f.set(i.a()+3, nil)
-	case lua.OP_JMP, lua.OP_EQ, lua.OP_LT, lua.OP_LE, lua.OP_TEST, lua.OP_SETLIST, lua.OP_CLOSE, lua.OP_NOP:
-	default: // arithmetic, new tables and the like
+	case lua.OP_JMP, lua.OP_EQ, lua.OP_LT, lua.OP_LE, lua.OP_TEST, lua.OP_CLOSE, lua.OP_NOP:
+	default: // arithmetic and the like
 		f.set(i.a(), nil)
 	}
 }

@@ -50,6 +50,11 @@ func (f *frame) native(n native, args []set) []set {
 	switch n {
 	case nativeChange:
 		f.changeAll(arg[0], nil)
+		for _, t := range arg[0] {
+			for n := 1; n < len(args) && n < 3 && t.made != nil; n++ {
+				f.put(t.made, nil, args[n])
+			}
+		}
 	case nativeRemove:
 		f.changeAll(arg[0], nil)
 		return []set{f.load(f.index(arg[0], nil))}

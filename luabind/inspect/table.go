@@ -37,6 +37,8 @@ func (f *frame) index(tables, key set) set {
 	var out set
 	for _, t := range tables {
 		switch {
+		case t.made != nil:
+			out = out.union(t.made.get(key))
 		case t.inside:
 			out = out.union(one(t))
 		case t.object != nil:
@@ -127,6 +129,10 @@ func (f *frame) elements(t *atom) set {
 // assign does tables[key] = value.
 func (f *frame) assign(tables, key, value set) {
 	for _, t := range tables {
+		if t.made != nil {
+			f.put(t.made, key, value)
+			continue
+		}
 		if isClassIndex(t, key, value) || f.inLibrary(tables, key) {
 			continue
 		}

@@ -66,20 +66,30 @@ type Options struct {
 //
 // Followed are local names for a table, fields of tables, tables handed to the script's
 // own functions or returned by them, elements met by pairs and ipairs, methods found
-// through metatables, table.insert, remove, sort, rawset and setmetatable, and every
-// function that fn can reach. Not reported are tables made by the call itself,
+// through metatables, table.insert, remove, sort, rawset and setmetatable, every
+// function that fn can reach, and a table on its way through one that the call makes: in its
+// constructor, by table.insert, or in a field that is assigned in one place. Not reported are tables made by the call itself,
 // parameters, userdata, tables with a __newindex written in Go, and class.__index =
 // class, which changes nothing the second time.
 //
-// The result is a lower bound: a table that travels through a table made by the call,
-// through varargs of Go functions or setfenv is lost. The work is bounded: what is found
+// The result is a lower bound: a table is lost that travels through a field of a table made by
+// the call which is assigned in a second place or by a function that gets it while it is empty,
+// through the metatable of such a table, through varargs, a coroutine, a Go function that returns
+// it, or setfenv. The work is bounded: what is found
 // after two million instructions (0.3 s) or in the 65th call within calls is not reported.
 func SharedWrites(fn *lua.LFunction, o Options) []Write {
 	if fn == nil || fn.IsG {
 		return nil
 	}
 	a := newAnalysis(fn.Env, o)
-	a.enter(a.value(fn, cmp.Or(o.Role, "handler")).fn, nil, nil)
+	for range rounds {
+		clear(a.results)
+		a.grown = false
+		a.enter(a.value(fn, cmp.Or(o.Role, "handler")).fn, nil, nil)
+		if !a.grown {
+			break
+		}
+	}
 	return slices.SortedFunc(maps.Values(a.found), func(v, w Write) int {
 		return cmp.Or(cmp.Compare(v.File, w.File), cmp.Compare(v.Line, w.Line), cmp.Compare(v.Name, w.Name), cmp.Compare(v.Kind, w.Kind))
 	})
@@ -105,6 +115,8 @@ type analysis struct {
 	shapes  map[*lua.FunctionProto]shape
 	atoms   map[lua.LValue]*atom
 	insides map[inside]*atom
+	sites   map[site]*atom
+	grown   bool // a table that the code makes holds more than before
 	results map[call][]set
 	found   map[Write]Write // by place, without Via
 	depth   int
@@ -121,6 +133,7 @@ func newAnalysis(env *lua.LTable, o Options) *analysis {
 		shapes:  make(map[*lua.FunctionProto]shape),
 		atoms:   make(map[lua.LValue]*atom),
 		insides: make(map[inside]*atom),
+		sites:   make(map[site]*atom),
 		results: make(map[call][]set),
 		found:   make(map[Write]Write),
 	}
@@ -156,7 +169,7 @@ func (a *analysis) enter(f *function, args []set, caller *frame) []set {
 	a.steps += callSteps
 	a.depth++
 	defer func() { a.depth-- }()
-	fr := &frame{analysis: a, fn: f, closures: make(map[int]*atom)}
+	fr := &frame{analysis: a, fn: f, args: c.args, closures: make(map[int]*atom)}
 	switch {
 	case f.nested:
 		fr.via = f.via

@@ -161,7 +161,7 @@ func (s *Session) find(ctx context.Context, arg string) (sourceSpan, error) {
 	if line, err := strconv.Atoi(number); err == nil {
 		return sourceSpan{file, max(line-5, 1), line + 5}, nil
 	}
-	proto, chunk, err := compileInput(s.keep(arg), arg, inputFile)
+	proto, chunk, err := s.compile(arg)
 	if err != nil {
 		return sourceSpan{}, err
 	}
@@ -172,7 +172,7 @@ func (s *Session) find(ctx context.Context, arg string) (sourceSpan, error) {
 	}
 	var at sourceSpan
 	err = s.inside(ctx, func(L *lua.LState) error {
-		results, err := s.call(L, proto, chunk)
+		results, err := s.call(L, proto)
 		if err != nil {
 			return err
 		}

@@ -31,6 +31,9 @@ const maxCandidates = 500
 // metamethod; while Lua is busy it answers nothing.
 func (s *Session) Complete(ctx context.Context, line string, pos int) (from int, list []Candidate) {
 	text := line[:min(max(pos, 0), len(line))]
+	if len(text) > maxDrawn {
+		return len(text), nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	tables := s.tablesFor(ctx, text)

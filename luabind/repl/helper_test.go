@@ -170,6 +170,7 @@ func (h *host) load() error {
 			return 1
 		}))
 		L.SetGlobal("rws", rws)
+		next.isolate.Prepared(L)
 		L.SetGlobal("ready", L.NewFunction(func(*lua.LState) int { h.ready <- struct{}{}; return 0 }))
 		L.SetGlobal("wait", L.NewFunction(func(L *lua.LState) int {
 			_ = vm.Wait(L, func(ctx context.Context) error { <-ctx.Done(); return nil })

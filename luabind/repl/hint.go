@@ -8,6 +8,9 @@ import (
 // calledAt returns the function whose arguments are being typed at the end of text, as
 // "db:one", and where its name ends; "" when there is none.
 func calledAt(text string) (name string, end int) {
+	if len(text) > maxDrawn {
+		return "", 0
+	}
 	c := &completer{text: text, tokens: scan(text)}
 	n := len(c.tokens)
 	for {

@@ -2,6 +2,7 @@ package repl
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -11,10 +12,35 @@ import (
 	"rws/luabind/fault"
 )
 
+// Bounds on a line of input, of one row or many.
+const (
+	// maxLine is how long it may be: 1 MB, as for load.
+	maxLine = 1 << 20
+	// maxDrawn is up to what length it is coloured and completed, which happens at each key: 64 KB.
+	maxDrawn = 64 << 10
+)
+
+// bounded returns why a line, which follows so many others, is not even parsed, or nil. The parser
+// takes its time for a long one, and what walks the tree after it calls itself at each level.
+func bounded(before int, text string) error {
+	if len(text) > maxLine {
+		return &fault.Error{Code: "syntax", At: fmt.Sprintf("%s:%d", inputFile, before+1),
+			Message: fmt.Sprintf("the input is %d KB long, more than the %d a line of the console may have", len(text)>>10, maxLine>>10),
+			Hint:    "write it to a file of the app and require it, or read data with rws.fs.read"}
+	}
+	if len(text) < smallInput {
+		return nil
+	}
+	return fault.Bounded(inputFile, strings.Repeat("\n", before)+text)
+}
+
+// smallInput is too short to break a bound of package fault.
+const smallInput = 200
+
 // Complete reports whether text is a whole line of input: more of it could not turn a
 // syntax error into sense, and a command is always one line.
 func Complete(text string) bool {
-	if isCommand(text) {
+	if isCommand(text) || bounded(0, text) != nil {
 		return true
 	}
 	_, _, err := parseInput("", text, "")
@@ -64,6 +90,18 @@ func atEnd(err error) bool {
 		return false
 	}
 	return e.Message != "unterminated string" || strings.HasSuffix(e.Token, "\n") || strings.HasSuffix(e.Token, "\xff")
+}
+
+// compile compiles text as the next line of the session, and returns it as parsed too.
+func (s *Session) compile(text string) (*lua.FunctionProto, []ast.Stmt, error) {
+	if len(text) > maxLine {
+		return nil, nil, bounded(s.keep(""), text) // it is not kept
+	}
+	before := s.keep(text)
+	if err := bounded(before, text); err != nil {
+		return nil, nil, err
+	}
+	return compileInput(before, text, inputFile)
 }
 
 // compileInput compiles text, which follows so many lines of a file, and returns it as

@@ -9,26 +9,32 @@ import (
 )
 
 // Pipe runs the lines of in, as for `echo 'get "/"' | rws repl app.lua`: no prompt, what
-// they give to out, errors to errs. A line that fails does not stop the next; ok tells
-// whether all went well: no line raised, and no request was answered 5xx. Lines that belong together are read together.
+// they give to out, errors to errs. Lines that belong together are read together; after ones that
+// are too long for that nothing more is read. A line that fails does not stop the next; ok tells
+// whether all went well: no line raised, and no request was answered 5xx.
 func Pipe(ctx context.Context, c Console, in io.Reader, out, errs io.Writer) (ok bool) {
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, 16<<20)
 	ok = true
-	pending := ""
+	var pending strings.Builder
+	var levels nesting
 	for ctx.Err() == nil && lines.Scan() {
-		pending += lines.Text() + "\n"
-		if !Complete(pending) {
+		line := lines.Text() + "\n"
+		pending.WriteString(line)
+		levels.add(line)
+		if n := pending.Len(); n > maxEager && n <= maxLine && levels.open() || !Complete(pending.String()) {
 			continue
 		}
-		quit, fine := pipeLine(ctx, c, pending, out, errs)
+		quit, fine := pipeLine(ctx, c, pending.String(), out, errs)
 		ok = ok && fine
-		if pending = ""; quit {
+		if quit || pending.Len() > maxLine {
 			return ok
 		}
+		pending.Reset()
+		levels = nesting{}
 	}
-	if strings.TrimSpace(pending) != "" {
-		_, fine := pipeLine(ctx, c, pending, out, errs)
+	if strings.TrimSpace(pending.String()) != "" {
+		_, fine := pipeLine(ctx, c, pending.String(), out, errs)
 		ok = ok && fine
 	}
 	if err := lines.Err(); err != nil {

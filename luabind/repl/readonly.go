@@ -3,11 +3,9 @@ package repl
 import (
 	"fmt"
 
-	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
 
 	"rws/luabind/fault"
-	"rws/luabind/inspect"
 )
 
 // writers are the methods that a read-only session refuses to call, by their last name:
@@ -52,40 +50,6 @@ func checkReadOnly(chunk []ast.Stmt, file string) error {
 	}.stmts(chunk)
 	if refused == nil {
 		return nil // a nil *fault.Error would be an error
-	}
-	return refused
-}
-
-// checkFunctions returns why a read-only session does not run a chunk that names functions of
-// the script: one of them changes what the script holds. It runs no Lua.
-func (s *Session) checkFunctions(chunk []ast.Stmt) error {
-	l, calls := s.lookup(), false
-	var refused error
-	look := func(path string, e ast.Expr) {
-		t, _ := l.path(splitPath(path))
-		fn, ok := t.value.(*lua.LFunction)
-		if !ok || fn.IsG || fn.Env != l.scope.globals || refused != nil {
-			return
-		}
-		if list := inspect.SharedWrites(fn, inspect.Options{}); len(list) > 0 {
-			w := list[0]
-			refused = &fault.Error{Code: "read_only", At: fmt.Sprintf("%s:%d", inputFile, e.Line()),
-				Message: fmt.Sprintf("this session is read-only: %s changes the %s %q at %s:%d", path, w.Kind, w.Name, w.File, w.Line)}
-		}
-	}
-	visitor{stmt: func(ast.Stmt) {}, expr: func(e ast.Expr) {
-		if path, ok := pathOf(e); ok {
-			look(path, e)
-		}
-		if call, ok := e.(*ast.FuncCallExpr); ok {
-			calls = true
-			if object, ok := pathOf(call.Receiver); ok {
-				look(object+"."+call.Method, e)
-			}
-		}
-	}}.stmts(chunk)
-	if !calls {
-		return nil
 	}
 	return refused
 }

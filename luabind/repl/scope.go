@@ -102,11 +102,19 @@ func (s *scope) assign(L *lua.LState, name string, v lua.LValue) {
 	switch {
 	case up != nil:
 		up.SetValue(v)
+	case global && s.library(name):
+		fault.Raise(L, &fault.Error{Code: "library", Message: vm.LibraryError(name)})
 	case global:
 		s.globals.RawSetString(name, v)
 	default:
 		s.set(name, v)
 	}
+}
+
+// library reports whether a global is one of the library's.
+func (s *scope) library(name string) bool {
+	_, globals := s.isolate.Library()
+	return globals[name]
 }
 
 func (s *scope) variable(name string) (lua.LValue, bool) {

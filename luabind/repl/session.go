@@ -12,7 +12,6 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
-	"github.com/yuin/gopher-lua/ast"
 
 	"rws/luabind/fault"
 	"rws/luabind/vm"
@@ -20,20 +19,21 @@ import (
 
 // Options of a session; the zero value is the default.
 type Options struct {
-	// ReadOnly keeps the app as it is, as far as a slip of the hand could change it.
+	// ReadOnly keeps the app as it is.
 	//
-	// Refused are: assignments to locals of the script, to globals and to fields of any
-	// table or object; functions of the script, as far as they are named in the line, that
-	// change what outlives their call (inspect.SharedWrites); methods whose name says that
-	// they change something (set, update, exec, push, send and their like); requests other
-	// than GET, HEAD and OPTIONS; and :reload. Variables of the session can be assigned.
-	// Functions of Lua that change a value for a line (table.insert, setmetatable, load),
-	// and those of rws that change files, shared values or other servers, refuse whatever
-	// way a line reaches them (vm.Run.ReadOnly).
+	// Refused in a line are: assignments to locals of the script, to globals and to fields of
+	// any table or object; methods whose name says that they change something (set, update,
+	// exec, push, send and their like); requests other than GET, HEAD and OPTIONS; and :reload.
+	// Variables of the session can be assigned.
 	//
-	// It is no sandbox: a function of the app that a line finds by a computed name does what
-	// it does, and a GET route answers as it answers any visitor. Who may open a session is
-	// decided by who may open the socket.
+	// Refused while a line runs, in whichever function and by whichever way it is reached
+	// (vm.Run.ReadOnly): each assignment to what the line has not made itself, table.insert and
+	// its like on such a table, coroutines of the script, and the functions of rws that change
+	// files, shared values or other servers. A function of the script that changes only what it
+	// has made answers as ever.
+	//
+	// A GET route answers as it answers any visitor, in a run of its own. Who may open a session
+	// is decided by who may open the socket.
 	ReadOnly bool
 	// Raw prints strings as they are, for shell scripts, instead of as Lua writes them.
 	Raw bool
@@ -173,7 +173,7 @@ func (s *Session) Interrupt() {
 
 // line runs Lua.
 func (s *Session) line(ctx context.Context, text string) (Result, error) {
-	proto, chunk, err := compileInput(s.keep(text), text, inputFile)
+	proto, chunk, err := s.compile(text)
 	if err != nil {
 		return Result{}, err
 	}
@@ -187,7 +187,7 @@ func (s *Session) line(ctx context.Context, text string) (Result, error) {
 	}
 	var r Result
 	err = s.inside(ctx, func(L *lua.LState) error {
-		results, err := s.call(L, proto, chunk)
+		results, err := s.call(L, proto)
 		if err != nil {
 			return err
 		}
@@ -260,13 +260,8 @@ func (s *Session) note(format string, args ...any) {
 	s.notes += s.style.paint(dim, "-- "+fmt.Sprintf(format, args...)) + "\n"
 }
 
-// call runs a line, compiled and as parsed, and keeps its error as _err.
-func (s *Session) call(L *lua.LState, proto *lua.FunctionProto, chunk []ast.Stmt) ([]lua.LValue, error) {
-	if s.options.ReadOnly {
-		if err := s.checkFunctions(chunk); err != nil {
-			return nil, err
-		}
-	}
+// call runs a line and keeps its error as _err.
+func (s *Session) call(L *lua.LState, proto *lua.FunctionProto) ([]lua.LValue, error) {
 	fn := L.NewFunctionFromProto(proto)
 	sc := s.scope.Load()
 	fn.Env = sc.env

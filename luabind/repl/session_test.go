@@ -194,6 +194,19 @@ func TestAReloadKeepsPlainVariables(t *testing.T) {
 	}
 }
 
+func TestAConsoleCannotBreakTheLibrary(t *testing.T) {
+	h := newHost(t, script)
+	c := &console{Session: repl.New(h, repl.Options{}), t: t}
+	for _, line := range []string{"pairs = nil", "string.rep = 1", "_G.print = nil"} {
+		if got := c.fails(line); !strings.Contains(got, "can't be set once the script has loaded") {
+			t.Errorf("%s: %s", line, got)
+		}
+	}
+	if got := c.run("declared = 5", "local pairs = 1", "declared, pairs"); got != "5\n1" {
+		t.Errorf("what is allowed gave %q", got)
+	}
+}
+
 func TestReadOnly(t *testing.T) {
 	h := newHost(t, script)
 	c := &console{Session: repl.New(h, repl.Options{ReadOnly: true}), t: t}
@@ -207,7 +220,7 @@ func TestReadOnly(t *testing.T) {
 		"a computed name": `table["ins" .. "ert"](rows, {})`, "by pcall": `assert(pcall(rawget(table, "ins" .. "ert"), rows, {}))`,
 		"by a coroutine": `assert(coroutine.resume(coroutine.create(table["ins" .. "ert"]), rows, {}))`,
 		"by gsub":        `("x"):gsub("x", function() table["so" .. "rt"](rows) end)`, "a metatable": `_G["setmeta" .. "table"](rows, {})`,
-		"compiled text": `_G["lo" .. "ad"]("rows[3] = 1")()`, "a function of the script": "bump()", "handed to another": "pcall(bump)",
+		"compiled text": `_G["lo" .. "ad"]("rows[3] = 1")()`, "a function of the script": "bump()", "handed to another": "assert(pcall(bump))", "by an iterator": "for _ in bump do end",
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := c.fails(line); !strings.Contains(got, "read-only") {
@@ -265,8 +278,14 @@ func FuzzComplete(f *testing.F) {
 	for _, seed := range []string{"", "1", "local x = ", "f({", "[[", "--[[", "'\\", "=1", ":help x", "get \"/", "a.b:c", ": :", "local a, b = 1 local function f() end", "local x -- y\nlocal z"} {
 		f.Add(seed)
 	}
+	for _, text := range endless {
+		f.Add(text[:2000] + text[len(text)-2000:])
+	}
 	h := newHost(f, script)
 	f.Fuzz(func(t *testing.T, text string) {
+		if len(text) > 1<<20 && !repl.Complete(text) {
+			t.Fatal("more is asked for than a line may have")
+		}
 		if repl.Highlight(text); !repl.Complete(text) {
 			return
 		}

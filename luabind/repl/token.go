@@ -121,8 +121,11 @@ var tokenColors = map[tokenKind]color{
 	tokenKeyword: magenta, tokenNumber: yellow, tokenString: green, tokenComment: dim,
 }
 
-// Highlight colours Lua text, or a command of the console.
+// Highlight colours Lua text, or a command of the console, unless it is longer than maxDrawn.
 func Highlight(text string) string {
+	if len(text) > maxDrawn {
+		return text
+	}
 	if !isCommand(text) {
 		return highlightLua(text)
 	}

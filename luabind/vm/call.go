@@ -39,12 +39,12 @@ func Try(L *lua.LState, onError *lua.LFunction, fn lua.LValue, args ...lua.LValu
 		return nil, &lua.ApiError{Type: lua.ApiErrorRun, Object: lua.LString("stack overflow: protected calls are nested more than 200 deep")}
 	}
 	r.depth++
-	T := i.take()
+	T := i.take(r)
 	current := i.main.G.CurrentThread
 	defer func() {
 		i.main.G.CurrentThread = current
 		if !r.spoilt {
-			i.put(T)
+			i.put(r, T)
 		}
 		r.depth--
 	}()

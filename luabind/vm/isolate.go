@@ -129,20 +129,8 @@ func Data(L *lua.LState) any { return Of(L).options.Data }
 // Current returns the run that executes on L. Valid while that run holds the lock.
 func Current(L *lua.LState) *Run { return Of(L).current.Load() }
 
-// ErrReadOnly is raised by Writes.
-var ErrReadOnly = errors.New("this console is read-only: it can't change files, shared values or other servers")
-
-// Writes raises ErrReadOnly in a run that is read-only. Functions that change something
-// outside of Lua call it first.
-func Writes(L *lua.LState) {
-	if r := Current(L); r != nil && r.ReadOnly {
-		L.RaiseError("%s", ErrReadOnly.Error())
-	}
-}
-
 // Changes raises ErrReadOnly in a run that is read-only, unless it is a function of the script
-// that calls. Functions that change a value of Lua call it first: what a script does to its
-// own values is its business, but a line of the console has none.
+// that calls. Functions that make new code call it first.
 func Changes(L *lua.LState) {
 	if r := Current(L); r != nil && r.ReadOnly && !calledByScript(L) {
 		L.RaiseError("%s", ErrReadOnly.Error())
@@ -190,7 +178,7 @@ func (i *Isolate) Enter(r *Run) error {
 		return ErrClosed
 	default:
 	}
-	r.thread = i.take()
+	r.thread = i.take(r)
 	i.main.G.CurrentThread = r.thread
 	return nil
 }
@@ -201,7 +189,7 @@ func (i *Isolate) Leave(r *Run) {
 	case IsMemory(r.Cause()): // the stacks of idle threads may still hold what it had
 		i.idle = nil
 	case !r.spoilt:
-		i.put(r.thread)
+		i.put(r, r.thread)
 	}
 	r.thread = nil
 	i.main.G.CurrentThread = i.main // or a coroutine that failed would be kept
@@ -247,17 +235,25 @@ func (i *Isolate) surrender() {
 	i.lock.unlock()
 }
 
-func (i *Isolate) take() *lua.LState {
+// take returns a thread for a run.
+func (i *Isolate) take(r *Run) (L *lua.LState) {
 	if n := len(i.idle); n > 0 {
-		L := i.idle[n-1]
+		L = i.idle[n-1]
 		i.idle = i.idle[:n-1]
-		return L
+	} else {
+		L = i.newThread()
 	}
-	return i.newThread()
+	i.supervise(r, L)
+	return L
 }
 
-func (i *Isolate) put(L *lua.LState) {
+// put gives a thread back.
+func (i *Isolate) put(r *Run, L *lua.LState) {
 	L.SetTop(0)
+	L.Env = i.main.Env // setfenv(0, …) changes it
+	if r.ReadOnly {
+		L.SetContext(&i.watch)
+	}
 	if len(i.idle) < maxIdle {
 		i.idle = append(i.idle, L)
 	}

@@ -86,15 +86,10 @@ func (i *Isolate) openBase(L *lua.LState) {
 	L.SetGlobal("xpcall", L.NewFunction(xpcall))
 	L.SetGlobal("unpack", L.NewFunction(unpack))
 	L.SetGlobal("pairs", L.NewFunction(pairs(L.GetGlobal("pairs").(*lua.LFunction))))
-	setfenv, rawset := L.GetGlobal("setfenv").(*lua.LFunction).GFunction, L.GetGlobal("rawset").(*lua.LFunction).GFunction
+	setfenv := L.GetGlobal("setfenv").(*lua.LFunction).GFunction
 	L.SetGlobal("setfenv", L.NewFunction(func(L *lua.LState) int { Writes(L); return setfenv(L) }))
-	L.SetGlobal("rawset", L.NewFunction(func(L *lua.LState) int {
-		Writes(L)
-		i.sealed(L, L.CheckTable(1), L.Get(2).String())
-		return rawset(L)
-	}))
-	setmetatable := L.GetGlobal("setmetatable").(*lua.LFunction).GFunction
-	L.SetGlobal("setmetatable", L.NewFunction(func(L *lua.LState) int { Changes(L); return setmetatable(L) }))
+	L.SetGlobal("rawset", L.NewFunction(rawset(L.GetGlobal("rawset").(*lua.LFunction).GFunction)))
+	L.SetGlobal("setmetatable", L.NewFunction(setmetatable(L.GetGlobal("setmetatable").(*lua.LFunction).GFunction)))
 	L.SetGlobal("collectgarbage", L.NewFunction(collectGarbage))
 }
 
@@ -153,12 +148,15 @@ func (i *Isolate) openTable(L *lua.LState) {
 	t := library(L, "table")
 	t.RawSetString("concat", L.NewFunction(concat))
 	for _, name := range []string{"remove", "sort"} {
-		change := t.RawGetString(name).(*lua.LFunction).GFunction
-		t.RawSetString(name, L.NewFunction(func(L *lua.LState) int { Changes(L); return change(L) }))
+		change, called := t.RawGetString(name).(*lua.LFunction).GFunction, "table."+name
+		t.RawSetString(name, L.NewFunction(func(L *lua.LState) int {
+			Change(L, called, L.CheckTable(1))
+			return change(L)
+		}))
 	}
 	insert := t.RawGetString("insert").(*lua.LFunction).GFunction
 	t.RawSetString("insert", L.NewFunction(func(L *lua.LState) int {
-		Changes(L)
+		Change(L, "table.insert", L.CheckTable(1))
 		if L.CheckTable(1).Len() >= maxList-1 {
 			L.RaiseError("table.insert: the list has %d elements, more than a script may hold; keep such data in a database", maxList-1)
 		}
@@ -215,7 +213,7 @@ func (i *Isolate) openCoroutine(L *lua.LState) {
 		L.Replace(1, L.Get(-1))
 		L.SetTop(1)
 		n := i.detached(L, create)
-		L.Get(-1).(*lua.LState).SetContext(&i.watch)
+		i.attend(L.Get(-1).(*lua.LState))
 		return n
 	}))
 	yield := co.RawGetString("yield").(*lua.LFunction).GFunction
@@ -224,14 +222,14 @@ func (i *Isolate) openCoroutine(L *lua.LState) {
 		return yield(L)
 	}))
 	resume := co.RawGetString("resume").(*lua.LFunction).GFunction
-	co.RawSetString("resume", L.NewFunction(func(L *lua.LState) int { return i.nested(L, resume) }))
+	co.RawSetString("resume", L.NewFunction(func(L *lua.LState) int { return i.nested(L, L.CheckThread(1), resume) }))
 	co.RawSetString("wrap", L.NewFunction(func(L *lua.LState) int {
 		n := i.detached(L, wrap)
 		made := L.Get(-1).(*lua.LFunction)
-		thread := made.Upvalues[0].Value()
-		thread.(*lua.LState).SetContext(&i.watch)
+		thread := made.Upvalues[0].Value().(*lua.LState)
+		i.attend(thread)
 		L.Pop(n)
-		L.Push(L.NewClosure(func(L *lua.LState) int { return i.nested(L, made.GFunction) }, thread))
+		L.Push(L.NewClosure(func(L *lua.LState) int { return i.nested(L, thread, made.GFunction) }, thread))
 		return 1
 	}))
 }
@@ -258,9 +256,16 @@ func (i *Isolate) beginCoroutine(L *lua.LState) lua.LValue {
 	return v
 }
 
+// attend puts a new coroutine under the guard rails of the run.
+func (i *Isolate) attend(coroutine *lua.LState) {
+	coroutine.SetContext(&i.watch)
+	i.supervise(i.current.Load(), coroutine)
+}
+
 // nested calls resume, which nests the Go stack.
-func (i *Isolate) nested(L *lua.LState, resume lua.LGFunction) int {
+func (i *Isolate) nested(L, coroutine *lua.LState, resume lua.LGFunction) int {
 	r := i.current.Load()
+	r.resumes(L, coroutine)
 	if r.depth >= maxDepth {
 		L.RaiseError("stack overflow: coroutines are nested more than %d deep", maxDepth)
 	}
@@ -272,7 +277,8 @@ func (i *Isolate) nested(L *lua.LState, resume lua.LGFunction) int {
 // detached calls make with L's context put aside, so that the thread it makes doesn't
 // derive one from it.
 func (i *Isolate) detached(L *lua.LState, make lua.LGFunction) int {
+	own := L.Context()
 	L.RemoveContext()
-	defer L.SetContext(&i.watch)
+	defer L.SetContext(own)
 	return make(L)
 }

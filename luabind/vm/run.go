@@ -19,7 +19,9 @@ type Run struct {
 	// Stall is how long Lua may compute without a wait. 0 means the isolate's
 	// limit, a negative value no limit.
 	Stall time.Duration
-	// ReadOnly refuses the functions that call Writes, as in a console in production.
+	// ReadOnly refuses what would change anything but the values that the run has made, as in a
+	// console in production: assignments of Lua, whichever function they are in, and the functions
+	// of Go that call Writes or Change.
 	ReadOnly bool
 	// Level is how many runs wait for this one to end, as in parallel.
 	Level int
@@ -36,6 +38,23 @@ type Run struct {
 	cause    atomic.Pointer[error]
 	waits    atomic.Pointer[waits] // nil until the run waits
 	spent    spent
+	made     *made // while the run is read-only
+	parent   *Run  // see Inherit
+}
+
+// Inherit makes r part of the work of parent: it has its owner and limits. Call it before Enter.
+func (r *Run) Inherit(parent *Run) {
+	r.Owner, r.Stall, r.ReadOnly, r.made, r.parent = parent.Owner, parent.Stall, parent.ReadOnly, parent.made, parent
+}
+
+// Within reports whether r is other or part of its work, so that other ends no sooner.
+func (r *Run) Within(other *Run) bool {
+	for ; r != nil && other != nil; r = r.parent {
+		if r == other {
+			return true
+		}
+	}
+	return false
 }
 
 // SetDeadline sets when the run must have ended; the zero time means never. It may be

@@ -48,6 +48,7 @@ func (s *Shape) Names() []string { return s.names }
 // for each place, in order.
 func (s *Shape) New(L *lua.LState, value func(place int) lua.LValue) *lua.LTable {
 	t := L.CreateTable(0, len(s.names))
+	Made(L, t)
 	if !tableFits {
 		for i, name := range s.names {
 			t.RawSetString(name, value(i))

@@ -40,12 +40,11 @@ func (i *Isolate) Prepared(L *lua.LState) {
 }
 
 // Seal ends the time in which the script may declare globals and extend the library: from now
-// on assigning a name that does not exist, in either, is an error. Call it inside a run, after
-// the script has loaded.
+// on assigning a name of the library, or a global that does not exist, is an error. Call it inside
+// a run, after the script has loaded.
 //
 // A global that springs up in a handler is shared by all requests of the isolate,
-// which is hardly ever what a forgotten "local" meant. Assigning what exists costs nothing more
-// than before, and so is not noticed; inspect finds it in the code.
+// which is hardly ever what a forgotten "local" meant.
 func (i *Isolate) Seal(L *lua.LState) {
 	if i.strict {
 		return
@@ -57,9 +56,9 @@ func (i *Isolate) Seal(L *lua.LState) {
 	}
 	i.library = libraryOf(L, names)
 	for t, name := range i.library {
-		i.shut(L, t, func(key string) string { return LibraryError(name + "." + key) })
+		i.freeze(L, t, func(key string) string { return LibraryError(name + "." + key) })
 	}
-	i.shut(L, L.G.Global, undeclared)
+	i.freeze(L, L.G.Global, undeclared)
 	i.hideStrings(L)
 }
 
@@ -72,21 +71,7 @@ func LibraryError(name string) string {
 	if strings.HasPrefix(name, "env.") {
 		return fmt.Sprintf("%s can't be set: the environment belongs to all requests; keep the value in a local, or in app.shared", name)
 	}
-	return fmt.Sprintf("%s can't be set once the script has loaded: the library belongs to all requests; extend it at the top level of the script, or use a local", name)
-}
-
-// shut makes assigning a new key of a table an error, and keeps what reading it does.
-func (i *Isolate) shut(L *lua.LState, t *lua.LTable, message func(key string) string) {
-	mt, ok := t.Metatable.(*lua.LTable)
-	if !ok {
-		mt = L.NewTable()
-	}
-	mt.RawSetString("__newindex", L.NewFunction(func(L *lua.LState) int {
-		L.RaiseError("%s", message(L.Get(2).String()))
-		return 0
-	}))
-	mt.RawSetString("__metatable", lua.LFalse)
-	t.Metatable = mt
+	return fmt.Sprintf("%s can't be set once the script has loaded: the library belongs to all requests; extend it at the top level of the script, or use a local or a table of your own", name)
 }
 
 // hideStrings gives scripts a copy of the metatable of strings, of which nothing can be set.
@@ -101,19 +86,7 @@ func (i *Isolate) hideStrings(L *lua.LState) {
 	inner.RawSetString("__index", shown)
 	facade := L.NewTable()
 	facade.Metatable = inner
-	i.shut(L, facade, func(key string) string { return LibraryError("the metatable of strings, " + key + ",") })
+	i.library[facade] = "the metatable of strings"
+	i.freeze(L, facade, func(key string) string { return LibraryError("the metatable of strings, " + key + ",") })
 	mt.RawSetString("__metatable", facade)
-}
-
-// sealed raises when rawset may not change t.
-func (i *Isolate) sealed(L *lua.LState, t *lua.LTable, key string) {
-	if !i.strict {
-		return
-	}
-	if name := i.library[t]; name != "" {
-		L.RaiseError("rawset: %s", LibraryError(name+"."+key))
-	}
-	if t == L.G.Global {
-		L.RaiseError("rawset: a global can't be set once the script has loaded: keep what requests share in app.shared")
-	}
 }

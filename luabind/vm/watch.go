@@ -7,6 +7,8 @@ import (
 	"runtime/metrics"
 	"sync/atomic"
 	"time"
+
+	lua "github.com/yuin/gopher-lua"
 )
 
 // tick is how often the watchdog looks: the precision of deadlines and stall limits
@@ -50,6 +52,12 @@ var closed = func() chan struct{} {
 type watch struct {
 	iso  *Isolate
 	flag atomic.Bool // some run may have to end: look closer
+
+	// In a run that is read-only each thread has its own watch, with the flag set; see supervise.
+	thread  *lua.LState
+	making  int // where the thread is making something, less than 0 for nowhere
+	pc      int // by which instruction
+	refused error
 }
 
 // Done returns a closed channel once the run that holds the isolate must end.
@@ -57,18 +65,27 @@ func (w *watch) Done() <-chan struct{} {
 	if !w.flag.Load() {
 		return nil
 	}
-	if r := w.iso.current.Load(); r == nil || r.cause.Load() == nil {
+	r := w.iso.current.Load()
+	if r == nil {
 		return nil
+	}
+	if r.cause.Load() == nil {
+		if w.thread == nil || !r.ReadOnly {
+			return nil
+		}
+		if w.refused = w.refuse(r.made); w.refused == nil {
+			return nil
+		}
 	}
 	return closed
 }
 
 // Err returns why the current run must end; the interpreter raises its text.
 func (w *watch) Err() error {
-	if r := w.iso.current.Load(); r != nil {
+	if r := w.iso.current.Load(); r != nil && r.Cause() != nil {
 		return r.Cause()
 	}
-	return nil
+	return w.refused
 }
 
 // Deadline is never set: deadlines belong to runs.

@@ -342,7 +342,11 @@ function App:db(url, options) end
 ---@field tls? rws.ConfigTls certificate; with it the server speaks HTTPS and HTTP/2
 ---@field h2c? boolean HTTP/2 without TLS as well. Default false
 ---@field env? "development"|"production" development shows errors and reloads on save. Default development
----@field isolates? integer|"auto" Lua isolates that run in parallel, `"auto"` for one per core. Default 1
+---@field isolates? integer|"auto" Lua isolates that run in parallel, `"auto"` for one per core. Above 1 the script
+---  runs once in each, and a handler that writes a local, a global or a table of the script, of which each isolate
+---  has its own, is refused at load. That finds what the code shows, also through functions and tables, but no
+---  table that travels through varargs, a coroutine, `setfenv`, a metatable that the handler sets, or a field that it
+---  assigns twice. Default 1
 ---@field timeout? rws.Duration how long a handler may take. Default 30s
 ---@field stall? rws.Duration how long Lua may compute without waiting. Default 1s
 ---@field max_body? rws.Size largest request body. Default 10mb
