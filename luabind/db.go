@@ -244,7 +244,11 @@ func (d *Database) wait(L *lua.LState, method string, f func(ctx context.Context
 // waitLong is wait for what may stay open after the call.
 func (d *Database) waitLong(L *lua.LState, method string, f func(ctx context.Context) error) {
 	d.usable(L, method)
+	owner := vm.Current(L)
 	err := vm.Wait(L, func(ctx context.Context) error {
+		if p := d.source.pool; p != nil && p.Streams() > 0 {
+			ctx = db.WithOwner(ctx, owner)
+		}
 		if d.tx != nil { // one statement at a time
 			d.tx.mu.Lock()
 			defer d.tx.mu.Unlock()

@@ -123,7 +123,7 @@ func TestRowsThatAreLeftAreClosedWithTheRun(t *testing.T) {
 		app:get("/break", function() for row in db:each(numbers) do if row.x == 200 then return "200" end end end)
 		app:get("/error", function() for row in db:each(numbers) do error("broken") end end)
 		app:get("/keep", function() kept = db:each(numbers) return tostring(kept().x) end)
-		app:get("/kept", function() for _ = 1, 127 do kept() end return tostring(rws.try(kept)) end)
+		app:get("/kept", function() for _ = 1, 255 do kept() end return tostring(rws.try(kept)) end)
 		app:get("/query", function() for row in db:from("t"):each() do return "row" end end)
 		app:get("/end", function() local n = 0 for row in db:each(numbers) do n = n + 1 end return tostring(n) end)
 		app:get("/tx", function()

@@ -67,6 +67,7 @@ func (d *DB) queryPool(ctx context.Context, p *pool, st *statement, text string,
 		return nil, d.explain(ctx, st.source, err)
 	}
 	rows := newRows(ctx, d, st, inner, p.release)
+	rows.pool = p
 	if d.buffered || p == d.write && d.read != d.write {
 		if err := rows.buffer(); err != nil {
 			return nil, err

@@ -102,18 +102,32 @@ function db:all(sql, ...) end
 function db:value(sql, ...) end
 
 ---Goes through the rows of a statement, which are read a few at a time: a result may be larger than the
----memory. They are closed at their end; after a `break`, when the request ends.
+---memory. They are closed at their end, after an error, when nothing refers to the iterator any more, and when
+---the request ends; the second result closes them before.
+---
+---What keeps a connection: a statement while it runs, a `db:tx` until it ends, and a loop over more than 256 rows
+---or 256 KiB, in SQLite over rows that are only read. When no connection is free the rest of such a loop is read
+---into memory, up to 4 MiB, and its connection is lent to others. A request keeps at most half of the connections
+---with loops; beyond, the one that was not read for longest loses its own, and going on with it raises `busy`. So
+---a loop may be left with `break`, and statements may run inside; a loop over very many rows together with
+---statements belongs into one `db:tx`, where all use one connection.
 ---
 ---```lua
 ---local db = app:db("sqlite::memory:")
 ---local sum = 0
 ---for row in db:each("select value from json_each('[1, 2, 3]')") do sum = sum + row.value end
 ---assert(sum == 6)
+---
+---local rows, close = db:each("select value from json_each('[1, 2, 3]')")
+---assert(rows().value == 1)
+---close()
+---assert(rows() == nil)
 ---```
 ---@async
 ---@param sql string
 ---@param ... any values of `?`, or one table of names and values
 ---@return fun(): table<string, any>? iterator
+---@return fun() close gives up the rows that are left
 function db:each(sql, ...) end
 
 ---What `db:exec` returns.
@@ -455,6 +469,7 @@ function tx:value(sql, ...) end
 ---@param sql string
 ---@param ... any values of `?`, or one table of names and values
 ---@return fun(): table<string, any>? iterator
+---@return fun() close gives up the rows that are left
 ---@see db:each
 function tx:each(sql, ...) end
 
@@ -724,6 +739,7 @@ function query:exists() end
 ---Goes through the rows.
 ---@async
 ---@return fun(): table<string, any>? iterator
+---@return fun() close gives up the rows that are left
 ---@see db:each
 function query:each() end
 
