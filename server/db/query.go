@@ -42,6 +42,9 @@ func (d *DB) database() *DB { return d }
 // Query implements [Querier].
 func (d *DB) Query(ctx context.Context, source string, args ...any) (*Rows, error) {
 	st, text, values, err := d.bind(source, args)
+	if err == nil {
+		err = st.allowed(false)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -87,6 +90,9 @@ func (d *DB) quieten(ctx context.Context, p *pool) context.Context {
 // Exec implements [Querier].
 func (d *DB) Exec(ctx context.Context, source string, args ...any) (Result, error) {
 	st, text, values, err := d.bind(source, args)
+	if err == nil {
+		err = st.allowed(false)
+	}
 	if err != nil {
 		return Result{}, err
 	}
