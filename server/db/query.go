@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strings"
 )
 
 // A Querier runs statements: a [DB], each on any connection, or a [Tx], all on one.
@@ -54,9 +53,6 @@ func (d *DB) Query(ctx context.Context, source string, args ...any) (*Rows, erro
 		st.writes.Store(true) // a select that writes after all; it did nothing on a reader
 		return d.queryPool(ctx, d.write, st, text, values)
 	}
-	if replan(err) {
-		return d.queryPool(ctx, p, st, text, values)
-	}
 	return rows, err
 }
 
@@ -100,11 +96,7 @@ func (d *DB) Exec(ctx context.Context, source string, args ...any) (Result, erro
 		return Result{}, d.explain(ctx, source, err)
 	}
 	defer d.write.release()
-	r, err := d.exec(ctx, d.write.db, st, text, values)
-	if replan(err) {
-		return d.exec(ctx, d.write.db, st, text, values)
-	}
-	return r, err
+	return d.exec(ctx, d.write.db, st, text, values)
 }
 
 func (d *DB) exec(ctx context.Context, on runner, st *statement, text string, values []any) (Result, error) {
@@ -168,12 +160,6 @@ func (d *DB) poolFor(st *statement) *pool {
 		return d.read
 	}
 	return d.write
-}
-
-// replan is how Postgres says that a table changed under a prepared statement. The driver has
-// forgotten it by then, and running it again prepares it anew.
-func replan(err error) bool {
-	return err != nil && CodeOf(err) == CodeOther && strings.Contains(err.Error(), "cached plan must not change result type")
 }
 
 // TakesValues says whether a statement has parameters written ?.
