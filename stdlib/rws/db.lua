@@ -353,7 +353,9 @@ function db:columns(table) end
 
 ---Declares the changes that make the tables: a list, in which new ones are added at the end, or the name of a
 ---folder with files such as `001_users.up.sql` and `001_users.down.sql`. Each runs once; what has run is in
----the table `rws_migrations`, and must not be changed any more.
+---the table `rws_migrations` with a checksum, and its way up must not be changed any more. The way down may: it
+---says nothing of what the tables are, and is mended when it turns out to be wrong. Of a function only the name
+---is compared.
 ---
 ---In development those that have not run do so at once. In production `rws migrate up` runs them, and an app
 ---that is not migrated does not start; the setting `migrate` says otherwise. `rws migrate` also shows, undoes
