@@ -316,3 +316,23 @@ func TestWhatADeadlineEndsSaysStatementCodeAndLine(t *testing.T) {
 		}
 	}
 }
+
+func TestABackupStaysInTheFoldersOfTheApp(t *testing.T) {
+	outside := t.TempDir()
+	p := newApp(t, `local db, other = app:db("sqlite:app.db"), app:db("sqlite:other.db")`, nil)
+	require.NoError(t, os.Symlink(outside, filepath.Join(p.Dir(), "link")))
+	require.NoError(t, os.Mkdir(filepath.Join(p.Dir(), "backups"), 0o700))
+	for path, want := range map[string]string{
+		"../x.db": "is outside of the app's folder", "link/x.db": "is outside of the app's folder", outside + "/x.db": "is outside of the app's folder",
+		"other.db": "is a database of this script", "app.db": "is a database of this script", "missing/x.db": "no such file",
+	} {
+		_, err := inLua(t, p, &vm.Run{}, `return app:db("sqlite:app.db"):backup("`+path+`")`)
+		assert.ErrorContains(t, err, want, path)
+	}
+	_, err := inLua(t, p, &vm.Run{}, `return app:db("sqlite:app.db"):backup("backups/x.db")`)
+	require.NoError(t, err)
+	assert.FileExists(t, filepath.Join(p.Dir(), "backups", "x.db"))
+	left, err := os.ReadDir(outside)
+	require.NoError(t, err)
+	assert.Empty(t, left)
+}

@@ -144,6 +144,15 @@ func TestValuesOfMariaDB(t *testing.T) {
 	assert.Equal(t, db.CodeValue, db.CodeOf(err), "strict: %v", err)
 }
 
+// The driver does not say what a longtext or a tinyint(1) was declared as.
+func TestMariaDBHasNoTypeForJSONAndBooleans(t *testing.T) {
+	d := open(t, peers.MariaDB(t))
+	run(t, d, "create table t (j json, b boolean)")
+	_, err := d.Exec(ctx, "insert into t values (?, ?)", db.JSON(`{"a": [1]}`), true)
+	require.NoError(t, err)
+	assert.Equal(t, []any{`{"a": [1]}`, int64(1)}, all(t, d, "select * from t")[0])
+}
+
 func TestADeadlockOfMariaDBEndsTheTransaction(t *testing.T) {
 	d := open(t, peers.MariaDB(t))
 	run(t, d, "create table t (id int primary key, n int)", "insert into t values (1, 0), (2, 0)")
