@@ -12,7 +12,7 @@ import (
 const (
 	// maxKept is about how many bytes of a stream are read into memory so that its connection
 	// is free for others.
-	maxKept = 4 << 20
+	maxKept = 1 << 20
 	// rowOverhead is what a row takes beside its values, in bytes.
 	rowOverhead = 64
 	// maxDrained is about how many bytes of a stream that is left are read to keep the connection
@@ -27,7 +27,7 @@ const (
 // A Stream is a result that is read some rows at a time, with anything in between. Outside of a
 // transaction it keeps its connection meanwhile, but never so that somebody waits for it in vain:
 //   - When a connection is wanted and none is free, the rest of a stream that is not being read is
-//     read into memory, up to 4 MiB, and its connection given back.
+//     read into memory, up to 1 MiB, and its connection given back.
 //   - One owner keeps at most half of the connections. For another stream, or when those that wait
 //     for a connection are the ones that keep them all, the owner's stream that was not read for
 //     the longest time loses its connection; reading it then fails with the code busy.

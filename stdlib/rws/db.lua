@@ -120,7 +120,7 @@ function db:value(sql, ...) end
 ---
 ---What keeps a connection: a statement while it runs, a `db:tx` until it ends, and a loop over more than 256 rows
 ---or 256 KiB, in SQLite over rows that are only read. When no connection is free the rest of such a loop is read
----into memory, up to 4 MiB, and its connection is lent to others. A request keeps at most half of the connections
+---into memory, up to 1 MiB, and its connection is lent to others. A request keeps at most half of the connections
 ---with loops; beyond, the one that was not read for longest loses its own, and going on with it raises `busy`. So
 ---a loop may be left with `break`, and statements may run inside; a loop over very many rows together with
 ---statements belongs into one `db:tx`, where all use one connection.
