@@ -244,21 +244,41 @@ func (d *Database) wait(L *lua.LState, method string, f func(ctx context.Context
 // waitLong is wait for what may stay open after the call.
 func (d *Database) waitLong(L *lua.LState, method string, f func(ctx context.Context) error) {
 	d.usable(L, method)
+	owner := vm.Current(L)
+	var failed error
 	err := vm.Wait(L, func(ctx context.Context) error {
+		if p := d.source.pool; p != nil && p.Streams() > 0 {
+			ctx = db.WithOwner(ctx, owner)
+		}
 		if d.tx != nil { // one statement at a time
 			d.tx.mu.Lock()
 			defer d.tx.mu.Unlock()
 		}
-		return f(ctx)
+		failed = f(ctx)
+		return failed
 	})
 	if err != nil {
-		bind.Raise(L, d.as()+":"+method, dbError(err))
+		bind.Raise(L, d.as()+":"+method, endError(err, failed))
 	}
+}
+
+// endError is dbError for the end of a run, err, that a statement met, failed.
+func endError(err, failed error) error {
+	ended := errors.Is(err, vm.ErrDeadline) || errors.Is(err, vm.ErrStopped) || errors.Is(err, context.Canceled)
+	if _, ok := errors.AsType[*db.Error](err); ok || !ended {
+		return dbError(err)
+	}
+	out, ok := dbError(failed).(*fault.Error)
+	if !ok {
+		return err
+	}
+	out.Cause, out.Status = err, 0
+	return out
 }
 
 // statuses are what a request that ends with such an error is answered.
 var statuses = map[db.Code]int{
-	db.CodeConnection: 503, db.CodeBusy: 503, db.CodeCursor: 400,
+	db.CodeConnection: 503, db.CodeBusy: 503, db.CodeCursor: 400, db.CodePage: 400,
 }
 
 // dbError gives scripts what the engine knows about an error.

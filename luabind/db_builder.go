@@ -262,8 +262,7 @@ func queryExists(L *lua.LState, q *Query) int {
 }
 
 func queryEach(L *lua.LState, q *Query) int {
-	q.d.eachRow(L, "from:each", func(ctx context.Context, on db.Querier) (*db.Rows, error) { return q.selection().Query(ctx, on) })
-	return 1
+	return q.d.eachRow(L, "from:each", func(ctx context.Context, on db.Querier) (*db.Rows, error) { return q.selection().Query(ctx, on) })
 }
 
 func queryPage(L *lua.LState, q *Query) int {

@@ -6,6 +6,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"rws/luabind/bind"
+	"rws/luabind/fault"
 	"rws/server/db"
 )
 
@@ -135,6 +136,11 @@ func (d *Database) equal(L *lua.LState, name string, t *lua.LTable, n int) db.Co
 		bind.ArgError(L, name, n-1, "columns and values expected, as in { id = 7 }, got a list")
 	}
 	fields := d.fields(L, name, t, n)
+	if len(fields) == 0 {
+		fault.Raise(L, &fault.Error{Code: string(db.CodeRefused),
+			Message: name + ": the condition {} has no column, and would hold for every row",
+			Hint:    `nil values vanish from Lua tables: { name = nil } is {}; NULL is { name = rws.null }, and every row is "all"`})
+	}
 	for i, f := range fields {
 		if list, ok := t.RawGetString(f.Column).(*lua.LTable); ok && (isList(L, list) || !hasNames(list)) {
 			values, err := listToSQL(L, d.engine(), list)

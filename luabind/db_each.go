@@ -3,19 +3,20 @@ package luabind
 import (
 	"context"
 	"errors"
-	"sync"
+	"runtime"
 
 	lua "github.com/yuin/gopher-lua"
 
+	"rws/luabind/fault"
 	"rws/luabind/vm"
 	"rws/server/cancel"
 	"rws/server/db"
 )
 
-// How much db:each reads at a time. A wait for each row would put the script in line for the
-// isolate each time.
+// How much db:each reads at a time. A result of no more than that keeps no connection while the
+// script goes through it.
 const (
-	aheadRows  = 128
+	aheadRows  = 256
 	aheadBytes = 256 << 10
 )
 
@@ -26,46 +27,60 @@ type cursor struct {
 	columns []string
 	next    [][]any // rows that were read and not given out
 	done    bool    // there are no others
-
-	mu   sync.Mutex
-	rows *db.Rows    // nil once closed
-	stop func() bool // the watch over the run
+	stream  *db.Stream
+	stop    func() bool // the watch over the run
 }
 
 func dbEach(L *lua.LState, d *Database) int {
 	text, args := d.statement(L, "each")
-	d.eachRow(L, "each", func(ctx context.Context, q db.Querier) (*db.Rows, error) { return q.Query(ctx, text, args...) })
-	return 1
+	return d.eachRow(L, "each", func(ctx context.Context, q db.Querier) (*db.Rows, error) { return q.Query(ctx, text, args...) })
 }
 
-// eachRow pushes an iterator over rows. They are closed at their end, after an error, and when
-// the run ends, as after a break.
-func (d *Database) eachRow(L *lua.LState, method string, query func(context.Context, db.Querier) (*db.Rows, error)) {
+// eachRow pushes an iterator over rows, and a function that closes them. They are closed at their
+// end, after an error, when the iterator is garbage, and when the run ends.
+func (d *Database) eachRow(L *lua.LState, method string, query func(context.Context, db.Querier) (*db.Rows, error)) int {
 	if d.tx == nil && vm.Current(L).ReadOnly {
-		d.eachKept(L, method, query)
-		return
+		return d.eachKept(L, method, query)
 	}
 	c := &cursor{d: d}
 	d.guard(L, method, false)
-	d.waitLong(L, method, func(ctx context.Context) (err error) {
-		if err = c.open(ctx, query); err != nil {
+	owner, place := vm.Current(L), fault.Where(L)
+	d.waitLong(L, method, func(run context.Context) error {
+		ctx, cancel := context.WithCancel(run)
+		rows, err := query(ctx, d.q)
+		if err != nil {
+			cancel()
 			return err
 		}
-		return c.fill()
+		c.columns = rows.Columns()
+		c.stream = db.NewStream(rows, owner, place, cancel)
+		err = c.fill()
+		if !c.done {
+			c.watch(run)
+		}
+		return err
 	})
 	c.make = d.newRowMaker(L, c.columns)
-	L.Push(L.NewFunction(func(L *lua.LState) int { return c.step(L, method) }))
+	iterator := L.NewFunction(func(L *lua.LState) int { return c.step(L, method) })
+	if !c.done {
+		runtime.AddCleanup(iterator, func(c *cursor) { go c.close(nil) }, c)
+	}
+	L.Push(iterator)
+	L.Push(L.NewFunction(func(L *lua.LState) int {
+		c.next, c.done = nil, true
+		return c.finish(L)
+	}))
+	return 2
 }
 
-// open asks for the rows, and has them closed when the run ends.
-func (c *cursor) open(ctx context.Context, query func(context.Context, db.Querier) (*db.Rows, error)) (err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.rows, err = query(ctx, c.d.q); err != nil {
-		return err
-	}
-	c.stop = cancel.After(ctx, func() { c.d.exclusively(func() { _ = c.close() }) })
-	return nil
+// watch has the rows closed when the run ends.
+func (c *cursor) watch(ctx context.Context) {
+	over := &db.Error{Code: db.CodeClosed, Err: errors.New("the request or transaction that asked for these rows is over: go through them before it ends")}
+	c.stop = cancel.After(ctx, func() { c.close(over) })
+}
+
+func (c *cursor) close(reason error) {
+	c.d.exclusively(func() { c.stream.Close(reason) })
 }
 
 // exclusively calls f when nothing else uses the connection of a transaction.
@@ -94,62 +109,28 @@ func (c *cursor) step(L *lua.LState, method string) int {
 }
 
 // fill reads some rows.
-func (c *cursor) fill() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.rows == nil {
-		return &db.Error{Code: db.CodeClosed, Err: errors.New("the request or transaction that asked for these rows is over: go through them before it ends")}
-	}
-	c.columns = c.rows.Columns()
-	c.next = c.next[:0]
-	for size := 0; len(c.next) < aheadRows && size < aheadBytes; {
-		if !c.rows.Next() {
-			c.done = true
-			return c.closeLocked()
-		}
-		values := append([]any(nil), c.rows.Values()...)
-		size += sizeOf(values)
-		c.next = append(c.next, values)
-	}
-	return nil
-}
-
-// sizeOf is about what a row takes, in bytes.
-func sizeOf(values []any) int {
-	size := 16 * len(values)
-	for _, v := range values {
-		switch v := v.(type) {
-		case string:
-			size += len(v)
-		case db.Blob:
-			size += len(v)
-		case db.JSON:
-			size += len(v)
-		}
-	}
-	return size
-}
-
-func (c *cursor) close() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.closeLocked()
-}
-
-func (c *cursor) closeLocked() error {
-	if c.rows == nil {
-		return nil
-	}
-	err := c.rows.Close()
-	c.rows = nil
-	if c.stop != nil {
+func (c *cursor) fill() (err error) {
+	c.next, c.done, err = c.stream.Read(aheadRows, aheadBytes)
+	if c.done && c.stop != nil {
 		c.stop()
 	}
 	return err
 }
 
+// finish closes the rows while the lock of the isolate is free.
+func (c *cursor) finish(L *lua.LState) int {
+	_ = vm.Wait(L, func(context.Context) error {
+		if c.stop != nil {
+			c.stop()
+		}
+		c.close(nil)
+		return nil
+	})
+	return 0
+}
+
 // eachKept is eachRow where a transaction must end before the first row is given out.
-func (d *Database) eachKept(L *lua.LState, method string, query func(context.Context, db.Querier) (*db.Rows, error)) {
+func (d *Database) eachKept(L *lua.LState, method string, query func(context.Context, db.Querier) (*db.Rows, error)) int {
 	var columns []string
 	var list [][]any
 	d.reading(L, method, func(ctx context.Context, q db.Querier) error {
@@ -174,4 +155,6 @@ func (d *Database) eachKept(L *lua.LState, method string, query func(context.Con
 		L.Push(m.row(values))
 		return 1
 	}))
+	L.Push(L.NewFunction(func(*lua.LState) int { list = nil; return 0 }))
+	return 2
 }

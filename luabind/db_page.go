@@ -2,6 +2,8 @@ package luabind
 
 import (
 	"context"
+	"fmt"
+	"math"
 	"net/url"
 	"strconv"
 	"strings"
@@ -15,23 +17,51 @@ import (
 
 // pageOptions are the options of db:page.
 type pageOptions struct {
-	Page   int    `json:"page"`
-	Size   int    `json:"size"`
-	Total  bool   `json:"total"`
-	Order  string `json:"order"`
-	After  string `json:"after"`
-	Before string `json:"before"`
+	Page   lua.LValue `json:"page"`
+	Size   lua.LValue `json:"size"`
+	Total  bool       `json:"total"`
+	Order  string     `json:"order"`
+	After  string     `json:"after"`
+	Before string     `json:"before"`
 }
 
 // engine returns what the options say to the engine.
 func (o pageOptions) engine() (db.PageOptions, error) {
-	out := db.PageOptions{Page: o.Page, Size: o.Size, Total: o.Total, After: o.After, Before: o.Before}
-	if o.Order == "" {
-		return out, nil
-	}
+	out := db.PageOptions{Total: o.Total, After: o.After, Before: o.Before}
 	var err error
-	out.Keys, err = db.ParseOrder(o.Order)
+	if out.Page, err = pageNumber("page", o.Page, db.MaxPage); err != nil {
+		return out, err
+	}
+	if out.Size, err = pageNumber("size", o.Size, db.MaxPageSize); err != nil {
+		return out, err
+	}
+	if o.Order != "" {
+		out.Keys, err = db.ParseOrder(o.Order)
+	}
 	return out, err
+}
+
+// pageNumber reads a number that often is a visitor's, and then a text; 0 when there is none.
+func pageNumber(option string, v lua.LValue, most int) (int, error) {
+	switch v := v.(type) {
+	case nil, *lua.LNilType:
+		return 0, nil
+	case lua.LNumber:
+		if n := float64(v); n >= 1 && n <= float64(most) && n == math.Trunc(n) {
+			return int(n), nil
+		}
+	case lua.LString:
+		if v == "" {
+			return 0, nil
+		}
+		if n, err := strconv.Atoi(string(v)); err == nil && n >= 1 && n <= most {
+			return n, nil
+		}
+	default:
+		return 0, bind.Errorf("option", "option %q: a number or text expected, got %s", option, v.Type())
+	}
+	text := []rune(v.String())
+	return 0, &db.Error{Code: db.CodePage, Err: fmt.Errorf("%s %q: a whole number from 1 to %d expected", option, string(text[:min(len(text), 20)]), most)}
 }
 
 // pageOptions reads the options of a page from argument n.

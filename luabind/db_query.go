@@ -2,6 +2,8 @@ package luabind
 
 import (
 	"context"
+	"path/filepath"
+	"slices"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -202,11 +204,32 @@ func dbBackup(L *lua.LState, d *Database) int {
 	const name = "db:backup"
 	p := stateOf(L).program
 	to := p.path(bind.Arg[string](L, name, 2))
-	if !p.allowed(to) {
+	if !p.allowed(to) || !p.reallyAllowed(filepath.Dir(to)) {
 		fault.Raisef(L, "permission", "%s: %s is outside of the app's folder; allow it with app:config { fs = { allow = { %q } } }", name, to, to)
+	}
+	if i := slices.IndexFunc(p.reachable(), func(s *source) bool { return s.place.path == to }); i >= 0 {
+		fault.Raisef(L, string(db.CodeRefused), "%s: %s is a database of this script: give the copy another name", name, to)
 	}
 	d.wait(L, "backup", func(ctx context.Context) error { return d.source.pool.Backup(ctx, to) })
 	return 0
+}
+
+// reallyAllowed is allowed for a folder that is there, behind links.
+func (p *Program) reallyAllowed(folder string) bool {
+	real, err := filepath.EvalSymlinks(folder)
+	if err != nil {
+		return true // what is missing is said better by who opens it
+	}
+	for _, root := range append([]string{p.dir}, p.Config.FSAllow...) {
+		root, err := filepath.EvalSymlinks(p.path(root))
+		if err != nil {
+			continue
+		}
+		if below, err := filepath.Rel(root, real); err == nil && filepath.IsLocal(below) {
+			return true
+		}
+	}
+	return false
 }
 
 func dbClose(L *lua.LState, d *Database) int {

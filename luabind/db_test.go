@@ -61,7 +61,11 @@ func TestValuesThatCannotBeStoredAreNamed(t *testing.T) {
 		`db:one(7)`:                                            "db:one: argument 1: a statement of SQL expected, got number",
 		`db.one("select 1")`:                                   "use `db:one(…)` with a colon",
 		`db:update("t", { n = 1 })`:                            "update of t has no condition",
-		`db:update("t", { n = 1 }, {})`:                        "update of t has no condition",
+		`db:update("t", { n = 1 }, {})`:                        "db:update: the condition {} has no column, and would hold for every row",
+		`db:delete("t", { name = nil })`:                       "db:delete: the condition {} has no column",
+		`db:from("t"):where { name = nil }:all()`:              "query:where: the condition {} has no column",
+		`db:from("t"):where("n > 1"):or_where {}:count()`:      "query:or_where: the condition {} has no column",
+		`db:page("select 1", nil, { page = {} })`:              `option "page": a number or text expected, got table`,
 		`db:delete("t", 7)`:                                    "a condition expected: a table such as { id = 7 }",
 		`db:delete("t", { 7 })`:                                "columns and values expected, as in { id = 7 }, got a list",
 		`db:from("t"):order("name; drop table t")`:             "order \"name; drop table t\" cannot be read",
@@ -123,7 +127,7 @@ func TestRowsThatAreLeftAreClosedWithTheRun(t *testing.T) {
 		app:get("/break", function() for row in db:each(numbers) do if row.x == 200 then return "200" end end end)
 		app:get("/error", function() for row in db:each(numbers) do error("broken") end end)
 		app:get("/keep", function() kept = db:each(numbers) return tostring(kept().x) end)
-		app:get("/kept", function() for _ = 1, 127 do kept() end return tostring(rws.try(kept)) end)
+		app:get("/kept", function() for _ = 1, 255 do kept() end return tostring(rws.try(kept)) end)
 		app:get("/query", function() for row in db:from("t"):each() do return "row" end end)
 		app:get("/end", function() local n = 0 for row in db:each(numbers) do n = n + 1 end return tostring(n) end)
 		app:get("/tx", function()
@@ -251,4 +255,84 @@ func TestHandlersThatWriteInATransactionMayUseIsolates(t *testing.T) {
 		local db, seen = app:db("sqlite:app.db"), {}
 		app:get("/", function() db:tx(function(tx) seen[1] = tx:value("select 1") end) end)`, nil, "isolates=2")
 	assert.ErrorContains(t, err, `writes the table "seen"`)
+}
+
+func TestPagesThatAVisitorMakesUpAreTheVisitorsFault(t *testing.T) {
+	p := loadDB(t, `
+		app:get("/", function(c)
+			return c:page(db:page("select value as n from json_each('[1, 2, 3]')", nil, { page = c.query.page, size = c.query.size, total = true }))
+		end)
+		app:get("/number", function(c) return db:from("t"):page { page = tonumber(c.query.page) } end)
+		app:get("/cursor", function(c)
+			return db:page("select value as n from json_each('[1, 2, 3]')", nil, { order = "n", size = c.query.size, after = c.query.after, before = c.query.before, page = c.query.page })
+		end)`)
+	for path, detail := range map[string]string{
+		"/?page=abc": `page \"abc\": a whole number from 1 to`, "/?page=-1": "a whole number from 1", "/?page=0": "a whole number from 1", "/?page=1e9": "a whole number",
+		"/?page=99999999999999999999": "a whole number", "/?page=1.5": "a whole number", "/?size=1001": `size \"1001\": a whole number from 1 to 1000`,
+		"/?size=" + strings.Repeat("9", 1000): "a whole number", "/number?page=5000000000": "a whole number", "/number?page=-3": "a whole number", "/number?page=0.5": "a whole number",
+		"/cursor?after=abc": "the cursor cannot be used", "/cursor?after=%00": "the cursor cannot be used", "/cursor?page=2": "with cursors pages have no numbers",
+		"/cursor?after=" + strings.Repeat("A", 9000): "the cursor cannot be used", "/cursor?after=a&before=b": "after a cursor or before one",
+	} {
+		res := do(t, p, "GET "+path)
+		assert.Equal(t, 400, res.Status, path)
+		assert.Contains(t, string(res.Body), detail, path)
+		assert.Less(t, len(res.Body), 500, path)
+	}
+	for path, want := range map[string]string{"/?page=2&size=2": `[{"n":3}]`, "/?page=&size=": `{"n":1}`, "/?page=1000000000": `"items":[]`} {
+		res := do(t, p, "GET "+path)
+		assert.Equal(t, 200, res.Status, path)
+		assert.Contains(t, string(res.Body), want, path)
+	}
+}
+
+func TestWhatADeadlineEndsSaysStatementCodeAndLine(t *testing.T) {
+	const endless = "with recursive c(x) as (select 1 union all select x + 1 from c) select count(*) from c"
+	p := newApp(t, `
+		local db, quick = app:db("sqlite:app.db"), app:db("sqlite:app.db", { timeout = "100ms" })
+		app:on_error(function(c, err) return { at = err.at, code = err.code, statement = err.statement } end)
+		app:get("/request", { timeout = "100ms" }, function()
+			return db:value("`+endless+`")
+		end)
+		app:get("/statement", function()
+			return quick:value("`+endless+`")
+		end)
+		app:get("/each", { timeout = "100ms" }, function()
+			for row in db:each("`+endless+`") do return "" end
+		end)
+		app:get("/try", function()
+			local ok, err = rws.try(db.one, db, "selec 1")
+			return { at = err.at, code = err.code, statement = err.statement }
+		end)`, nil)
+	for path, want := range map[string]string{
+		"/request":   `{"at":"app.lua:5","code":"timeout","statement":"` + endless + `"}`,
+		"/statement": `{"at":"app.lua:8","code":"timeout","statement":"` + endless + `"}`,
+		"/each":      `{"at":"app.lua:11","code":"timeout","statement":"` + endless + `"}`,
+		"/try":       `{"at":"app.lua:14","code":"syntax","statement":"selec 1"}`,
+	} {
+		res := do(t, p, "GET "+path)
+		assert.Equal(t, want, string(res.Body), path)
+		if path != "/try" {
+			assert.Equal(t, 504, res.Status, path)
+		}
+	}
+}
+
+func TestABackupStaysInTheFoldersOfTheApp(t *testing.T) {
+	outside := t.TempDir()
+	p := newApp(t, `local db, other = app:db("sqlite:app.db"), app:db("sqlite:other.db")`, nil)
+	require.NoError(t, os.Symlink(outside, filepath.Join(p.Dir(), "link")))
+	require.NoError(t, os.Mkdir(filepath.Join(p.Dir(), "backups"), 0o700))
+	for path, want := range map[string]string{
+		"../x.db": "is outside of the app's folder", "link/x.db": "is outside of the app's folder", outside + "/x.db": "is outside of the app's folder",
+		"other.db": "is a database of this script", "app.db": "is a database of this script", "missing/x.db": "no such file",
+	} {
+		_, err := inLua(t, p, &vm.Run{}, `return app:db("sqlite:app.db"):backup("`+path+`")`)
+		assert.ErrorContains(t, err, want, path)
+	}
+	_, err := inLua(t, p, &vm.Run{}, `return app:db("sqlite:app.db"):backup("backups/x.db")`)
+	require.NoError(t, err)
+	assert.FileExists(t, filepath.Join(p.Dir(), "backups", "x.db"))
+	left, err := os.ReadDir(outside)
+	require.NoError(t, err)
+	assert.Empty(t, left)
 }

@@ -26,6 +26,7 @@ type migration struct {
 	name  string // of the database; "" for all that have migrations
 	json  bool
 	rows  []migrationRow // for JSON
+	wrong bool           // a status that keeps up from running
 }
 
 func (t *terminal) migrateCommand() *cobra.Command {
@@ -39,11 +40,15 @@ lock keeps two processes from migrating at once. With several databases --db cho
 without it, up and status do all of them.
 
 The script is loaded first, on empty databases of its own, so that what it does while it
-loads does not meet tables that are not there yet. The exit status is 1 when a migration
-fails.`,
+loads does not meet tables that are not there yet.
+
+The exit status is 1 when a migration fails, and of status when one that ran was changed, is
+missing, failed half way, or comes before one that ran: up would refuse. Migrations that wait
+are no failure. A wrong command line is 2.`,
 		Example: `  rws migrate                        run those that have not run
   rws migrate status app.lua
-  rws migrate down 1                 undo the last one
+  rws migrate down                   undo the last one
+  rws migrate down 3                 undo the last three
   rws migrate to 3 --db stats`,
 		Args: m.scriptOrWord,
 		RunE: func(_ *cobra.Command, args []string) error { return m.each(args, m.up) },
@@ -61,9 +66,9 @@ func (m *migration) words() []*cobra.Command {
 			RunE: func(_ *cobra.Command, args []string) error { return m.each(args, m.up) },
 		},
 		{
-			Use: "down N [app.lua]", Short: "Undo the last N that ran", Args: arguments(1, 2),
+			Use: "down [N] [app.lua]", Short: "Undo the last N that ran, 1 without a number", Args: arguments(0, 2),
 			RunE: func(_ *cobra.Command, args []string) error {
-				return m.numbered(args, 1, func(ctx context.Context, g *migrate.Migrator, n int64) ([]migrate.Done, error) {
+				return m.numbered(withCount(args), 1, func(ctx context.Context, g *migrate.Migrator, n int64) ([]migrate.Done, error) {
 					return g.Down(ctx, int(n))
 				})
 			},
@@ -176,7 +181,12 @@ func (m *migration) each(args []string, f action) error {
 		}
 	}
 	if m.json {
-		return writeJSON(m.out, m.rows)
+		if err := writeJSON(m.out, m.rows); err != nil {
+			return err
+		}
+	}
+	if m.wrong {
+		return failed{exitFailed}
 	}
 	return nil
 }
@@ -222,6 +232,14 @@ func (m *migration) on(p *luabind.Program, d luabind.DatabaseInfo, f action) err
 }
 
 func (m *migration) up(ctx context.Context, g *migrate.Migrator) error { return m.report(g.Up(ctx)) }
+
+// withCount puts a 1 before arguments that do not begin with a number, or what should be one.
+func withCount(args []string) []string {
+	if len(args) == 0 || len(args) == 1 && (exists(args[0]) || strings.ContainsAny(args[0], "./\\")) {
+		return append([]string{"1"}, args...)
+	}
+	return args
+}
 
 // numbered reads a number of at least least before the script.
 func (m *migration) numbered(args []string, least int64, f func(context.Context, *migrate.Migrator, int64) ([]migrate.Done, error)) error {
@@ -272,6 +290,7 @@ func (m *migration) status(ctx context.Context, g *migrate.Migrator) error {
 			r.AppliedAt = s.AppliedAt.UTC().Format(time.RFC3339)
 		}
 		rows = append(rows, r)
+		m.wrong = m.wrong || g.Refuses(s)
 	}
 	if m.json {
 		m.rows = append(m.rows, rows...)

@@ -58,7 +58,11 @@ func asserted(L *lua.LState, v lua.LValue, frames []frame) lua.LValue {
 func (e *Error) complete(L *lua.LState, frames []frame) {
 	if e.At == "" || !isScript(e.At) {
 		e.At = ""
-		if f, ok := innermost(frames); ok {
+		f, ok := innermost(frames)
+		if !ok { // a function of Go on a thread of its own, as in rws.try(db.one, db, …)
+			f, ok = innermost(below(L))
+		}
+		if ok {
 			e.At = fmt.Sprintf("%s:%d", f.file(), f.line)
 		}
 	}

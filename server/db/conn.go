@@ -6,9 +6,11 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // preparedLimit is how many statements stay prepared on a connection of SQLite or MySQL; the
@@ -116,6 +118,9 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 		return nil, err
 	}
 	result, err := c.exec(ctx, query, args)
+	for n := 0; n < replans && c.replan(err); n++ {
+		result, err = c.exec(ctx, query, args)
+	}
 	if err != nil {
 		c.failed(ctx, err)
 	}
@@ -151,6 +156,9 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 		r.watch.start(r.ctx, c.interrupter)
 	}
 	err := r.open(ctx, query, args)
+	for n := 0; n < replans && c.replan(err); n++ {
+		err = r.open(ctx, query, args)
+	}
 	if err == nil {
 		return r, nil
 	}
@@ -208,6 +216,21 @@ func stale(err error) bool {
 	}
 	my, ok := errors.AsType[*mysql.MySQLError](err)
 	return ok && (my.Number == 1615 || my.Number == 1243)
+}
+
+// replans is how often a statement is prepared anew: the table may be changed between that and its
+// run, too.
+const replans = 3
+
+// replan says that a table of Postgres changed under a prepared statement, which did nothing. The
+// driver has forgotten it by then, and running it again prepares it anew; on another connection it
+// might be as old. A transaction has failed.
+func (c *conn) replan(err error) bool {
+	if err == nil || c.engine != Postgres || c.tx != nil {
+		return false
+	}
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.Code == "0A000" && strings.Contains(pg.Message, "cached plan")
 }
 
 // driverRows are rows with the values of this package.

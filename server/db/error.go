@@ -38,6 +38,7 @@ const (
 	CodeFull          Code = "full"          // no room on the disk, or in memory
 	CodeURL           Code = "url"           // the URL or an option cannot be used
 	CodeCursor        Code = "cursor"        // the cursor of a page is not one of this query: the visitor's fault
+	CodePage          Code = "page"          // there is no such page, or size of pages: the visitor's fault
 	CodeRefused       Code = "refused"       // this package does not do it, for safety
 	CodeOther         Code = "other"         // see State and Err
 )

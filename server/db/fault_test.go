@@ -187,8 +187,12 @@ func TestAWaitForALockInVainEndsOnlyItsStatement(t *testing.T) {
 	require.NoError(t, err)
 	defer other.Rollback()
 	run(t, other, "update a set n = 6 where id = 1")
-	require.NoError(t, db.InTx(ctx, d, db.TxOptions{}, func(tx *db.Tx) error {
-		run(t, tx, "insert into b values (1)", "set innodb_lock_wait_timeout = 1")
+	session, err := d.Session(ctx)
+	require.NoError(t, err)
+	defer session.Close()
+	run(t, session, "set innodb_lock_wait_timeout = 1")
+	require.NoError(t, db.InTx(ctx, session, db.TxOptions{}, func(tx *db.Tx) error {
+		run(t, tx, "insert into b values (1)")
 		_, err := tx.Exec(ctx, "update a set n = n + 1 where id = 1")
 		assert.Equal(t, db.CodeBusy, db.CodeOf(err), "%v", err)
 		_, err = tx.Exec(ctx, "insert into b values (2)")

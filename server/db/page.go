@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -10,6 +11,7 @@ import (
 const (
 	DefaultPageSize = 20
 	MaxPageSize     = 1000
+	MaxPage         = 1_000_000_000 // its number
 )
 
 // PageOptions choose a page by its number, or by a cursor when Keys are given.
@@ -43,18 +45,22 @@ type Page struct {
 func (o *PageOptions) check() error {
 	o.Page, o.Size = orDefault(o.Page, 1), orDefault(o.Size, DefaultPageSize)
 	switch {
-	case o.Page < 1 || o.Page > 1<<31:
-		return refuse("page %d: pages are counted from 1", o.Page)
+	case o.Page < 1 || o.Page > MaxPage:
+		return noPage("page %d: pages are counted from 1 to %d", o.Page, MaxPage)
 	case o.Size < 1 || o.Size > MaxPageSize:
-		return refuse("page size %d: it is 1 to %d", o.Size, MaxPageSize)
+		return noPage("page size %d: it is 1 to %d", o.Size, MaxPageSize)
 	case len(o.Keys) == 0 && o.After+o.Before != "":
 		return refuse("a cursor needs to know the order: give the columns that the rows are sorted by")
 	case o.After != "" && o.Before != "":
-		return refuse("a page is after a cursor or before one, not both")
+		return noPage("a page is after a cursor or before one, not both")
 	case len(o.Keys) > 0 && o.Page > 1:
-		return refuse("page %d: with cursors pages have no numbers", o.Page)
+		return noPage("page %d: with cursors pages have no numbers", o.Page)
 	}
 	return nil
+}
+
+func noPage(format string, args ...any) error {
+	return &Error{Code: CodePage, Err: fmt.Errorf(format, args...)}
 }
 
 // Page returns a page of the rows. With keys its own order is replaced by them, and the primary

@@ -12,10 +12,11 @@ import (
 // connections. The gate knows how long to wait and can say why the wait was in vain, which
 // database/sql cannot tell from a slow statement.
 type pool struct {
-	db    *sql.DB
-	slots chan struct{}
-	wait  time.Duration
-	hint  string // what may be the matter when no connection comes free
+	db      *sql.DB
+	slots   chan struct{}
+	wait    time.Duration
+	streams *streams
+	hint    string // what may be the matter when no connection comes free
 
 	waiting  atomic.Int64
 	waits    atomic.Int64
@@ -29,7 +30,7 @@ func newPool(db *sql.DB, o Options) *pool {
 	db.SetConnMaxLifetime(o.MaxLifetime)
 	db.SetConnMaxIdleTime(o.MaxIdleTime)
 	return &pool{
-		db: db, slots: make(chan struct{}, o.MaxOpen), wait: o.Wait,
+		db: db, slots: make(chan struct{}, o.MaxOpen), wait: o.Wait, streams: &streams{},
 		hint: "a result that is not closed, or a transaction that stays open, keeps its connection; raise max_open if the load is real",
 	}
 }
@@ -52,15 +53,22 @@ func (p *pool) queue(ctx context.Context) error {
 		p.waiting.Add(-1)
 		p.waitTime.Add(int64(time.Since(start)))
 	}()
-	timer := time.NewTimer(p.wait)
+	owner := ctx.Value(ownerKey{})
+	defer p.streams.enter(owner)()
+	timer, again := time.NewTimer(p.wait), time.NewTicker(reliefEvery)
 	defer timer.Stop()
-	select {
-	case p.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return &Error{Code: CodeBusy, Err: fmt.Errorf("no connection came free in %v, all %d are in use: %s", p.wait, cap(p.slots), p.hint)}
+	defer again.Stop()
+	for {
+		p.streams.relieve(p, owner)
+		select {
+		case p.slots <- struct{}{}:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-timer.C:
+			return &Error{Code: CodeBusy, Err: fmt.Errorf("no connection came free in %v, all %d are in use: %s", p.wait, cap(p.slots), p.hint)}
+		case <-again.C:
+		}
 	}
 }
 

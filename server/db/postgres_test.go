@@ -1,7 +1,10 @@
 package db_test
 
 import (
+	"fmt"
 	"math"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -141,6 +144,15 @@ func TestValuesOfMariaDB(t *testing.T) {
 	assert.Equal(t, db.CodeValue, db.CodeOf(err), "strict: %v", err)
 }
 
+// The driver does not say what a longtext or a tinyint(1) was declared as.
+func TestMariaDBHasNoTypeForJSONAndBooleans(t *testing.T) {
+	d := open(t, peers.MariaDB(t))
+	run(t, d, "create table t (j json, b boolean)")
+	_, err := d.Exec(ctx, "insert into t values (?, ?)", db.JSON(`{"a": [1]}`), true)
+	require.NoError(t, err)
+	assert.Equal(t, []any{`{"a": [1]}`, int64(1)}, all(t, d, "select * from t")[0])
+}
+
 func TestADeadlockOfMariaDBEndsTheTransaction(t *testing.T) {
 	d := open(t, peers.MariaDB(t))
 	run(t, d, "create table t (id int primary key, n int)", "insert into t values (1, 0), (2, 0)")
@@ -182,4 +194,27 @@ func TestAnEscapeStringGoesOnBehindANewLine(t *testing.T) {
 	d := open(t, peers.Postgres(t))
 	assert.Equal(t, `ab'?c'?`, value(t, d, "select E'a' -- ?\n 'b\\'?'\r\n\t'c\\'?' where 1 = ?", 1))
 	assert.Equal(t, `ab\`, value(t, d, "select 'a'\n'b\\' where 1 = ?", 1))
+}
+
+func TestATableOfPostgresMayChangeUnderLoad(t *testing.T) {
+	d := open(t, peers.Postgres(t)+"&max_open=8")
+	run(t, d, "create table t (n int)", "insert into t values (1)")
+	var stop atomic.Bool
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			for !stop.Load() {
+				_, err := db.All(ctx, d, "select * from t")
+				assert.NoError(t, err)
+				_, err = d.Exec(ctx, "update t set n = 1 returning *")
+				assert.NoError(t, err)
+			}
+		})
+	}
+	for n := range 20 {
+		run(t, d, fmt.Sprintf("alter table t add column c%d text", n))
+		time.Sleep(20 * time.Millisecond) // of load
+	}
+	stop.Store(true)
+	wg.Wait()
 }

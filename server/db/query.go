@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strings"
 )
 
 // A Querier runs statements: a [DB], each on any connection, or a [Tx], all on one.
@@ -42,6 +41,9 @@ func (d *DB) database() *DB { return d }
 // Query implements [Querier].
 func (d *DB) Query(ctx context.Context, source string, args ...any) (*Rows, error) {
 	st, text, values, err := d.bind(source, args)
+	if err == nil {
+		err = st.allowed(false)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -50,9 +52,6 @@ func (d *DB) Query(ctx context.Context, source string, args ...any) (*Rows, erro
 	if p != d.write && CodeOf(err) == CodeReadOnly {
 		st.writes.Store(true) // a select that writes after all; it did nothing on a reader
 		return d.queryPool(ctx, d.write, st, text, values)
-	}
-	if replan(err) {
-		return d.queryPool(ctx, p, st, text, values)
 	}
 	return rows, err
 }
@@ -67,6 +66,7 @@ func (d *DB) queryPool(ctx context.Context, p *pool, st *statement, text string,
 		return nil, d.explain(ctx, st.source, err)
 	}
 	rows := newRows(ctx, d, st, inner, p.release)
+	rows.pool = p
 	if d.buffered || p == d.write && d.read != d.write {
 		if err := rows.buffer(); err != nil {
 			return nil, err
@@ -86,6 +86,9 @@ func (d *DB) quieten(ctx context.Context, p *pool) context.Context {
 // Exec implements [Querier].
 func (d *DB) Exec(ctx context.Context, source string, args ...any) (Result, error) {
 	st, text, values, err := d.bind(source, args)
+	if err == nil {
+		err = st.allowed(false)
+	}
 	if err != nil {
 		return Result{}, err
 	}
@@ -93,11 +96,7 @@ func (d *DB) Exec(ctx context.Context, source string, args ...any) (Result, erro
 		return Result{}, d.explain(ctx, source, err)
 	}
 	defer d.write.release()
-	r, err := d.exec(ctx, d.write.db, st, text, values)
-	if replan(err) {
-		return d.exec(ctx, d.write.db, st, text, values)
-	}
-	return r, err
+	return d.exec(ctx, d.write.db, st, text, values)
 }
 
 func (d *DB) exec(ctx context.Context, on runner, st *statement, text string, values []any) (Result, error) {
@@ -161,12 +160,6 @@ func (d *DB) poolFor(st *statement) *pool {
 		return d.read
 	}
 	return d.write
-}
-
-// replan is how Postgres says that a table changed under a prepared statement. The driver has
-// forgotten it by then, and running it again prepares it anew.
-func replan(err error) bool {
-	return err != nil && CodeOf(err) == CodeOther && strings.Contains(err.Error(), "cached plan must not change result type")
 }
 
 // TakesValues says whether a statement has parameters written ?.

@@ -15,6 +15,7 @@ type Rows struct {
 	columns []string
 	*scratch
 	release func()
+	pool    *pool   // nil in a transaction or session
 	ahead   [][]any // rows read before they were asked for
 	current []any
 	err     error
@@ -142,6 +143,29 @@ func (r *Rows) buffer() error {
 	r.current = current
 	r.finish()
 	return r.err
+}
+
+// keep reads what is left into memory, up to about size bytes, and says whether that was all.
+func (r *Rows) keep(size int) bool { return r.readOn(size, true) }
+
+// skip is keep for rows that nobody wants.
+func (r *Rows) skip(size int) bool { return r.readOn(size, false) }
+
+func (r *Rows) readOn(size int, keep bool) bool {
+	if r.inner == nil {
+		return true
+	}
+	r.current = nil
+	for ; size > 0; size -= rowOverhead + sizeOf(r.values) {
+		if r.err != nil || !r.scan() {
+			r.finish()
+			return true
+		}
+		if keep {
+			r.ahead = append(r.ahead, append([]any(nil), r.values...))
+		}
+	}
+	return false
 }
 
 func (r *Rows) all() (*Set, error) {

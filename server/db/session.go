@@ -113,5 +113,7 @@ func (s *Session) Begin(ctx context.Context, o TxOptions) (*Tx, error) {
 	if err != nil {
 		return nil, s.db.explain(ctx, "begin", err)
 	}
-	return s.db.newTx(ctx, inner, &s.results, func() {}), nil
+	tx := s.db.newTx(ctx, inner, &s.results, func() {})
+	tx.root.session = true
+	return tx, nil
 }

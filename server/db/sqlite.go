@@ -50,6 +50,7 @@ func openSQLite(a *address, o Options) (*DB, error) {
 	}
 	o.MaxOpen, o.MaxIdle = readers, readers
 	d.read = newSQLitePool(file, append(slices.Clone(settings), "query_only(1)"), "deferred", o)
+	d.read.streams = d.write.streams
 	d.copier = func() *sql.DB { return sqlitePoolOf(file, settings, "deferred") }
 	return d, nil
 }

@@ -5,18 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
-// Backup writes a copy of a SQLite database to a file, which it replaces when the copy is
-// whole and on the disk. Writers are not held up, and the copy shows one state of the data.
+// Backup writes a copy of a SQLite database to a file. Writers are not held up, and the copy shows
+// one state of the data. It is made beside the file, checked, and brought to the disk; then it takes
+// the file's place at once, with the permissions of the database. What is replaced must be a SQLite
+// database that nobody has open, such as an older backup.
 func (d *DB) Backup(ctx context.Context, path string) error {
 	if err := d.onlySQLite("backup"); err != nil {
 		return err
 	}
-	if d.isFile(path) {
-		return &Error{Code: CodeRefused, Err: fmt.Errorf("the backup of %s would replace the database itself: give it another name", d.name)}
+	if err := d.replaceable(path); err != nil {
+		return err
 	}
 	temporary, err := os.MkdirTemp(filepath.Dir(path), ".rws-backup-")
 	if err != nil {
@@ -27,6 +31,12 @@ func (d *DB) Backup(ctx context.Context, path string) error {
 	if err := d.copyTo(ctx, copied); err != nil {
 		return err
 	}
+	if err := checkCopy(ctx, copied); err != nil {
+		return d.backupError(path, err)
+	}
+	if source, err := os.Stat(d.path); err == nil {
+		_ = os.Chmod(copied, source.Mode().Perm())
+	}
 	if err := syncFile(copied); err != nil {
 		return d.backupError(path, err)
 	}
@@ -34,6 +44,59 @@ func (d *DB) Backup(ctx context.Context, path string) error {
 		return d.backupError(path, err)
 	}
 	_ = syncFile(filepath.Dir(path)) // Windows cannot, and need not
+	return nil
+}
+
+// replaceable refuses to replace what is no backup.
+func (d *DB) replaceable(path string) error {
+	refused := func(why string) error {
+		return &Error{Code: CodeRefused, Err: fmt.Errorf("the backup of %s would replace %s: give it another name", d.name, why)}
+	}
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return d.backupError(path, err)
+	case d.isFile(path):
+		return refused("the database itself")
+	case !info.Mode().IsRegular():
+		return refused(path + ", which is no file")
+	}
+	for _, suffix := range []string{"-wal", "-journal"} {
+		if _, err := os.Stat(path + suffix); err == nil {
+			return refused(fmt.Sprintf("%s, a database that is open or was not closed (there is %s)", path, filepath.Base(path)+suffix))
+		}
+	}
+	if info.Size() > 0 && !isSQLite(path) {
+		return refused(path + ", which is no SQLite database")
+	}
+	return nil
+}
+
+// isSQLite looks at how a file begins. https://sqlite.org/fileformat.html#magic_header_string
+func isSQLite(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	begin := make([]byte, 16)
+	_, err = io.ReadFull(f, begin)
+	return err == nil && string(begin) == "SQLite format 3\x00"
+}
+
+// checkCopy reads all of a copy.
+func checkCopy(ctx context.Context, path string) error {
+	p := newSQLitePool(sqliteFile(path, "ro", true), nil, "deferred", Options{MaxOpen: 1})
+	defer p.close()
+	var result string
+	if err := p.db.QueryRowContext(ctx, "pragma integrity_check(1)").Scan(&result); err != nil {
+		return fmt.Errorf("checking the copy: %w", err)
+	}
+	if result != "ok" {
+		return &Error{Code: CodeCorrupt, Err: fmt.Errorf("the copy is damaged, as the database may be: %s", result)}
+	}
 	return nil
 }
 
@@ -74,10 +137,21 @@ func (d *DB) BackupTo(ctx context.Context, w io.Writer) error {
 func (d *DB) copyTo(ctx context.Context, path string) error {
 	copier := newPool(d.copier(), Options{MaxOpen: 1})
 	defer copier.close()
+	if d.buffered { // whose "files" are in memory unless they say otherwise
+		path = sqliteFile(path, "rwc", false) + "&vfs=" + diskVFS()
+	}
 	if _, err := copier.db.ExecContext(ctx, "vacuum into ?", path); err != nil {
 		return d.explain(ctx, "vacuum into ?", err)
 	}
 	return nil
+}
+
+// diskVFS is what SQLite calls the files of the operating system.
+func diskVFS() string {
+	if runtime.GOOS == "windows" {
+		return "win32"
+	}
+	return "unix"
 }
 
 func (d *DB) onlySQLite(what string) error {
@@ -88,7 +162,8 @@ func (d *DB) onlySQLite(what string) error {
 }
 
 func (d *DB) backupError(where string, err error) error {
-	return &Error{Code: CodeOther, Err: fmt.Errorf("writing the backup of %s to %s: %w", d.name, where, err)}
+	code := CodeOf(d.explain(context.Background(), "", err))
+	return &Error{Code: code, Err: fmt.Errorf("writing the backup of %s to %s: %w", d.name, where, err)}
 }
 
 func syncFile(path string) error {

@@ -136,7 +136,7 @@ func TestBackupWhileWriting(t *testing.T) {
 		}
 	})
 	path := filepath.Join(t.TempDir(), "copy.db")
-	require.NoError(t, os.WriteFile(path, []byte("an older backup"), 0o600))
+	require.NoError(t, open(t, "sqlite:"+path).Close(), "an older backup")
 	var streamed bytes.Buffer
 	for range 3 {
 		require.NoError(t, d.Backup(ctx, path))
@@ -145,9 +145,11 @@ func TestBackupWhileWriting(t *testing.T) {
 	}
 	stop.Store(true)
 	wg.Wait()
-	copied := open(t, "sqlite:"+path)
+	copied, err := db.Open("sqlite:"+path, db.Options{})
+	require.NoError(t, err)
 	require.NoError(t, copied.Check(ctx))
 	assert.EqualValues(t, 0, value(t, copied, "select count(*) from t where double <> 2 * n"), "half a transaction")
+	require.NoError(t, copied.Close())
 	assert.True(t, bytes.HasPrefix(streamed.Bytes(), []byte("SQLite format 3")))
 	left, err := os.ReadDir(filepath.Dir(path))
 	require.NoError(t, err)
@@ -157,9 +159,63 @@ func TestBackupWhileWriting(t *testing.T) {
 	err = d.Backup(within(t, time.Nanosecond), path)
 	assert.Equal(t, db.CodeTimeout, db.CodeOf(err))
 	assert.ErrorContains(t, d.Backup(ctx, filepath.Join(path, "x", "y")), "not a directory")
+	assert.Equal(t, db.CodeOther, db.CodeOf(d.Backup(ctx, filepath.Join(path, "x", "y"))))
 	live := filepath.Join(filepath.Dir(path), "link.db")
 	require.NoError(t, os.Link(strings.TrimPrefix(d.String(), "sqlite:"), live))
 	assert.ErrorContains(t, d.Backup(ctx, live), "would replace the database itself")
+}
+
+func TestABackupReplacesOnlyBackups(t *testing.T) {
+	d := file(t, "")
+	run(t, d, "create table t (n int)", "insert into t values (1)")
+	source := strings.TrimPrefix(d.String(), "sqlite:")
+	require.NoError(t, os.Chmod(source, 0o640))
+	folder := t.TempDir()
+	script := filepath.Join(folder, "app.lua")
+	require.NoError(t, os.WriteFile(script, []byte("app:get()"), 0o600))
+	require.NoError(t, os.Mkdir(filepath.Join(folder, "folder"), 0o700))
+	other := filepath.Join(folder, "other.db")
+	open2, err := db.Open("sqlite:"+other, db.Options{})
+	require.NoError(t, err)
+	run(t, open2, "create table precious (n int)")
+	for name, want := range map[string]string{"app.lua": "which is no SQLite database", "folder": "which is no file", "other.db": "a database that is open"} {
+		err := d.Backup(ctx, filepath.Join(folder, name))
+		assert.Equal(t, db.CodeRefused, db.CodeOf(err), name)
+		assert.ErrorContains(t, err, want)
+	}
+	require.NoError(t, open2.Close())
+	for range 2 {
+		require.NoError(t, d.Backup(ctx, other), "a file that nobody has open is a backup")
+	}
+	info, err := os.Stat(other)
+	require.NoError(t, err)
+	assert.EqualValues(t, 0o640, info.Mode().Perm(), "as private as the database")
+	assert.EqualValues(t, 1, value(t, open(t, "sqlite:"+other), "select n from t"))
+	memory := open(t, "sqlite::memory:")
+	run(t, memory, "create table m (n int)")
+	require.NoError(t, memory.Backup(ctx, filepath.Join(folder, "memory.db")))
+	assert.EqualValues(t, 0, value(t, open(t, "sqlite:"+filepath.Join(folder, "memory.db")), "select count(*) from m"))
+}
+
+func TestADamagedDatabaseLeavesTheOlderBackup(t *testing.T) {
+	d := file(t, "")
+	run(t, d, "create table t (n integer primary key, s text)", "create index i on t (s)")
+	run(t, d, "insert into t with recursive c(n) as (select 1 union all select n + 1 from c where n < 2000) select n, hex(randomblob(20)) from c")
+	backup := filepath.Join(t.TempDir(), "backup.db")
+	require.NoError(t, d.Backup(ctx, backup))
+	require.NoError(t, d.Checkpoint(ctx))
+	path := strings.TrimPrefix(d.String(), "sqlite:")
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	require.NoError(t, err)
+	_, err = f.WriteAt(bytes.Repeat([]byte{0xff}, 8192), 3*4096)
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	broken, err := db.Open("sqlite:"+path, db.Options{})
+	require.NoError(t, err)
+	defer broken.Close()
+	err = broken.Backup(ctx, backup)
+	assert.Equal(t, db.CodeCorrupt, db.CodeOf(err), "%v", err)
+	require.NoError(t, open(t, "sqlite:"+backup).Check(ctx))
 }
 
 func TestCheckFindsDamage(t *testing.T) {
@@ -218,6 +274,18 @@ func TestDeclaredTypesOfSQLite(t *testing.T) {
 	require.NoError(t, err)
 	assert.EqualValues(t, 1, value(t, d, "select count(*) from s where at = datetime('2026-01-02 03:04:05')"), "as SQLite's own functions write it")
 	assert.EqualValues(t, 1, value(t, d, "select count(*) from s where at < current_timestamp"))
+}
+
+// SQLite has no decimals: its numbers are whole or floating.
+func TestDecimalsOfSQLiteAreNumbersUnlessDeclaredText(t *testing.T) {
+	d := file(t, "")
+	run(t, d, "create table t (price decimal(10, 2), exact text)")
+	for _, text := range []string{"1.10", "0.1", "100.00", "12345678901234567890.12", "-7.5e3", "n/a"} {
+		_, err := d.Exec(ctx, "insert into t values (?, ?)", text, text)
+		require.NoError(t, err)
+		assert.Equal(t, text, value(t, d, "select exact from t where exact = ?", text))
+	}
+	assert.Equal(t, [][]any{{1.1}, {0.1}, {int64(100)}, {12345678901234567000.0}, {int64(-7500)}, {"n/a"}}, all(t, d, "select price from t"))
 }
 
 func TestReadersAreNotHeldUpByAWriter(t *testing.T) {

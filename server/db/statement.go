@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -28,6 +29,9 @@ type statement struct {
 	verb   string   // its first word in lower case
 	reads  bool     // it may run where nothing can be written
 	schema bool     // it may change tables
+
+	lasting lasting // what it leaves behind
+	commits string  // why it must not run in a transaction
 
 	writes atomic.Bool // it was found to write although it does not look so
 }
@@ -177,6 +181,9 @@ func (p *parser) finish() {
 		st.reads = !p.writes
 	}
 	st.schema = changesSchema(st.verb)
+	if !p.fragment {
+		st.look(p.engine, p.src)
+	}
 	if st.style == styleMarks {
 		st.count = len(st.names)
 	}
@@ -184,6 +191,14 @@ func (p *parser) finish() {
 		st.count = len(distinct(st.names))
 	}
 	st.text = st.render(p.engine, nil)
+}
+
+// look finds what the statement does beyond itself.
+func (st *statement) look(engine Engine, source string) {
+	st.lasting = lastingOf(engine, source, st.verb)
+	if engine == MySQL && st.verb != "select" {
+		st.commits = commits(engine, beginning(engine, source))
+	}
 }
 
 // render joins the parts with what the engine takes for parameters. widths says into how many
@@ -234,6 +249,11 @@ func verbatim(engine Engine, source string) (*statement, error) {
 			st.verb = piece.verb
 		}
 		st.schema = st.schema || changesSchema(piece.verb)
+		piece.look(engine, p.Text)
+		if st.lasting.why == "" {
+			st.lasting = piece.lasting
+		}
+		st.commits = cmp.Or(st.commits, piece.commits)
 	}
 	return st, nil
 }

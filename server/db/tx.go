@@ -49,7 +49,8 @@ type root struct {
 	free    sync.Once
 	give    func() // the connection back
 	results *results
-	number  int // of savepoints so far
+	number  int  // of savepoints so far
+	session bool // nobody gets the connection afterwards
 }
 
 func (r *root) release() { r.free.Do(r.give) }
@@ -151,6 +152,9 @@ func (t *Tx) bind(source string, args []any) (*statement, string, []any, error) 
 		return nil, "", nil, t.db.explain(t.ctx, source, t.ctx.Err())
 	}
 	st, text, values, err := t.db.bind(source, args)
+	if err == nil && !t.root.session {
+		err = st.allowed(true)
+	}
 	if err == nil {
 		t.root.results.makeRoom(t.db.engine)
 	}

@@ -8,8 +8,20 @@
 ---
 ---A row is a table with a field for each column. NULL is nil (or `rws.null`, see `rws.DbOptions`), an integer
 ---beyond 2^53 and a decimal are texts, a timestamp is an `rws.Time`, JSON is a table, a second column of the
----same name is `name_2`. SQLite has no type for times: a column that is declared `datetime` or `timestamp`
----gives times, one that is declared `text` the text that was stored, `2030-01-31 08:00:00.000Z`.
+---same name is `name_2`. Where an engine lacks a type:
+---
+--- * SQLite has none for times: a column that is declared `datetime` or `timestamp` gives times, one that is
+---   declared `text` the text that was stored, `2030-01-31 08:00:00.000Z`.
+--- * SQLite has no decimals: what is declared `decimal` or `numeric` is stored as a whole or a floating-point
+---   number, `1.10` as 1.1, with 15 digits. A column that is declared `text` keeps a decimal as it is; whole cents
+---   in an `integer` can be counted with, too.
+--- * MySQL and MariaDB have no booleans: `boolean` is a small number, and true comes back as 1.
+--- * In MariaDB `json` is text, and comes back as text: `rws.json.decode` reads it. In MySQL it is a table.
+---
+---A database has several connections, which requests share. A statement that changes its connection, such as
+---`pragma foreign_keys = off`, `attach`, `set`, `use`, `listen`, `lock tables` or a temporary table, raises `refused`
+---and says what to do instead: an option of the URL, `set local` in a `db:tx`, another `app:db`. Pragmas that only
+---read may be used. Migrations have a connection to themselves, and may run all of it.
 ---
 ---What fails raises an error with a code, and with `statement`, `constraint`, `table`, `column` and `state`
 ---where they are known:
@@ -30,8 +42,9 @@
 ---| `aborted`, `closed` | the transaction or the database has ended |
 ---| `corrupt`, `full` | the file is damaged, the disk is full |
 ---| `refused` | rws does not do it, for safety |
+---| `page`, `cursor` | a page or cursor that a visitor asked for is none |
 ---
----A request that ends with `connection` or `busy` is answered 503.
+---A request that ends with `connection` or `busy` is answered 503, with `page` or `cursor` 400, with `timeout` 504.
 ---
 ---```lua
 ---local db = app:db("sqlite::memory:")
@@ -102,18 +115,32 @@ function db:all(sql, ...) end
 function db:value(sql, ...) end
 
 ---Goes through the rows of a statement, which are read a few at a time: a result may be larger than the
----memory. They are closed at their end; after a `break`, when the request ends.
+---memory. They are closed at their end, after an error, when nothing refers to the iterator any more, and when
+---the request ends; the second result closes them before.
+---
+---What keeps a connection: a statement while it runs, a `db:tx` until it ends, and a loop over more than 256 rows
+---or 256 KiB, in SQLite over rows that are only read. When no connection is free the rest of such a loop is read
+---into memory, up to 1 MiB, and its connection is lent to others. A request keeps at most half of the connections
+---with loops; beyond, the one that was not read for longest loses its own, and going on with it raises `busy`. So
+---a loop may be left with `break`, and statements may run inside; a loop over very many rows together with
+---statements belongs into one `db:tx`, where all use one connection.
 ---
 ---```lua
 ---local db = app:db("sqlite::memory:")
 ---local sum = 0
 ---for row in db:each("select value from json_each('[1, 2, 3]')") do sum = sum + row.value end
 ---assert(sum == 6)
+---
+---local rows, close = db:each("select value from json_each('[1, 2, 3]')")
+---assert(rows().value == 1)
+---close()
+---assert(rows() == nil)
 ---```
 ---@async
 ---@param sql string
 ---@param ... any values of `?`, or one table of names and values
 ---@return fun(): table<string, any>? iterator
+---@return fun() close gives up the rows that are left
 function db:each(sql, ...) end
 
 ---What `db:exec` returns.
@@ -151,7 +178,8 @@ function db:exec(sql, ...) end
 function db:insert(table, row) end
 
 ---Changes rows and returns how many there were. The condition is a table of columns and values, in which a
----list is several values; or SQL with its values; or `"all"`. Without one it raises.
+---list is several values; or SQL with its values; or `"all"`. Without one it raises, also with `{ id = nil }`,
+---which is `{}` in Lua: NULL is `rws.null`.
 ---
 ---```lua
 ---local db = app:db("sqlite::memory:")
@@ -209,7 +237,8 @@ function db:upsert(table, row, on, update) end
 
 ---Calls a function in a transaction and returns what it returns. It is committed when the function returns
 ---and rolled back when that raises, as `c:fail` does, or when the time of the request is over. Inside, call
----`tx`, not `db`. `tx:tx` is a savepoint.
+---`tx`, not `db`. `tx:tx` is a savepoint. MySQL and MariaDB commit when a table is made, changed or dropped, so
+---that raises `refused` there; in SQLite and Postgres it is rolled back as all else.
 ---
 ---```lua
 ---local db = app:db("sqlite::memory:")
@@ -235,8 +264,9 @@ function db:tx(...) end
 
 ---Options of `db:page` and `query:page`: a page by its number, or with `order` by a cursor.
 ---@class rws.PageOptions
----@field page? integer from 1, the default
----@field size? integer rows on a page, at most 1000; default 20
+---@field page? integer|string from 1, the default; a text, as it comes in a query, is read as a number. What is
+---  none is answered 400, as are `size` and cursors
+---@field size? integer|string rows on a page, at most 1000; default 20
 ---@field total? boolean count all rows too
 ---@field order? string columns that the rows are sorted by, as `"created_at desc, id"`; the last makes each row
 ---  unique. A page is then found by a cursor: as fast however far it is, and no row is missed or seen twice
@@ -339,7 +369,9 @@ function db:columns(table) end
 
 ---Declares the changes that make the tables: a list, in which new ones are added at the end, or the name of a
 ---folder with files such as `001_users.up.sql` and `001_users.down.sql`. Each runs once; what has run is in
----the table `rws_migrations`, and must not be changed any more.
+---the table `rws_migrations` with a checksum, and its way up must not be changed any more. The way down may: it
+---says nothing of what the tables are, and is mended when it turns out to be wrong. Of a function only the name
+---is compared.
 ---
 ---In development those that have not run do so at once. In production `rws migrate up` runs them, and an app
 ---that is not migrated does not start; the setting `migrate` says otherwise. `rws migrate` also shows, undoes
@@ -379,8 +411,9 @@ function db:ping() end
 ---@async
 function db:check() end
 
----Writes a copy of a SQLite database to a file, which it replaces when the copy is complete. Writers are not
----held up.
+---Writes a copy of a SQLite database to a file. Writers are not held up. The copy is made beside the file, read
+---through for damage, and takes its place at once, so that there is an old backup or a new one and never half of
+---one. It replaces a SQLite database that nobody has open, and nothing else.
 ---
 ---```lua
 ---local db = app:db("sqlite:shop.db")
@@ -455,6 +488,7 @@ function tx:value(sql, ...) end
 ---@param sql string
 ---@param ... any values of `?`, or one table of names and values
 ---@return fun(): table<string, any>? iterator
+---@return fun() close gives up the rows that are left
 ---@see db:each
 function tx:each(sql, ...) end
 
@@ -614,7 +648,8 @@ function query:left_join(table, on, ...) end
 
 ---Adds a condition, which must hold beside those that are there. It is a table of columns and values, where a
 ---list is several values and `rws.null` is NULL; SQL with its values; a column and a value; or a column, an
----operator (`= <> < <= > >= like in`, `not like`, `not in`) and a value. `"all"` is every row.
+---operator (`= <> < <= > >= like in`, `not like`, `not in`) and a value. `"all"` is every row. A table without a
+---column raises, as `{ name = nil }` does.
 ---
 ---```lua
 ---local db = app:db("sqlite::memory:")
@@ -724,6 +759,7 @@ function query:exists() end
 ---Goes through the rows.
 ---@async
 ---@return fun(): table<string, any>? iterator
+---@return fun() close gives up the rows that are left
 ---@see db:each
 function query:each() end
 

@@ -35,7 +35,8 @@ type Migration struct {
 	// NoTransaction runs the statements one by one, for those that refuse to be in a
 	// transaction, such as "create index concurrently" or "vacuum".
 	NoTransaction bool
-	// Checksum tells whether the migration was changed; default that of Up.SQL.
+	// Checksum tells whether the migration was changed; default that of Up.SQL, without Down,
+	// which may be mended later.
 	Checksum string
 }
 
@@ -107,7 +108,9 @@ func (m *Migrator) add(i int) error {
 	return nil
 }
 
-// checksum ignores how lines end, which git may change, and space around the whole.
+// checksum ignores how lines end, which git may change, and space around the whole. The way down
+// is not in it: it says nothing of what the tables are, and one that turns out to be wrong must be
+// mended before it can be used. Of a function there is only the name.
 func checksum(g *Migration) string {
 	text := strings.TrimSpace(strings.ReplaceAll(g.Up.SQL, "\r\n", "\n"))
 	if g.Up.Run != nil {

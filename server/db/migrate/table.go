@@ -190,6 +190,9 @@ func (m *Migrator) check(rows []applied) error {
 	return nil
 }
 
+// Refuses says whether Up would run nothing because of a migration.
+func (m *Migrator) Refuses(s Status) bool { return m.fault(s) != nil }
+
 func (m *Migrator) fault(s Status) error {
 	e := &Error{Version: s.Version, Name: s.Name, File: s.File}
 	switch s.State {
