@@ -45,6 +45,8 @@ type link struct {
 type Middleware struct {
 	Name string
 	Wrap func(http.Handler) http.Handler
+
+	perIP bool // a limit that needs to know no more than the address
 }
 
 // A route is one declaration.
@@ -153,8 +155,10 @@ func (a *App) option(L *lua.LState, name string, r *route, n int) {
 }
 
 // asLink returns argument n as middleware.
-func asLink(L *lua.LState, n int) (link, bool) {
-	switch v := L.Get(n).(type) {
+func asLink(L *lua.LState, n int) (link, bool) { return linkOf(L, L.Get(n)) }
+
+func linkOf(L *lua.LState, v lua.LValue) (link, bool) {
+	switch v := v.(type) {
 	case *lua.LFunction:
 		return link{fn: v, source: functionAt(v)}, true
 	case *lua.LUserData:
@@ -177,11 +181,15 @@ func functionAt(f *lua.LFunction) string {
 func (a *App) add(L *lua.LState, name string, r *route) {
 	r.pattern = join(a.prefix, r.pattern)
 	r.host = a.host
-	r.chain = append(a.links(), r.chain...)
+	links := a.links()
+	r.chain = append(links, r.chain...)
 	r.source = fault.Where(L)
 	p, err := router.Parse(r.pattern)
 	if err == nil && r.spec != nil {
 		err = r.spec.fits(p)
+	}
+	if err == nil && r.spec != nil {
+		a.state.guardRoute(L, name, r, len(links))
 	}
 	if err != nil {
 		fault.Raise(L, &fault.Error{Code: "pattern", Message: name + ": " + err.Error()})

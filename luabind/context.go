@@ -34,7 +34,8 @@ type Ctx struct {
 
 	object  lua.LUserData // c
 	answer  lua.LUserData // c.res
-	extra   *lua.LTable   // what scripts store: c.user
+	extra   *lua.LTable   // what scripts store
+	user    shownUser
 	fields  [lazyFields]lua.LValue
 	session *Session // nil until it is used
 
@@ -109,6 +110,9 @@ func contextOfType() bind.Type {
 			"input":   lazy(fieldInput, func(L *lua.LState, _ *Ctx) lua.LValue { return L.NewTable() }),
 			"body":    func(L *lua.LState, self any) lua.LValue { return lua.LString(contextOf(L, self).readBody(L)) },
 			"res":     func(L *lua.LState, self any) lua.LValue { return contextOf(L, self).result(L) },
+			"user":    userField,
+
+			"csrf_token": csrfTokenField, "csrf_field": csrfFieldField,
 		},
 		Methods: []bind.Func{
 			bind.RawWaitMethod("read_json()", contextReadJSON),
@@ -126,7 +130,7 @@ func contextOfType() bind.Type {
 			bind.RawMethod("assert(value, status, message?)", contextAssert),
 		},
 		Index: func(L *lua.LState, self any, key string) (lua.LValue, bool) {
-			return contextOf(L, self).stored(L, key), true
+			return contextOf(L, self).stored(key), true
 		},
 		Set: setContextField,
 		String: func(self any) string {
@@ -140,6 +144,7 @@ func contextOfType() bind.Type {
 var readOnly = map[string]bool{
 	"method": true, "path": true, "url": true, "host": true, "scheme": true, "ip": true, "id": true, "route": true,
 	"params": true, "query": true, "headers": true, "cookies": true, "session": true, "form": true, "files": true, "input": true, "body": true, "res": true,
+	"csrf_token": true, "csrf_field": true,
 }
 
 func setContextField(L *lua.LState, self any, key string, v lua.LValue) bool {
@@ -147,6 +152,10 @@ func setContextField(L *lua.LState, self any, key string, v lua.LValue) bool {
 		return false
 	}
 	c := contextOf(L, self)
+	if key == "user" {
+		c.setUser(L, v)
+		return true
+	}
 	if c.extra == nil {
 		c.extra = L.NewTable()
 	}
@@ -154,16 +163,10 @@ func setContextField(L *lua.LState, self any, key string, v lua.LValue) bool {
 	return true
 }
 
-// stored returns what the script has put into c. A test or the REPL may have put in the
-// user.
-func (c *Ctx) stored(L *lua.LState, key string) lua.LValue {
+// stored returns what the script has put into c.
+func (c *Ctx) stored(key string) lua.LValue {
 	if c.extra != nil {
-		if v := c.extra.RawGetString(key); v != lua.LNil {
-			return v
-		}
-	}
-	if key == "user" {
-		return bind.FromGo(L, c.r.Context().Value(asKey{}))
+		return c.extra.RawGetString(key)
 	}
 	return lua.LNil
 }

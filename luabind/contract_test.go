@@ -153,6 +153,20 @@ func compare(t *testing.T, what string, documented, bound []string) {
 // tables are the Go structs of the tables that scripts give and get, by class.
 func tables() map[string]any {
 	return map[string]any{
+		"rws.ApiKeyGuardOptions":  apiKeyOptions{},
+		"rws.ApiKeyRecord":        apiKeyRecord{},
+		"rws.BasicGuardOptions":   authBasicOptions{},
+		"rws.CsrfOptions":         csrfOptions{},
+		"rws.ForwardGuardOptions": authForwardOptions{},
+		"rws.JwksOptions":         jwksOptions{},
+		"rws.JwtGuardOptions":     authJWTOptions{},
+		"rws.JwtSignOptions":      signOptions{},
+		"rws.JwtVerifyOptions":    verifyOptions{},
+		"rws.LimitOptions":        limitOptions{},
+		"rws.RequireOptions":      authRequireOptions{},
+		"rws.WebhookGuardOptions": webhookGuardOptions{},
+		"rws.WebhookOptions":      webhookOptions{},
+		"rws.WebhookSignOptions":  webhookSignOptions{},
 		"rws.Base64Options":       base64Options{},
 		"rws.CacheCountOptions":   cacheCountOptions{},
 		"rws.CacheFetchOptions":   cacheFetchOptions{},
@@ -186,7 +200,7 @@ func tables() map[string]any {
 
 // otherTables are classes of tables that no struct describes. Tests of their own hold them, but
 // rws.Error and rws.StubRequest, which Go makes field by field.
-var otherTables = []string{"rws.Config", "rws.ConfigTls", "rws.ConfigFs", "rws.ConfigSession", "rws.ConfigSessionCookie", "rws.ConfigCache",
+var otherTables = []string{"rws.Config", "rws.ConfigTls", "rws.ConfigFs", "rws.ConfigSession", "rws.ConfigSessionCookie", "rws.ConfigCache", "rws.ConfigLimits",
 	"rws.SessionInfo", "rws.CacheStats", "rws.RedisStats", "rws.RedisMessage", "rws.ResourceHandlers", "rws.FileInfo", "rws.StubRequest", "rws.Error",
 	"rws.ColumnInfo", "rws.DbResult", "rws.Page", "rws.PoolStats", "rws.TableInfo"}
 
@@ -219,7 +233,7 @@ func TestSettingsAreDocumented(t *testing.T) {
 	var documented, bound []string
 	texts := make(map[string]string)
 	for prefix, class := range map[string]string{"": "rws.Config", "tls.": "rws.ConfigTls", "fs.": "rws.ConfigFs",
-		"session.": "rws.ConfigSession", "session.cookie.": "rws.ConfigSessionCookie", "cache.": "rws.ConfigCache"} {
+		"session.": "rws.ConfigSession", "session.cookie.": "rws.ConfigSessionCookie", "cache.": "rws.ConfigCache", "limits.": "rws.ConfigLimits"} {
 		for _, m := range p.Members(class) {
 			f := m.(*luadoc.Field)
 			if !strings.HasPrefix(f.Type, "rws.Config") {

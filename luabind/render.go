@@ -13,7 +13,8 @@ import (
 )
 
 // render renders a template with the lock released: its data is a copy in Go values.
-func (p *Program) render(L *lua.LState, name string, data lua.LValue) ([]byte, error) {
+func (c *Ctx) render(L *lua.LState, name string, data lua.LValue) ([]byte, error) {
+	p := c.state.program
 	values := map[string]any{}
 	switch t := data.(type) {
 	case *lua.LNilType:
@@ -33,11 +34,13 @@ func (p *Program) render(L *lua.LState, name string, data lua.LValue) ([]byte, e
 	if _, own := values["url"]; !own {
 		values["url"] = template.Func(p.templateURL)
 	}
+	rendered := c.forms(values)
 	var out []byte
 	err := vm.Wait(L, func(ctx context.Context) (err error) {
 		out, err = p.templates.Render(ctx, name, values)
 		return err
 	})
+	rendered()
 	return out, err
 }
 
