@@ -4,6 +4,7 @@ import (
 	"context"
 	"html"
 	"net/http"
+	"sync"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -25,7 +26,7 @@ type csrfOptions struct {
 	Field          string   `json:"field"`
 }
 
-// csrf is rws.csrf. The key is made of the app's secret, when the settings are known.
+// csrf is rws.csrf. The key is made of the app's secret.
 func csrf(L *lua.LState) int {
 	o := bind.Options[csrfOptions](L, "rws.csrf", 1)
 	return guard(L, "csrf", "csrf", func(p *Program) (wrapper, error) {
@@ -34,15 +35,45 @@ func csrf(L *lua.LState) int {
 		if _, err := middleware.CSRF(options); err != nil { // all but the key
 			return nil, err
 		}
-		var guarded middleware.Func
-		p.whenConfigured(L, "rws.csrf", func() (err error) {
-			if options.Key, err = p.csrfKey(); err == nil {
-				guarded, err = middleware.CSRF(options)
+		p.whenConfigured(L, "rws.csrf", p.checkSecret)
+		guarded := sync.OnceValues(func() (middleware.Func, error) {
+			key, err := p.csrfKey()
+			if err != nil {
+				return nil, err
 			}
-			return err
+			options.Key = key
+			return middleware.CSRF(options)
 		})
-		return func(next http.Handler) http.Handler { return guarded(next) }, nil
+		return func(next http.Handler) http.Handler { return lateGuard(guarded, next) }, nil
 	})
+}
+
+// lateGuard is a guard that is made when the first request comes; while that fails nobody enters.
+func lateGuard(make func() (middleware.Func, error), next http.Handler) http.Handler {
+	guarded := sync.OnceValues(func() (http.Handler, error) {
+		wrap, err := make()
+		if err != nil {
+			return nil, err
+		}
+		return wrap(next), nil
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h, err := guarded()
+		if err != nil {
+			exchange.From(r.Context()).Fault = err
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// checkSecret fails where there is no secret and none will be made. Development makes one when it
+// is needed, and not for a look at the script.
+func (p *Program) checkSecret() error {
+	if p.Config.Production() && !p.Config.hasSecret() && !p.options.testing {
+		return errNoSecret
+	}
+	return nil
 }
 
 // csrfKey is derived from the secret of the app.

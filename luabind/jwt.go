@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -140,7 +141,15 @@ func jwtVerify(L *lua.LState) int {
 	case errors.Is(err, vm.ErrDeadline), errors.Is(err, vm.ErrStopped), errors.Is(err, context.Canceled):
 		bind.Raise(L, name, err)
 	}
-	return nothing(L, err.Error())
+	return nothing(L, reason(err))
+}
+
+// reason is an error without what was being done: "its signature is wrong".
+func reason(err error) string {
+	if _, why, ok := strings.Cut(err.Error(), ": "); ok {
+		return why
+	}
+	return err.Error()
 }
 
 // nothing returns nil and why.
@@ -153,7 +162,7 @@ func nothing(L *lua.LState, reason string) int {
 func jwtDecode(L *lua.LState) int {
 	header, claims, err := jwt.DecodeUnverified(bind.Arg[string](L, "rws.jwt.decode", 1))
 	if err != nil {
-		return nothing(L, err.Error())
+		return nothing(L, reason(err))
 	}
 	L.Push(bind.FromGo(L, map[string]any(claims)))
 	L.Push(bind.FromGo(L, header))

@@ -138,7 +138,7 @@ func webhookVerify(L *lua.LState) int {
 	case errors.Is(err, vm.ErrDeadline), errors.Is(err, vm.ErrStopped), errors.Is(err, context.Canceled):
 		bind.Raise(L, name, err)
 	}
-	return nothing(L, err.Error())
+	return nothing(L, reason(err))
 }
 
 // hook makes what verifies a webhook.
