@@ -52,6 +52,7 @@ type Middleware struct {
 	Early bool
 	// Preflight is for what answers the preflights of CORS.
 	Preflight bool
+	perIP     bool // a limit that needs to know no more than the address
 }
 
 // A route is one declaration.
@@ -161,8 +162,10 @@ func (a *App) option(L *lua.LState, name string, r *route, n int) {
 }
 
 // asLink returns argument n as middleware.
-func asLink(L *lua.LState, n int) (link, bool) {
-	switch v := L.Get(n).(type) {
+func asLink(L *lua.LState, n int) (link, bool) { return linkOf(L, L.Get(n)) }
+
+func linkOf(L *lua.LState, v lua.LValue) (link, bool) {
+	switch v := v.(type) {
 	case *lua.LFunction:
 		return link{fn: v, source: functionAt(v)}, true
 	case *lua.LUserData:
@@ -185,11 +188,15 @@ func functionAt(f *lua.LFunction) string {
 func (a *App) add(L *lua.LState, name string, r *route) {
 	r.pattern = join(a.prefix, r.pattern)
 	r.host = a.host
-	r.chain = append(a.links(), r.chain...)
+	links := a.links()
+	r.chain = append(links, r.chain...)
 	r.source = fault.Where(L)
 	p, err := router.Parse(r.pattern)
 	if err == nil && r.spec != nil {
 		err = r.spec.fits(p)
+	}
+	if err == nil && r.spec != nil {
+		a.state.guardRoute(L, name, r, len(links))
 	}
 	if err != nil {
 		fault.Raise(L, &fault.Error{Code: "pattern", Message: name + ": " + err.Error()})

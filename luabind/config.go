@@ -46,6 +46,7 @@ type Config struct {
 	Secret      []string // the current one first
 	Session     SessionConfig
 	Cache       CacheConfig
+	Limits      LimitsConfig
 
 	// Unknown are variables of the environment that look like settings and are none.
 	Unknown []string

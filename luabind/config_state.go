@@ -11,6 +11,7 @@ import (
 	"rws/server/cache"
 	"rws/server/cookie"
 	"rws/server/db"
+	"rws/server/ratelimit"
 	"rws/server/redis"
 	"rws/server/secret"
 	"rws/server/session"
@@ -42,6 +43,12 @@ type CacheConfig struct {
 	Prefix string // of keys in Redis
 }
 
+// LimitsConfig is the part of Config that is about limits of requests.
+type LimitsConfig struct {
+	Store  string // "memory", "redis", or the URL of a database or Redis
+	Prefix string // of keys in Redis
+}
+
 // Stores that need no server.
 const (
 	inMemory = "memory"
@@ -67,6 +74,8 @@ func stateSettings() []Setting {
 		{"cache.url", inMemory, `where app.cache keeps its values: "memory" or redis://…`, readCacheURL, func(c *Config) string { return shownURL(c.Cache.URL) }},
 		sizeSetting("cache.size", "64mb", "largest cache in memory", func(c *Config) *int64 { return &c.Cache.Size }),
 		textSetting("cache.prefix", cache.DefaultPrefix, "in front of the keys of the cache in Redis", func(c *Config) *string { return &c.Cache.Prefix }),
+		{"limits.store", inMemory, `where limits of requests count: "memory", "redis" (that of cache or sessions), or a URL: redis://…, sqlite:app.db, postgres://…, mysql://…`, readLimitStore, func(c *Config) string { return shownURL(c.Limits.Store) }},
+		textSetting("limits.prefix", ratelimit.DefaultPrefix, "in front of the keys of limits in Redis", func(c *Config) *string { return &c.Limits.Prefix }),
 	}
 }
 
@@ -99,6 +108,14 @@ func readCacheURL(c *Config, text string) error {
 		return err
 	}
 	c.Cache.URL = text
+	return nil
+}
+
+func readLimitStore(c *Config, text string) error {
+	if err := checkLimitStore(text); err != nil {
+		return err
+	}
+	c.Limits.Store = text
 	return nil
 }
 

@@ -36,7 +36,8 @@ type Ctx struct {
 
 	object  lua.LUserData // c
 	answer  lua.LUserData // c.res
-	extra   *lua.LTable   // what scripts store: c.user
+	extra   *lua.LTable   // what scripts store
+	user    shownUser
 	fields  [lazyFields]lua.LValue
 	session *Session // nil until it is used
 
@@ -117,6 +118,9 @@ func contextOfType() bind.Type {
 			"input":   lazy(fieldInput, func(L *lua.LState, _ *Ctx) lua.LValue { return L.NewTable() }),
 			"body":    func(L *lua.LState, self any) lua.LValue { return lua.LString(contextOf(L, self).readBody(L)) },
 			"res":     func(L *lua.LState, self any) lua.LValue { return contextOf(L, self).result(L) },
+			"user":    userField,
+
+			"csrf_token": csrfTokenField, "csrf_field": csrfFieldField,
 		},
 		Methods: []bind.Func{
 			bind.RawWaitMethod("read_json()", contextReadJSON),
@@ -134,7 +138,7 @@ func contextOfType() bind.Type {
 			bind.RawMethod("assert(value, status, message?)", contextAssert),
 		},
 		Index: func(L *lua.LState, self any, key string) (lua.LValue, bool) {
-			return contextOf(L, self).stored(L, key), true
+			return contextOf(L, self).stored(key), true
 		},
 		Set: setContextField,
 		String: func(self any) string {
@@ -148,6 +152,7 @@ func contextOfType() bind.Type {
 var readOnly = map[string]bool{
 	"method": true, "path": true, "url": true, "host": true, "scheme": true, "ip": true, "id": true, "route": true, "csp_nonce": true,
 	"params": true, "query": true, "headers": true, "cookies": true, "session": true, "form": true, "files": true, "input": true, "body": true, "res": true,
+	"csrf_token": true, "csrf_field": true,
 }
 
 func setContextField(L *lua.LState, self any, key string, v lua.LValue) bool {
@@ -155,6 +160,10 @@ func setContextField(L *lua.LState, self any, key string, v lua.LValue) bool {
 		return false
 	}
 	c := contextOf(L, self)
+	if key == "user" {
+		c.setUser(L, v)
+		return true
+	}
 	if c.extra == nil {
 		c.extra = L.NewTable()
 	}
@@ -162,16 +171,10 @@ func setContextField(L *lua.LState, self any, key string, v lua.LValue) bool {
 	return true
 }
 
-// stored returns what the script has put into c. A test or the REPL may have put in the
-// user.
-func (c *Ctx) stored(L *lua.LState, key string) lua.LValue {
+// stored returns what the script has put into c.
+func (c *Ctx) stored(key string) lua.LValue {
 	if c.extra != nil {
-		if v := c.extra.RawGetString(key); v != lua.LNil {
-			return v
-		}
-	}
-	if key == "user" {
-		return bind.FromGo(L, c.r.Context().Value(asKey{}))
+		return c.extra.RawGetString(key)
 	}
 	return lua.LNil
 }
@@ -340,15 +343,15 @@ func (c *Ctx) end() {
 	}
 }
 
-// deadline returns when the handler of r must be done, from now: by the setting, its spec, or a
-// middleware before it, whichever comes first.
-func (c *Ctx) deadline(r *http.Request) time.Time {
+// deadline returns when what runs for the request must be done, from now: by the setting, the
+// route's spec, or ctx, which a middleware may have limited, whichever comes first.
+func (c *Ctx) deadline(ctx context.Context) time.Time {
 	limit := c.state.program.Config.Timeout
 	if c.route != nil && c.route.spec != nil && c.route.spec.timeout > 0 {
 		limit = c.route.spec.timeout
 	}
 	at := time.Now().Add(limit)
-	if ctx := r.Context(); ctx != context.Context(c.ex) { // which has no deadline of its own
+	if ctx != context.Context(c.ex) { // which has no deadline of its own
 		if until, ok := ctx.Deadline(); ok && until.Before(at) {
 			return until
 		}

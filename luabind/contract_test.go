@@ -153,27 +153,37 @@ func compare(t *testing.T, what string, documented, bound []string) {
 // tables are the Go structs of the tables that scripts give and get, by class.
 func tables() map[string]any {
 	return map[string]any{
+		"rws.ApiKeyGuardOptions":     apiKeyOptions{},
+		"rws.ApiKeyRecord":           apiKeyRecord{},
 		"rws.Base64Options":          base64Options{},
+		"rws.BasicGuardOptions":      authBasicOptions{},
 		"rws.CacheCountOptions":      cacheCountOptions{},
 		"rws.CacheFetchOptions":      cacheFetchOptions{},
 		"rws.CacheOptions":           cacheOptions{},
 		"rws.CalendarParts":          calendarParts{},
-		"rws.CookieDeleteOptions":    cookieDeleteOptions{},
 		"rws.CompressOptions":        compressOptions{},
 		"rws.ConcurrencyOptions":     concurrencyOptions{},
+		"rws.CookieDeleteOptions":    cookieDeleteOptions{},
 		"rws.CookieOptions":          cookieOptions{},
-		"rws.CorsOptions":            corsOptions{},
 		"rws.CookieReadOptions":      cookieReadOptions{},
+		"rws.CorsOptions":            corsOptions{},
+		"rws.CsrfOptions":            csrfOptions{},
 		"rws.DbOptions":              dbOptions{},
 		"rws.DecompressOptions":      decompressOptions{},
 		"rws.FieldError":             fault.Field{},
 		"rws.FileOptions":            fileOptions{},
+		"rws.ForwardGuardOptions":    authForwardOptions{},
 		"rws.HashOptions":            hashOptions{},
 		"rws.HeaderRules":            headerRuleOptions{},
 		"rws.HeadersOptions":         headersOptions{},
 		"rws.HttpOptions":            httpOptions{},
 		"rws.IpFilterOptions":        ipFilterOptions{},
 		"rws.JsonOptions":            jsonOptions{},
+		"rws.JwksOptions":            jwksOptions{},
+		"rws.JwtGuardOptions":        authJWTOptions{},
+		"rws.JwtSignOptions":         signOptions{},
+		"rws.JwtVerifyOptions":       verifyOptions{},
+		"rws.LimitOptions":           limitOptions{},
 		"rws.MaintenanceOptions":     maintenanceOptions{},
 		"rws.MarkdownOptions":        markdownOptions{},
 		"rws.MigrateOptions":         migrateOptions{},
@@ -183,6 +193,7 @@ func tables() map[string]any {
 		"rws.RedirectRule":           redirectOptions{},
 		"rws.RemoveOptions":          removeOptions{},
 		"rws.RequestIdOptions":       requestIDOptions{},
+		"rws.RequireOptions":         authRequireOptions{},
 		"rws.RewriteRule":            rewriteOptions{},
 		"rws.SchemaOptions":          schemaOptions{},
 		"rws.SecurityHeadersOptions": securityHeadersOptions{},
@@ -194,12 +205,15 @@ func tables() map[string]any {
 		"rws.TestOptions":            callOptions{},
 		"rws.TxOptions":              txOptions{},
 		"rws.UrlParts":               urlParts{},
+		"rws.WebhookGuardOptions":    webhookGuardOptions{},
+		"rws.WebhookOptions":         webhookOptions{},
+		"rws.WebhookSignOptions":     webhookSignOptions{},
 	}
 }
 
 // otherTables are classes of tables that no struct describes. Tests of their own hold them, but
 // rws.Error and rws.StubRequest, which Go makes field by field.
-var otherTables = []string{"rws.Config", "rws.ConfigTls", "rws.ConfigFs", "rws.ConfigSession", "rws.ConfigSessionCookie", "rws.ConfigCache",
+var otherTables = []string{"rws.Config", "rws.ConfigTls", "rws.ConfigFs", "rws.ConfigSession", "rws.ConfigSessionCookie", "rws.ConfigCache", "rws.ConfigLimits",
 	"rws.SessionInfo", "rws.CacheStats", "rws.RedisStats", "rws.RedisMessage", "rws.ResourceHandlers", "rws.FileInfo", "rws.StubRequest", "rws.Error",
 	"rws.ColumnInfo", "rws.DbResult", "rws.Page", "rws.PoolStats", "rws.TableInfo"}
 
@@ -232,7 +246,7 @@ func TestSettingsAreDocumented(t *testing.T) {
 	var documented, bound []string
 	texts := make(map[string]string)
 	for prefix, class := range map[string]string{"": "rws.Config", "tls.": "rws.ConfigTls", "fs.": "rws.ConfigFs",
-		"session.": "rws.ConfigSession", "session.cookie.": "rws.ConfigSessionCookie", "cache.": "rws.ConfigCache"} {
+		"session.": "rws.ConfigSession", "session.cookie.": "rws.ConfigSessionCookie", "cache.": "rws.ConfigCache", "limits.": "rws.ConfigLimits"} {
 		for _, m := range p.Members(class) {
 			f := m.(*luadoc.Field)
 			if !strings.HasPrefix(f.Type, "rws.Config") {

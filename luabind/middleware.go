@@ -45,7 +45,7 @@ func push(L *lua.LState, m *Middleware, make func(p *Program) (func(http.Handler
 	if s.isolate.Number() == 0 {
 		wrap, err := make(s.program)
 		if err != nil {
-			raiseOption(L, m.Name, err)
+			raiseOption(L, "rws."+m.Name, err)
 		}
 		m.Wrap = wrap
 	}
@@ -53,17 +53,18 @@ func push(L *lua.LState, m *Middleware, make func(p *Program) (func(http.Handler
 	return 1
 }
 
-// raiseOption raises an error about the options of a middleware. The engine's errors begin with its
-// name in words, as "ip filter: ", where the script has a name of its own for it.
+// raiseOption raises an error about the options of the function called name, at the option that
+// the error names. The engine's errors begin with its name in words, as "ip filter: ", where the
+// script has a name of its own for it.
 func raiseOption(L *lua.LState, name string, err error) {
-	words := strings.ReplaceAll(name, "_", " ") + ": "
-	fault.Raise(L, &fault.Error{Code: "option", Message: "rws." + name + ": " + strings.TrimPrefix(err.Error(), words), Cause: err})
+	words := strings.ReplaceAll(strings.TrimPrefix(name, "rws."), "_", " ") + ": "
+	fault.Raise(L, &fault.Error{Code: "option", At: stateOf(L).placeOf(fault.Where(L), err), Message: name + ": " + strings.TrimPrefix(err.Error(), words), Cause: err})
 }
 
 // options is bind.Options for what can't do without.
 func options[T any](L *lua.LState, name, example string) T {
 	if L.Get(1) == lua.LNil {
-		raiseOption(L, name, errors.New("a table of options expected, as in rws."+name+" "+example))
+		raiseOption(L, "rws."+name, errors.New("a table of options expected, as in rws."+name+" "+example))
 	}
 	return bind.Options[T](L, "rws."+name, 1)
 }
@@ -79,10 +80,10 @@ func rules[T any](L *lua.LState, name, example string) []T {
 		n, isNumber := k.(lua.LNumber)
 		rule, isTable := v.(*lua.LTable)
 		if !isNumber || !isTable || n < 1 || int(n) > len(list) {
-			raiseOption(L, name, errors.New("one rule, or a list of rules, each a table, expected, as in rws."+name+" { "+example+" }"))
+			raiseOption(L, "rws."+name, errors.New("one rule, or a list of rules, each a table, expected, as in rws."+name+" { "+example+" }"))
 		}
 		if err := bind.Decode(L, rule, &list[int(n)-1]); err != nil {
-			raiseOption(L, name, errors.New("rule "+n.String()+": "+err.Error()))
+			raiseOption(L, "rws."+name, errors.New("rule "+n.String()+": "+err.Error()))
 		}
 	})
 	return list

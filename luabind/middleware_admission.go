@@ -76,7 +76,7 @@ func maintenance(L *lua.LState) int {
 		err = fmt.Errorf("option \"retry_after\": %s: a second or more expected", *o.RetryAfter)
 	}
 	if err != nil {
-		raiseOption(L, "maintenance", err)
+		raiseOption(L, "rws.maintenance", err)
 	}
 	if o.Page != "" {
 		mo.Page = []byte(o.Page)
@@ -117,18 +117,18 @@ func concurrency(L *lua.LState) int {
 			continue
 		}
 		if *n.value < 1 {
-			raiseOption(L, "concurrency", fmt.Errorf("option %q: %d: 1 or more expected; leave it out for none", n.name, *n.value))
+			raiseOption(L, "rws.concurrency", fmt.Errorf("option %q: %d: 1 or more expected; leave it out for none", n.name, *n.value))
 		}
 		*n.to = *n.value
 		limits = append(limits, fmt.Sprintf(n.text, *n.value))
 	}
 	if o.Wait != nil {
 		if co.Wait = *o.Wait; co.Wait <= 0 {
-			raiseOption(L, "concurrency", fmt.Errorf("option \"wait\": %s: more than nothing expected; leave out wait and queue for requests not to wait", *o.Wait))
+			raiseOption(L, "rws.concurrency", fmt.Errorf("option \"wait\": %s: more than nothing expected; leave out wait and queue for requests not to wait", *o.Wait))
 		}
 	}
 	if o.By != "" && o.PerKey == nil {
-		raiseOption(L, "concurrency", fmt.Errorf("option \"by\": %q says what per_key counts by, and there is no per_key", o.By))
+		raiseOption(L, "rws.concurrency", fmt.Errorf("option \"by\": %q says what per_key counts by, and there is no per_key", o.By))
 	}
 	return push(L, &Middleware{Name: "concurrency", Limit: strings.Join(limits, ", ")}, func(*Program) (func(http.Handler) http.Handler, error) {
 		return middleware.Concurrency(co)

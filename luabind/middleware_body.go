@@ -49,12 +49,12 @@ func decompress(L *lua.LState) int {
 	do := middleware.DecompressOptions{Encodings: o.Encodings}
 	if o.MaxSize != nil {
 		if do.MaxBytes = int64(*o.MaxSize); do.MaxBytes < 1 {
-			raiseOption(L, "decompress", fmt.Errorf("option \"max_size\": more than nothing expected"))
+			raiseOption(L, "rws.decompress", fmt.Errorf("option \"max_size\": more than nothing expected"))
 		}
 	}
 	if o.MaxRatio != nil {
 		if do.MaxRatio = *o.MaxRatio; do.MaxRatio < 1 {
-			raiseOption(L, "decompress", fmt.Errorf("option \"max_ratio\": %d: 1 or more expected", do.MaxRatio))
+			raiseOption(L, "rws.decompress", fmt.Errorf("option \"max_ratio\": %d: 1 or more expected", do.MaxRatio))
 		}
 	}
 	return native(L, "decompress", func(*Program) (func(http.Handler) http.Handler, error) {

@@ -39,7 +39,7 @@ func (p *Program) before(m *Middleware) func(http.Handler) http.Handler {
 }
 
 // limits reports whether m bounds what requests may take.
-func (m *Middleware) limits() bool { return m.Limit != "" || m.Name == "rate_limit" }
+func (m *Middleware) limits() bool { return m.Limit != "" }
 
 // Early names the middleware that every request passes before a route is looked for.
 func (p *Program) Early() []string {

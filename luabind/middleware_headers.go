@@ -58,7 +58,7 @@ func securityHeaders(L *lua.LState) int {
 		err = fmt.Errorf("option \"hsts\": %s: a second or more expected; leave it out to send none", *o.HSTS)
 	}
 	if err != nil {
-		raiseOption(L, "security_headers", err)
+		raiseOption(L, "rws.security_headers", err)
 	}
 	so := middleware.SecureHeadersOptions{
 		CSP: policy, ReportOnly: o.ReportOnly, Subdomains: o.Subdomains, Preload: o.Preload, Frame: o.Frame, Referrer: o.Referrer,

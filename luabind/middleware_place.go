@@ -65,7 +65,7 @@ func redirectStatus(L *lua.LState, name string, status *int) int {
 		return 0
 	}
 	if *status == 0 {
-		raiseOption(L, name, fmt.Errorf("option \"status\": 0: want 301, 302, 303, 307 or 308"))
+		raiseOption(L, "rws."+name, fmt.Errorf("option \"status\": 0: want 301, 302, 303, 307 or 308"))
 	}
 	return *status
 }
@@ -82,7 +82,7 @@ func redirectHTTPS(L *lua.LState) int {
 	ro := middleware.RedirectHTTPSOptions{Hosts: o.Hosts, Status: redirectStatus(L, "redirect_https", o.Status)}
 	if o.Port != nil {
 		if ro.Port = *o.Port; ro.Port < 1 {
-			raiseOption(L, "redirect_https", fmt.Errorf("option \"port\": %d: a port from 1 to 65535 expected", ro.Port))
+			raiseOption(L, "rws.redirect_https", fmt.Errorf("option \"port\": %d: a port from 1 to 65535 expected", ro.Port))
 		}
 	}
 	return native(L, "redirect_https", func(*Program) (func(http.Handler) http.Handler, error) {

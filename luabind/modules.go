@@ -13,10 +13,10 @@ import (
 // Modules returns the library as scripts see it: the table rws and the tables in it. This
 // list is the whole of it; nothing registers itself.
 func Modules() []bind.Module {
-	return []bind.Module{
+	return append([]bind.Module{
 		{Name: "rws", Funcs: topFuncs(), Values: topValues, Types: []bind.Type{regexOfType()}},
 		jsonModule(), httpModule(), cryptoModule(), timeModule(), urlModule(), logModule(), fsModule(), schemaModule(), passwordModule(),
-	}
+	}, guardModules()...)
 }
 
 // topFuncs are the functions of rws itself.
@@ -25,7 +25,7 @@ func topFuncs() []bind.Func {
 		bind.Raw("app()", newApp),
 		bind.Raw("array(list?)", array),
 	}
-	return slices.Concat(funcs, flowFuncs(), timeFuncs(), uuidFuncs(), regexFuncs(), markdownFuncs(), middlewareFuncs())
+	return slices.Concat(funcs, flowFuncs(), timeFuncs(), uuidFuncs(), regexFuncs(), markdownFuncs(), middlewareFuncs(), guardFuncs())
 }
 
 func topValues(L *lua.LState) map[string]lua.LValue {

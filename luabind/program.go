@@ -93,8 +93,11 @@ type Program struct {
 	stores    stores
 	fallback  http.Handler // answers what no route does
 	misses    misses
-	dev       *development // nil in production
-	pages     []string     // folders of app:static in the app's
+	dev       *development   // nil in production
+	pages     []string       // folders of app:static in the app's
+	later     []func() error // see whenConfigured
+	limits    []*limit       // in the order of the script
+	tokens    tokens
 
 	mu      sync.Mutex
 	sources map[string]string // as loaded, for excerpts
@@ -123,8 +126,10 @@ type state struct {
 	responses lua.LValue                // and of their answers
 	enter     *lua.LFunction            // see entry
 	segments  map[*segment]*lua.LUserData
-	migrators []*lua.LFunction // of db:migrate
-	shapes    shapes           // of rows
+	migrators []*lua.LFunction  // of db:migrate
+	shapes    shapes            // of rows
+	callbacks []*lua.LFunction  // that Go calls for requests
+	limits    map[string]string // where the limit of a name was declared
 }
 
 func stateOf(L *lua.LState) *state { return vm.Data(L).(*state) }
@@ -227,6 +232,9 @@ func (p *Program) load() error {
 	limit := p.settings().Memory()
 	for _, s := range p.states {
 		s.isolate.SetMemoryLimit(limit)
+	}
+	if err := p.configured(); err != nil {
+		return err
 	}
 	p.templates = template.New(p.templateFiles(), template.Options{Reload: !p.Config.Production()})
 	return p.compile()

@@ -9,12 +9,14 @@ import (
 
 	"rws/luabind/bind"
 	"rws/luabind/vm"
+	"rws/server/middleware"
 	"rws/server/template"
 )
 
 // render renders a template with the lock released: its data is a copy in Go values, beside which
-// it has url and csp_nonce unless they have such names of their own.
-func (p *Program) render(L *lua.LState, name string, data lua.LValue, nonce string) ([]byte, error) {
+// it has url, csp_nonce and the functions for forms unless they have such names of their own.
+func (c *Ctx) render(L *lua.LState, name string, data lua.LValue) ([]byte, error) {
+	p := c.state.program
 	values := map[string]any{}
 	switch t := data.(type) {
 	case *lua.LNilType:
@@ -35,13 +37,15 @@ func (p *Program) render(L *lua.LState, name string, data lua.LValue, nonce stri
 		values["url"] = template.Func(p.templateURL)
 	}
 	if _, own := values["csp_nonce"]; !own {
-		values["csp_nonce"] = nonce
+		values["csp_nonce"] = middleware.Nonce(c.r.Context())
 	}
+	rendered := c.forms(values)
 	var out []byte
 	err := vm.Wait(L, func(ctx context.Context) (err error) {
 		out, err = p.templates.Render(ctx, name, values)
 		return err
 	})
+	rendered()
 	return out, err
 }
 

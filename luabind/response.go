@@ -17,7 +17,6 @@ import (
 	"rws/luabind/codec"
 	"rws/luabind/fault"
 	"rws/luabind/vm"
-	"rws/server/middleware"
 	"rws/server/static"
 )
 
@@ -232,7 +231,7 @@ func asciiURL(s string) string {
 func contextRender(L *lua.LState, c *Ctx) int {
 	contextOf(L, c)
 	name := L.CheckString(2)
-	html, err := c.state.program.render(L, name, L.Get(3), middleware.Nonce(c.r.Context()))
+	html, err := c.render(L, name, L.Get(3))
 	if err != nil {
 		fault.Raise(L, c.state.program.templateError(err, name, fault.Where(L)))
 	}

@@ -102,7 +102,7 @@ func (p *Program) openSessions(o *session.Options) (err error) {
 // one writer; a server has a pool of its own for sessions, of which small statements need few
 // connections, and which requests that hold all of the app's do not exhaust.
 func (p *Program) openSQLSessions(url string) (session.Store, error) {
-	d, err := p.pools.acquire(p.sessionPool(url))
+	d, err := p.pools.acquire(p.storePool(url, "sessions"))
 	if err != nil {
 		return nil, err
 	}
@@ -115,8 +115,8 @@ func (p *Program) openSQLSessions(url string) (session.Store, error) {
 	return store, p.stores.atClose(d.release)
 }
 
-// sessionPool says which pool sessions use.
-func (p *Program) sessionPool(url string) poolKey {
+// storePool says which pool sessions or limits use: name is that of one of their own.
+func (p *Program) storePool(url, name string) poolKey {
 	pl := p.placeOf(url)
 	p.databases.mu.Lock()
 	defer p.databases.mu.Unlock()
@@ -125,5 +125,5 @@ func (p *Program) sessionPool(url string) poolKey {
 			return s.pool.key
 		}
 	}
-	return poolKey{url: pl.url, name: "sessions"}
+	return poolKey{url: pl.url, name: name}
 }

@@ -32,6 +32,8 @@ type spec struct {
 	timeout time.Duration
 	maxBody int64
 	summary string
+	limit   lua.LValue // nil without
+	auth    []link
 }
 
 // specOptions are the keys of a spec table.
@@ -45,6 +47,8 @@ type specOptions struct {
 	Timeout time.Duration `json:"timeout"`
 	MaxBody bind.Size     `json:"max_body"`
 	Summary string        `json:"summary"`
+	Limit   lua.LValue    `json:"limit"`
+	Auth    lua.LValue    `json:"auth"`
 }
 
 // zero reports whether a limit is none, which would be taken for one that was left out.
@@ -63,7 +67,12 @@ func parseSpec(L *lua.LState, t *lua.LTable) (*spec, error) {
 			return nil, fmt.Errorf("option %q: %q: it must be more than nothing; leave it out for the app's own", name, string(v))
 		}
 	}
-	s := &spec{returns: o.Returns, timeout: o.Timeout, maxBody: int64(o.MaxBody), summary: o.Summary}
+	s := &spec{returns: o.Returns, timeout: o.Timeout, maxBody: int64(o.MaxBody), summary: o.Summary, limit: o.Limit}
+	auth, err := authOf(L, o.Auth)
+	if err != nil {
+		return nil, err
+	}
+	s.auth = auth
 	if o.Returns != 0 && (o.Returns < 200 || o.Returns > 399) {
 		return nil, fmt.Errorf("option \"returns\": a status from 200 to 399 expected, got %d", o.Returns)
 	}

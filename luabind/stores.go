@@ -10,9 +10,11 @@ import (
 	"rws/server/auth/password"
 	"rws/server/cache"
 	"rws/server/cookie"
+	"rws/server/ratelimit"
 	"rws/server/redis"
 	"rws/server/secret"
 	"rws/server/session"
+	"rws/server/webhook"
 )
 
 // stores are what a program uses to keep things outside of Lua. Each is made when it is first
@@ -26,6 +28,7 @@ type stores struct {
 
 	mu      sync.Mutex
 	redis   map[string]*redis.Client // by URL
+	limits  map[string]*lateLimits   // by URL
 	closers []func() error           // in the order of opening
 	closed  bool
 }
@@ -178,6 +181,8 @@ type kept struct {
 	cache    *cache.Memory
 	size     int64
 	hasher   *password.Hasher
+	limits   *ratelimit.Memory
+	replays  *webhook.Memory
 }
 
 func (k *kept) acquire() {

@@ -40,6 +40,9 @@ func (s *site) banner() {
 	}
 	fmt.Fprintf(&b, "\n  %s\n", strings.Join(s.inventory(), " · "))
 	fmt.Fprintf(&b, "  %s\n", color.add(dim, "limits: "+strings.Join(append(limits(p.Config, s.server.Handler().Settings()), outsideRoutes(p)), " · ")))
+	if list := p.RateLimits(); len(list) > 0 {
+		fmt.Fprintf(&b, "  %s\n", color.add(dim, rateLimits(list)))
+	}
 	fmt.Fprintf(&b, "  %s\n", color.add(dim, strings.Join(kept(p.Config), " · ")))
 	if off := off(p.Config); len(off) > 0 {
 		fmt.Fprintf(&b, "  %s\n", color.add(dim, "off: "+strings.Join(off, " · ")))
@@ -74,7 +77,7 @@ func (s *site) listening(ready time.Duration) {
 	s.logger.Info("listening", "version", Version, "file", s.file, "env", p.Config.Env, "addresses", s.addresses(), "bound", s.sockets(),
 		"routes", len(routeRows(p.App.Routes, false)), "isolates", len(p.Isolates()), "databases", s.databases(),
 		"timeout", p.Config.Timeout.String(), "max_body", settings.MaxBody, "max_header", settings.MaxHeaderBytes,
-		"max_connections", settings.MaxConns, "all_requests", p.Limits(), "memory_limit", settings.MemoryLimit, "sessions", shown(p.Config, "session.store"),
+		"max_connections", settings.MaxConns, "all_requests", p.Limits(), "rate_limits", append([]string{}, p.RateLimits()...), "memory_limit", settings.MemoryLimit, "sessions", shown(p.Config, "session.store"),
 		"cache", shown(p.Config, "cache.url"), "signing_key", p.Config.Secrets(), "ready_ms", ready.Milliseconds())
 }
 
@@ -177,6 +180,17 @@ func outsideRoutes(p *luabind.Program) string {
 		return "all requests " + strings.Join(names, ", ")
 	}
 	return "no limits outside routes"
+}
+
+// maxListed is how many limits a banner lists.
+const maxListed = 6
+
+// rateLimits lists what the script limits by itself.
+func rateLimits(list []string) string {
+	if len(list) > maxListed {
+		list = append(list[:maxListed:maxListed], fmt.Sprintf("%d more: rws routes", len(list)-maxListed))
+	}
+	return "rate limits: " + strings.Join(list, " · ")
 }
 
 // size writes a number of bytes for people, in the largest unit of which there is one.

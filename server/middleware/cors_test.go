@@ -1,6 +1,7 @@
 package middleware_test
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -116,7 +117,9 @@ func csrfApp(t *testing.T, o middleware.CSRFOptions) http.Handler {
 	o.Key = csrfSecret
 	return must(middleware.CSRF(o))(t)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == "GET" {
-			_, _ = io.WriteString(w, middleware.CSRFToken(r.Context()))
+			token, err := middleware.CSRFToken(r.Context(), w.Header())
+			assert.NoError(t, err)
+			_, _ = io.WriteString(w, token)
 			return
 		}
 		_, _ = io.Copy(w, r.Body)
@@ -202,13 +205,19 @@ func TestOldBrowsersNeedAToken(t *testing.T) {
 }
 
 func TestATokenIsOfItsSession(t *testing.T) {
-	h := csrfApp(t, middleware.CSRFOptions{Always: true, Session: func(r *http.Request) string { return r.Header.Get("Session") }})
+	h := csrfApp(t, middleware.CSRFOptions{Always: true, Session: func(r *http.Request) (string, error) {
+		if r.Header.Get("Session") == "down" {
+			return "", errors.New("the store is down")
+		}
+		return r.Header.Get("Session"), nil
+	}})
 	w := ask(h, "/", with("Session: a"))
 	assert.Empty(t, w.Result().Cookies())
 	token := "X-Csrf-Token: " + w.Body.String()
 	same := "Sec-Fetch-Site: same-origin"
 	assert.Equal(t, 200, ask(h, "POST /", with("Session: a", same, token)).Code)
 	assert.Equal(t, 403, ask(h, "POST /", with("Session: b", same, token)).Code)
+	assert.Equal(t, 503, ask(h, "POST /", with("Session: down", same, token)).Code, "a store that is down lets nobody in")
 	assert.Equal(t, 403, ask(h, "POST /", with(same, token)).Code)
 	assert.Equal(t, 403, ask(h, "POST /", with("Session: a", same)).Code, "always")
 	assert.Equal(t, 403, ask(h, "POST /", with("Session: a", "Sec-Fetch-Site: cross-site", token)).Code)
@@ -229,7 +238,9 @@ func TestCSRFOptionsAreChecked(t *testing.T) {
 		"trusted origin":      {Key: csrfSecret, TrustedOrigins: []string{"app.test"}},
 		"no name":             {Key: csrfSecret, Cookie: "a b"},
 	})
-	assert.Empty(t, middleware.CSRFToken(t.Context()))
+	none, err := middleware.CSRFToken(t.Context(), http.Header{})
+	assert.NoError(t, err)
+	assert.Empty(t, none)
 }
 
 func TestSecureHeaders(t *testing.T) {

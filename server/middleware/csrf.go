@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 )
 
 // CSRFOptions of [CSRF].
@@ -25,8 +26,8 @@ type CSRFOptions struct {
 	// open become invalid. Needed.
 	Key []byte
 	// Session names the session of a request, "" for none. Tokens are good for that session only;
-	// without one they belong to a cookie of their own.
-	Session func(*http.Request) string
+	// without one they belong to a cookie of their own. Where it fails nothing is believed.
+	Session func(*http.Request) (string, error)
 	// Always asks even browsers that tell where a request comes from for a token.
 	Always bool
 	// Cookie, Header and Field are names; default "csrf" (with "__Host-" in front over TLS),
@@ -76,24 +77,37 @@ type csrfKey struct{}
 // csrfRequest is what CSRFToken needs.
 type csrfRequest struct {
 	*csrf
-	w http.ResponseWriter
-	r *http.Request
+	mu sync.Mutex
+	r  *http.Request
 }
 
 func (g *csrf) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := g.check(r); err != nil {
-			status, detail := http.StatusForbidden, "The request comes from a page of another site, or from a form that is too old: load the page again."
-			if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-				status, detail = http.StatusRequestEntityTooLarge, "The form is too large."
-			}
-			refuse(w, r, status, detail, nil)
+			g.refuse(w, r, err)
 			return
 		}
-		ctx := context.WithValue(r.Context(), csrfKey{}, &csrfRequest{g, w, r})
+		ctx := context.WithValue(r.Context(), csrfKey{}, &csrfRequest{csrf: g, r: r})
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
+
+func (g *csrf) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		refuse(w, r, http.StatusRequestEntityTooLarge, "The form is too large.", nil)
+		return
+	}
+	if errors.Is(err, errSession) {
+		e, _ := exchanged(r)
+		e.Fault = err
+		refuse(w, r, http.StatusServiceUnavailable, "The form cannot be checked at the moment.", http.Header{"Retry-After": {"1"}})
+		return
+	}
+	refuse(w, r, http.StatusForbidden, "The request comes from a page of another site, or from a form that is too old: load the page again.", nil)
+}
+
+// errSession means that the session could not be asked for.
+var errSession = errors.New("csrf: the session of the request is not known")
 
 var errNoToken = errors.New("csrf: the token is missing or wrong")
 
@@ -113,25 +127,32 @@ func (g *csrf) check(r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	binding, ok := g.binding(r)
-	if !ok || !g.valid(token, binding) {
+	binding, err := g.binding(r)
+	if err != nil {
+		return err
+	}
+	if binding == "" || !g.valid(token, binding) {
 		return errNoToken
 	}
 	return nil
 }
 
-// binding is what the tokens of a request belong to.
-func (g *csrf) binding(r *http.Request) (string, bool) {
+// binding is what the tokens of a request belong to, "" for nothing yet.
+func (g *csrf) binding(r *http.Request) (string, error) {
 	if g.Session != nil {
-		if id := g.Session(r); id != "" {
-			return "session " + id, true
+		id, err := g.Session(r)
+		switch {
+		case err != nil:
+			return "", fmt.Errorf("%w: %w", errSession, err)
+		case id != "":
+			return "session " + id, nil
 		}
 	}
 	cookies := r.CookiesNamed(g.cookieName(r))
 	if len(cookies) != 1 || len(cookies[0].Value) != cookieLength { // a second one was planted by a sibling domain
-		return "", false
+		return "", nil
 	}
-	return "cookie " + cookies[0].Value, true
+	return "cookie " + cookies[0].Value, nil
 }
 
 func (g *csrf) cookieName(r *http.Request) string {
@@ -210,18 +231,24 @@ func (g *csrf) valid(token, binding string) bool {
 }
 
 // CSRFToken is a token for a form on the page that answers the request of ctx, or for scripts of that
-// page to send as a header; "" when no [CSRF] stands before the handler. Without a session it sets a
-// cookie, so it must be asked before the answer begins. It is not safe for concurrent use.
-func CSRFToken(ctx context.Context) string {
+// page to send as a header; "" when no [CSRF] stands before the handler. Without a session it adds a
+// cookie to h, the header of the answer, so it must be asked before the answer begins. The error is
+// that of CSRFOptions.Session.
+func CSRFToken(ctx context.Context, h http.Header) (string, error) {
 	c, _ := ctx.Value(csrfKey{}).(*csrfRequest)
 	if c == nil {
-		return ""
+		return "", nil
 	}
-	binding, ok := c.binding(c.r)
-	if !ok {
-		binding = c.issue()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	binding, err := c.binding(c.r)
+	if err != nil {
+		return "", err
 	}
-	return c.token(binding)
+	if binding == "" {
+		binding = c.issue(h)
+	}
+	return c.token(binding), nil
 }
 
 // CSRFField is the name of the form field for the token, "" when no [CSRF] stands before.
@@ -233,13 +260,13 @@ func CSRFField(ctx context.Context) string {
 	return c.Field
 }
 
-// issue sets a new cookie and makes it the one of the request.
-func (c *csrfRequest) issue() string {
+// issue adds a new cookie to h and makes it the one of the request.
+func (c *csrfRequest) issue(h http.Header) string {
 	var b [sealLength]byte
 	_, _ = rand.Read(b[:]) // never fails
 	cookie := &http.Cookie{Name: c.cookieName(c.r), Value: spelling.EncodeToString(b[:]), Path: "/",
 		HttpOnly: true, Secure: secure(c.r), SameSite: http.SameSiteLaxMode}
-	http.SetCookie(c.w, cookie)
+	h.Add("Set-Cookie", cookie.String())
 	c.r = c.r.Clone(c.r.Context())
 	kept := c.r.CookiesNamed(cookie.Name)
 	if len(kept) > 0 { // of a wrong form: they would stand beside the new one

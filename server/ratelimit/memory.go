@@ -16,7 +16,8 @@ const shards = 64
 type Memory struct {
 	seed   maphash.Seed
 	start  time.Time // times are counted from here, by the monotonic clock
-	max    int       // keys in a shard
+	now    func() time.Time
+	max    int // keys in a shard
 	shards [shards]shard
 }
 
@@ -38,12 +39,15 @@ func NewMemory(maxKeys int) *Memory {
 	if maxKeys <= 0 {
 		maxKeys = DefaultMaxKeys
 	}
-	return &Memory{seed: maphash.MakeSeed(), start: time.Now(), max: max(maxKeys/shards, 1)}
+	return &Memory{seed: maphash.MakeSeed(), start: time.Now(), now: time.Now, max: max(maxKeys/shards, 1)}
 }
+
+// SetClock replaces the clock, for tests. Call it before the store is used.
+func (m *Memory) SetClock(now func() time.Time) { m.start, m.now = now(), now }
 
 // Take implements [Store]. It never fails.
 func (m *Memory) Take(_ context.Context, key string, step, limit time.Duration) (time.Duration, bool, error) {
-	now := time.Since(m.start)
+	now := m.now().Sub(m.start)
 	s := &m.shards[maphash.String(m.seed, key)%shards]
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -56,6 +56,9 @@ app = {}
 ---@field timeout? rws.Duration how long the handler may take; default is the setting `timeout`
 ---@field max_body? rws.Size of the request; default is the setting `max_body`
 ---@field summary? string what the route does, for listings
+---@field limit? string|rws.LimitOptions how often, as `"5/min per ip"`. It is counted before the input is checked: by address
+---  before any function, by all else last, when it is known who asks
+---@field auth? rws.AnyMiddleware|rws.AnyMiddleware[] guards that stand before all else of the route
 
 ---Answers GET requests, and HEAD requests where no route is declared for them.
 ---
@@ -374,6 +377,7 @@ function App:db(url, options) end
 ---  random one in `.rws/secret`, and in production what needs it fails
 ---@field session? rws.ConfigSession where sessions are kept, and for how long
 ---@field cache? rws.ConfigCache where `app.cache` keeps its values
+---@field limits? rws.ConfigLimits where limits of requests count
 
 ---@class rws.ConfigTls
 ---@field cert? string certificate file (PEM)
@@ -407,6 +411,11 @@ function App:db(url, options) end
 ---@field url? string `"memory"` or that of Redis. Default memory
 ---@field size? rws.Size largest cache in memory; what is used least has to go. Default 64mb
 ---@field prefix? string in front of its keys in Redis. Default rws:cache:
+
+---@class rws.ConfigLimits
+---@field store? string `"memory"`, `"redis"`, which is that of the cache or the sessions, or a URL: `"redis://…"`,
+---  `"sqlite:app.db"`, `"postgres://…"`, `"mysql://…"`. Instances that share one share their limits. Default memory
+---@field prefix? string in front of their keys in Redis; apps that share one need their own. Default rws:limit:
 
 ---Changes settings of the app. A setting it does not know is an error.
 ---

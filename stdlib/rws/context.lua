@@ -1,6 +1,6 @@
 ---@meta
 
----A request, and the ways to answer it. Handlers may store fields of their own, as `c.user`, for those that
+---A request, and the ways to answer it. Handlers may store fields of their own, as `c.account`, for those that
 ---come after. Once the request is over, its methods raise.
 ---@class rws.Context
 ---@field method string as `"GET"`
@@ -25,6 +25,11 @@
 ---@field input table<string, any> what the spec of the route has checked
 ---@field body string of the request, at most `max_body`. Reading it waits
 ---@field res rws.Response the answer so far
+---@field user any who sends the request: what a guard of `rws.auth` has found out, or what a function has set. It is data:
+---  texts, numbers, booleans and tables of them. Limits by user, `rws.auth.require` and the engine see the same;
+---  to change it, set it anew
+---@field csrf_token string for scripts of the page to send as `X-Csrf-Token`; see `rws.csrf`. Reading it may wait
+---@field csrf_field string a hidden field of a form with the token, as HTML
 ---@field [string] any what the script stored
 local c = {}
 

@@ -173,12 +173,8 @@ func (g *guard) authorize(w http.ResponseWriter, r *http.Request, e *exchange.Ex
 
 // lacking is the first scope that a token does not have.
 func lacking(scopes []string, claims jwt.Claims) string {
-	if len(scopes) == 0 {
-		return ""
-	}
-	has := claims.Scopes()
 	for _, scope := range scopes {
-		if !slices.Contains(has, scope) {
+		if !claims.HasScope(scope) {
 			return scope
 		}
 	}

@@ -69,7 +69,7 @@ func authorization(value string) (string, error) {
 		return "", nil
 	}
 	token = strings.TrimLeft(token, " ")
-	if token == "" || strings.ContainsAny(token, " \t,") {
+	if token == "" || strings.IndexByte(token, ' ') >= 0 || strings.IndexByte(token, '\t') >= 0 || strings.IndexByte(token, ',') >= 0 { // much faster than ContainsAny
 		return "", errors.New("the Authorization header must be Bearer and one token")
 	}
 	return token, nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -151,6 +152,28 @@ func (c Claims) Scopes() []string {
 		}
 	}
 	return nil
+}
+
+// HasScope reports whether scope is one of [Claims.Scopes], and allocates nothing for it.
+func (c Claims) HasScope(scope string) bool {
+	for _, name := range []string{"scope", "scp"} {
+		if text, ok := c[name].(string); ok {
+			return hasField(text, scope)
+		}
+		if list, ok := texts(c[name]); ok {
+			return slices.Contains(list, scope)
+		}
+	}
+	return false
+}
+
+func hasField(text, wanted string) bool {
+	for field := range strings.FieldsSeq(text) {
+		if field == wanted {
+			return true
+		}
+	}
+	return false
 }
 
 // Texts is the text or the texts at a path such as "roles", "realm_access.roles" or

@@ -154,21 +154,25 @@ var _ Source = Keys{}
 // Find implements [Source]. A key id narrows the choice to the keys that have it, or else to
 // those without an id.
 func (l Keys) Find(_ context.Context, id, algorithm string) ([]*Key, error) {
-	var found []*Key
-	for _, k := range l {
-		if k.id == id && slices.Contains(k.algorithms, algorithm) {
-			found = append(found, k)
-		}
-	}
-	if len(found) > 0 {
-		return found, nil
-	}
-	for _, k := range l {
-		if (id == "" || k.id == "") && slices.Contains(k.algorithms, algorithm) {
-			found = append(found, k)
-		}
+	found := l.which(func(k *Key) bool { return k.id == id && slices.Contains(k.algorithms, algorithm) })
+	if found == nil {
+		found = l.which(func(k *Key) bool { return (id == "" || k.id == "") && slices.Contains(k.algorithms, algorithm) })
 	}
 	return found, nil
+}
+
+// which returns the keys that are wanted. A single one, as is usual, costs no allocation.
+func (l Keys) which(wanted func(*Key) bool) (found []*Key) {
+	for i, k := range l {
+		switch {
+		case !wanted(k):
+		case found == nil:
+			found = l[i : i+1 : i+1]
+		default:
+			found = append(found, k)
+		}
+	}
+	return found
 }
 
 // serve reports whether a key of the list is for the algorithm.

@@ -294,6 +294,11 @@ func TestScopesAndRolesAreFound(t *testing.T) {
 	assert.Equal(t, []string{"a", "b"}, jwt.Claims{"scp": []any{"a", "b"}}.Scopes())
 	assert.Equal(t, []string{"a", "b"}, jwt.Claims{"scp": "a b"}.Scopes())
 	assert.Empty(t, jwt.Claims{"scope": int64(1)}.Scopes())
+	for scope, has := range map[string]bool{"read": true, "write": true, "rea": false, "read  write": false, "": false} {
+		assert.Equal(t, has, claims.HasScope(scope), scope)
+	}
+	assert.True(t, jwt.Claims{"scp": []any{"a", "b"}}.HasScope("b"))
+	assert.False(t, jwt.Claims{"scope": int64(1), "scp": "a b"}.HasScope("c"))
 }
 
 func FuzzVerify(f *testing.F) {

@@ -1,0 +1,119 @@
+package luabind
+
+import (
+	"strings"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"rws/luabind/bind"
+	"rws/server/auth/bearer"
+	"rws/server/auth/require"
+	"rws/server/suggest"
+)
+
+// authJWTOptions are the options of rws.auth.jwt.
+type authJWTOptions struct {
+	Secret        []string      `json:"secret"`
+	Key           []string      `json:"key"`
+	KeyFile       string        `json:"key_file"`
+	JWKS          string        `json:"jwks"`
+	JWKSOptions   jwksOptions   `json:"jwks_options"`
+	Issuer        []string      `json:"issuer"`
+	Audience      []string      `json:"audience"`
+	Algorithms    []string      `json:"algorithms"`
+	Leeway        time.Duration `json:"leeway"`
+	RequireExpiry bool          `json:"require_expiry"`
+	Type          string        `json:"type"`
+	From          []string      `json:"from"`
+	Realm         string        `json:"realm"`
+	Scopes        []string      `json:"scopes"`
+	Roles         []string      `json:"roles"`
+	RoleClaim     string        `json:"role_claim"`
+	Optional      bool          `json:"optional"`
+}
+
+// authJWT is rws.auth.jwt.
+func authJWT(L *lua.LState) int {
+	o := bind.Options[authJWTOptions](L, "rws.auth.jwt", 1)
+	label := scoped{o.Scopes, o.Roles, o.RoleClaim}.label("auth.jwt")
+	return guard(L, "auth.jwt", label, func(p *Program) (wrapper, error) {
+		v, err := p.newVerifier(verifyOptions{o.Secret, o.Key, o.KeyFile, o.JWKS, o.JWKSOptions, o.Issuer, o.Audience,
+			o.Algorithms, o.Leeway, o.RequireExpiry, o.Type})
+		if err != nil {
+			return nil, err
+		}
+		from, err := tokenSources(o.From)
+		if err != nil {
+			return nil, err
+		}
+		return bearer.New(bearer.Options{Verifier: v, From: from, Realm: o.Realm, Scopes: o.Scopes, Roles: o.Roles, RoleClaim: o.RoleClaim, Optional: o.Optional})
+	})
+}
+
+// tokenSources reads where tokens may be.
+func tokenSources(list []string) ([]bearer.Source, error) {
+	var sources []bearer.Source
+	for _, text := range list {
+		kind, name, named := strings.Cut(text, ":")
+		switch {
+		case text == "header":
+			sources = append(sources, bearer.Authorization())
+		case kind == "header" && named:
+			sources = append(sources, bearer.Header(name))
+		case kind == "cookie" && named:
+			sources = append(sources, bearer.Cookie(name))
+		case kind == "query" && named:
+			sources = append(sources, bearer.Query(name))
+		default:
+			return nil, badOption("from", `%q%s: "header" (Authorization: Bearer …), "header:NAME", "cookie:NAME" or "query:NAME" expected`,
+				text, suggest.DidYouMean(kind, []string{"header", "cookie", "query"}))
+		}
+	}
+	return sources, nil
+}
+
+// authRequireOptions are the options of rws.auth.require.
+type authRequireOptions struct {
+	Scopes    []string `json:"scopes"`
+	Roles     []string `json:"roles"`
+	RoleClaim string   `json:"role_claim"`
+}
+
+// authRequire is rws.auth.require.
+func authRequire(L *lua.LState) int {
+	o := bind.Options[authRequireOptions](L, "rws.auth.require", 1)
+	label := scoped{o.Scopes, o.Roles, o.RoleClaim}.label("auth.require")
+	return guard(L, "auth.require", label, func(*Program) (wrapper, error) {
+		if err := noEmpty(map[string][]string{"scopes": o.Scopes, "roles": o.Roles}); err != nil {
+			return nil, err
+		}
+		return require.New(require.Options{Scopes: o.Scopes, Roles: o.Roles, RoleClaim: o.RoleClaim})
+	})
+}
+
+// authOf reads "auth" of a spec: a guard, or a list of them.
+func authOf(L *lua.LState, v lua.LValue) ([]link, error) {
+	list := []lua.LValue{v}
+	switch v := v.(type) {
+	case nil:
+		return nil, nil
+	case *lua.LTable:
+		list = nil
+		for n := 1; n <= v.Len(); n++ {
+			list = append(list, v.RawGetInt(n))
+		}
+	}
+	var links []link
+	for _, v := range list {
+		l, ok := linkOf(L, v)
+		if !ok {
+			return nil, badOption("auth", "a guard such as rws.auth.jwt { … } or a function(c, next) expected, got %s", v.Type())
+		}
+		links = append(links, l)
+	}
+	if len(links) == 0 {
+		return nil, badOption("auth", "the list is empty, so it guards nothing; leave it out")
+	}
+	return links, nil
+}

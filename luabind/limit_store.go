@@ -1,0 +1,190 @@
+package luabind
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"rws/server/ratelimit"
+	"rws/server/webhook"
+)
+
+// inRedis is the Redis that the app has anyway.
+const inRedis = "redis"
+
+// checkLimitStore reads the name of a store of limits.
+func checkLimitStore(text string) error {
+	return checkStore(text, []string{inMemory, inRedis}, slices.Concat(sqlSchemes, redisSchemes))
+}
+
+// errNoRedis says where "redis" is looked for.
+var errNoRedis = errors.New(`"redis" is the one of the settings limits.store, cache.url or session.store, and none of them is the URL of a Redis: set app:config { limits = { store = "redis://…" } }, or give the URL here`)
+
+// redisURL is the Redis that the app has anyway.
+func (p *Program) redisURL() (string, error) {
+	for _, url := range []string{p.Config.Limits.Store, p.Config.Cache.URL, p.Config.Session.Store} {
+		if isRedis(url) {
+			return url, nil
+		}
+	}
+	return "", errNoRedis
+}
+
+// limitStore returns the store with a name; "" is that of the settings. One on a server is opened
+// when the first request comes, so that a script can be looked at without it.
+func (p *Program) limitStore(name string) (ratelimit.Store, error) {
+	if name == "" {
+		name = p.Config.Limits.Store
+	}
+	if name == inMemory || p.options.testing {
+		return p.shared.kept.limitMemory(p.options.Clock), nil
+	}
+	if name == inRedis {
+		var err error
+		if name, err = p.redisURL(); err != nil {
+			return nil, err
+		}
+	}
+	if !isRedis(name) {
+		return p.sqlLimits(name), nil
+	}
+	client, err := p.redisClient(name)
+	if err != nil {
+		return nil, err
+	}
+	return ratelimit.NewRedis(client, p.Config.Limits.Prefix), nil
+}
+
+// sqlLimits returns the store in a database; all limits in it share its pool.
+func (p *Program) sqlLimits(url string) ratelimit.Store {
+	p.stores.mu.Lock()
+	defer p.stores.mu.Unlock()
+	if s := p.stores.limits[url]; s != nil {
+		return s
+	}
+	if p.stores.limits == nil {
+		p.stores.limits = make(map[string]*lateLimits)
+	}
+	s := &lateLimits{open: func() (*ratelimit.SQL, error) { return p.openSQLLimits(url) }}
+	p.stores.limits[url] = s
+	return s
+}
+
+// openSQLLimits finds the pool, as that of sessions, and makes the table.
+func (p *Program) openSQLLimits(url string) (*ratelimit.SQL, error) {
+	d, err := p.pools.acquire(p.storePool(url, "limits"))
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), openTime)
+	defer cancel()
+	store, err := ratelimit.NewSQL(ctx, d.DB)
+	if err != nil {
+		return nil, errors.Join(err, d.release())
+	}
+	return store, p.stores.atClose(func() error { return errors.Join(store.Close(), d.release()) })
+}
+
+// lateLimits is a store that is opened when it is first used.
+type lateLimits struct {
+	open  func() (*ratelimit.SQL, error)
+	ready atomic.Pointer[ratelimit.SQL]
+
+	mu      sync.Mutex
+	attempt *opening // under way, nil for none
+}
+
+// opening is one attempt to open a store.
+type opening struct {
+	done chan struct{}
+	err  error
+}
+
+// Take implements ratelimit.Store. It waits no longer than ctx for the database; opening it goes on.
+func (l *lateLimits) Take(ctx context.Context, key string, step, limit time.Duration) (time.Duration, bool, error) {
+	if store := l.ready.Load(); store != nil {
+		return store.Take(ctx, key, step, limit)
+	}
+	a := l.begin()
+	select {
+	case <-a.done:
+	case <-ctx.Done():
+		return 0, false, context.Cause(ctx)
+	}
+	if a.err != nil {
+		return 0, false, a.err
+	}
+	return l.ready.Load().Take(ctx, key, step, limit)
+}
+
+// begin returns the attempt that is under way, or begins one.
+func (l *lateLimits) begin() *opening {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.attempt != nil {
+		return l.attempt
+	}
+	a := &opening{done: make(chan struct{})}
+	l.attempt = a
+	go func() {
+		defer close(a.done)
+		store, err := l.open()
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if a.err = err; err == nil {
+			l.ready.Store(store)
+			return
+		}
+		l.attempt = nil // the next request tries again
+	}()
+	return a
+}
+
+// Close implements ratelimit.Store; the program closes what was opened.
+func (l *lateLimits) Close() error { return nil }
+
+// limitMemory returns the limits in memory, which a reload does not reset.
+func (k *kept) limitMemory(clock Clock) *ratelimit.Memory {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.limits == nil {
+		k.limits = ratelimit.NewMemory(0)
+		if _, system := clock.(SystemClock); !system {
+			k.limits.SetClock(clock.Now)
+		}
+	}
+	return k.limits
+}
+
+// replayMemory returns the webhooks in memory, which a reload does not forget.
+func (k *kept) replayMemory() *webhook.Memory {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.replays == nil {
+		k.replays = webhook.NewMemory(0)
+	}
+	return k.replays
+}
+
+// replays returns the store of webhooks with a name, nil for "".
+func (p *Program) replays(name string) (webhook.Replays, error) {
+	switch {
+	case name == "":
+		return nil, nil
+	case name == inMemory || p.options.testing:
+		return p.shared.kept.replayMemory(), nil
+	case name == inRedis:
+		var err error
+		if name, err = p.redisURL(); err != nil {
+			return nil, err
+		}
+	}
+	client, err := p.redisClient(name)
+	if err != nil {
+		return nil, err
+	}
+	return webhook.NewRedis(client, ""), nil
+}

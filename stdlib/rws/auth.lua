@@ -1,0 +1,201 @@
+---@meta
+
+---Guards: middleware in front of an app, a group, a route or a static folder that lets in only who may. They run in
+---Go. What is known of who was let in is `c.user`; who has nothing to show is answered 401, who may not do this 403.
+---A guard that can't do its work, as its options are wrong, a file is missing or `env.NAME` is nil, fails the load;
+---one that can't say, as a server is down, lets nobody in.
+---
+---```lua
+---local secret = "a secret of 32 characters or more"
+---local api = app:group("/api", rws.auth.jwt { secret = secret })
+---api:get("/me", function(c) return { name = c.user.sub } end)
+---api:delete("/notes/:id", rws.auth.require { roles = { "admin" } }, function() return 204 end)
+---
+---app:test("tokens", function(t)
+---  local function bearer(claims)
+---    return { headers = { authorization = "Bearer " .. rws.jwt.sign(claims, { secret = secret, expires = "1h" }) } }
+---  end
+---  t.eq(t:get("/api/me").status, 401)
+---  t.eq(t:get("/api/me", bearer { sub = "ann" }):json(), { name = "ann" })
+---  t.eq(t:delete("/api/notes/1", bearer { sub = "ann" }).status, 403)
+---  t.eq(t:delete("/api/notes/1", bearer { sub = "ann", roles = { "admin" } }).status, 204)
+---end)
+---```
+---@class rws.auth
+rws.auth = {}
+
+---Lets in who has a JSON Web Token (RFC 7519) that holds; `c.user` is its claims. Keys are a secret, a key in PEM or
+---JWK, or what an identity provider publishes. A key decides which algorithms it is for, never the token: there is
+---no `none`, and a public key is no secret. Answers are those of RFC 6750: 401 with `WWW-Authenticate`, 403
+---`insufficient_scope`, 400 for more than one token, 503 while the keys of a provider are not known.
+---
+---```lua
+---app:use(rws.auth.jwt {
+---  jwks = "https://login.example.com/.well-known/jwks.json",
+---  issuer = "https://login.example.com/", audience = "notes",
+---})
+---```
+---@param options rws.JwtGuardOptions
+---@return rws.Middleware middleware
+---@see rws.jwt.sign
+function rws.auth.jwt(options) end
+
+---@class rws.JwtGuardOptions
+---@field secret? string|string[] for HS256, HS384 and HS512: 32, 48 and 64 bytes or more. Of several any verifies, so
+---  that they can be changed
+---@field key? string|string[] keys as text, in PEM (public, private, certificate) or as JWK or JWKS
+---@field key_file? string file with such keys, in the app's folder or absolute. A change of it reloads the app
+---@field jwks? string address where a provider publishes its keys, with https, or http on this machine. They are fetched
+---  with the first token and kept; needs `issuer` or `audience`
+---@field jwks_options? rws.JwksOptions how they are fetched
+---@field issuer? string|string[] that `iss` must be, one of them; default any
+---@field audience? string|string[] of which `aud` must have one; default any
+---@field algorithms? string|string[] that are accepted: `"HS256"`, `"RS256"`, `"PS256"`, `"ES256"`, `"EdDSA"` and so on;
+---  default all that the keys are for
+---@field leeway? rws.Duration how far clocks may differ, at most `"5m"`; default none
+---@field require_expiry? boolean refuses tokens without `exp`, which are valid forever; default false
+---@field type? string that `typ` in the header must be, as `"at+jwt"`; default any
+---@field from? string|string[] where a token may be: `"header"` (`Authorization: Bearer …`), `"header:NAME"`,
+---  `"cookie:NAME"`, `"query:NAME"`; default `"header"`. With a cookie use `rws.csrf` too; addresses stay in logs
+---@field realm? string shown to clients; default `"api"`
+---@field scopes? string[] that the token must have, all of them, in `scope` or `scp`
+---@field roles? string[] of which the token must have one
+---@field role_claim? string where roles are, as `"realm_access.roles"`; default `"roles"`
+---@field optional? boolean lets requests without a token pass, with no `c.user`; default false
+
+---@class rws.JwksOptions
+---@field timeout? rws.Duration of a fetch; default `"5s"`
+---@field refresh? rws.Duration how old the keys get before they are fetched anew; default `"15m"`
+---@field cooldown? rws.Duration how long after a fetch an unknown key brings about another; default `"10s"`
+---@field stale? rws.Duration how old the keys may get while they can't be fetched; default `"24h"`
+---@field plain? boolean allows http for any host; default false
+
+---Lets in who knows a name and a password (RFC 7617); `c.user` is `{ name = … }`. Use it under TLS only: the password
+---comes with every request. Hashes are those of `rws.password.hash`, bcrypt, and of htpasswd files also `{SHA}` and
+---`$apr1$`; passwords as they are, are refused. A file is read again when it changes; one that is broken is logged,
+---and the users stay. Who tries too often is answered 429.
+---
+---```lua
+---app:use(rws.auth.basic { users = { ann = rws.password.hash("correct horse") } })
+---app:get("/", function(c) return c.user.name end)
+---
+---app:test("a password", function(t)
+---  t.eq(t:get("/").headers.www_authenticate, 'Basic realm="restricted", charset="UTF-8"')
+---  local login = "Basic " .. rws.crypto.base64_encode("ann:correct horse")
+---  t.eq(t:get("/", { headers = { authorization = login } }).body, "ann")
+---end)
+---```
+---@param options rws.BasicGuardOptions
+---@return rws.Middleware middleware
+function rws.auth.basic(options) end
+
+---@class rws.BasicGuardOptions
+---@field users? table<string, string> hashes by name
+---@field htpasswd? string file with lines `name:hash`, in the app's folder or absolute
+---@field realm? string shown to people who are asked; default `"restricted"`
+---@field remember? rws.Duration how long a password that was right is not hashed again; default `"1m"`
+---@field attempts? string how often one client may try one name, and ten times as often any names; default `"10/min"`
+
+---Asks an authentication service about each request, as Traefik's ForwardAuth and the `auth_request` of nginx do. It
+---gets a GET with the headers of the client and `X-Forwarded-Method`, `-Proto`, `-Host`, `-Uri` and `-For`, and no
+---body. When it answers 2xx the request goes on, with the headers in `copy`; any other answer goes to the client as
+---it is. When it does not answer, that is 502 or 504, and nobody enters. `c.user` has the copied headers by name, and
+---the first of them as `name`.
+---
+---A header in `copy` means what the service says and nothing else: what the client sent under its name, or one that
+---others take for it (`Remote_User`), is removed first.
+---
+---```lua
+---app:get("/", rws.auth.forward { url = "http://127.0.0.1:9091/verify", copy = { "Remote-User" } },
+---  function(c) return "hello " .. c.user.name end)
+---
+---app:test("the service decides", function(t)
+---  t:stub("http://127.0.0.1:9091/verify", function(request)
+---    if request.headers.cookie == "sid=7" then return { status = 200, headers = { ["Remote-User"] = "ann" } } end
+---    return { status = 302, headers = { Location = "https://login.example.com" } }
+---  end)
+---  t.eq(t:get("/").headers.location, "https://login.example.com")
+---  t.eq(t:get("/", { headers = { cookie = "sid=7", remote_user = "root" } }).body, "hello ann")
+---end)
+---```
+---@param options rws.ForwardGuardOptions
+---@return rws.Middleware middleware
+function rws.auth.forward(options) end
+
+---@class rws.ForwardGuardOptions
+---@field url string of the service
+---@field copy? string[] headers of a 2xx answer that the request goes on with
+---@field cookies? boolean sets the cookies of a 2xx answer too; those of others the client always gets. Default false
+---@field headers? string[] of the client that the service gets; default all
+---@field max_body? rws.Size how much of the body the service gets, a larger one is answered 413; default none
+---@field timeout? rws.Duration default `"2s"`
+
+---Lets in programs with a key, in the header `X-Api-Key`; `c.user` is `{ id = , name = , scopes = { … } }`. What is kept
+---of a key is a hash, in a list or wherever the function finds it: a row of a database will do. The function may
+---wait; where it fails nobody enters.
+---
+---```lua
+---local db = app:db("sqlite::memory:")
+---db:exec("create table keys (id text primary key, hash text, name text, scopes text, expires text)")
+---
+---local keyed = rws.auth.api_key {
+---  lookup = function(id) return db:one("select * from keys where id = ?", id) end,
+---  scopes = { "read" },
+---}
+---app:get("/report", keyed, function(c) return "for " .. c.user.name end)
+---
+---app:post("/keys", function(c)
+---  local key, record = rws.api_key.generate("acme")
+---  db:insert("keys", { id = record.id, hash = record.hash, name = "nightly", scopes = "read write" })
+---  return key -- shown once, and kept nowhere
+---end)
+---
+---app:test("a key", function(t)
+---  local key = t:post("/keys").body
+---  t.eq(t:get("/report").status, 401)
+---  t.eq(t:get("/report", { headers = { x_api_key = key } }).body, "for nightly")
+---end)
+---```
+---@param options rws.ApiKeyGuardOptions
+---@return rws.Middleware middleware
+---@see rws.api_key.generate
+function rws.auth.api_key(options) end
+
+---@class rws.ApiKeyGuardOptions
+---@field keys? rws.ApiKeyRecord[] all keys
+---@field lookup? fun(id: string): table? returns the record of a key, with other fields too, or nil
+---@field header? string that has the key; default `"X-Api-Key"`. `"Authorization"` wants `Bearer` or `ApiKey` before it
+---@field query? string parameter that may have it instead; default none, as addresses stay in logs
+---@field scopes? string[] that a key must have, all of them
+
+---What is kept of a key: nobody can make the key of it.
+---@class rws.ApiKeyRecord
+---@field id? string found in the key, no secret; for `lookup` it is the one that was asked for
+---@field hash string of `rws.api_key.generate` or `rws.api_key.hash`
+---@field name? string what the key is for
+---@field scopes? string[]|string what it may be used for; of a row also one text with spaces
+---@field expires? rws.Time|string when it ends, as `"2027-01-31"` or `"2027-01-31T12:00:00Z"`; default never
+
+---Asks more of a user that stands before it: a guard, or a function that has set `c.user`. Nobody is answered 401, who
+---lacks something 403.
+---
+---```lua
+---local function signed_in(c, next)
+---  c.user = c.headers.x_demo and { id = 7, roles = { "editor" } }
+---  return next()
+---end
+---app:get("/edit", signed_in, rws.auth.require { roles = { "editor", "admin" } }, function() return "ok" end)
+---
+---app:test("a role", function(t)
+---  t.eq(t:get("/edit").status, 401)
+---  t.eq(t:get("/edit", { headers = { x_demo = "1" } }).body, "ok")
+---end)
+---```
+---@param options rws.RequireOptions
+---@return rws.Middleware middleware
+function rws.auth.require(options) end
+
+---@class rws.RequireOptions
+---@field scopes? string[] that the user must have, all of them, in `scopes`, `scope` or `scp`
+---@field roles? string[] of which the user must have one
+---@field role_claim? string where roles are, as `"realm_access.roles"`; default `"roles"`

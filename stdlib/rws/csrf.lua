@@ -1,0 +1,34 @@
+---@meta
+
+---Middleware that refuses requests which a page of another site makes in the name of its visitor, with 403. Use it
+---where cookies say who somebody is. GET, HEAD and OPTIONS pass: they must change nothing.
+---
+---Browsers say where a request comes from (`Sec-Fetch-Site`, `Origin`), and need nothing else. An old one that says
+---nothing but brings cookies must also bring a token, as the header `X-Csrf-Token`, or as the field `_csrf` of an
+---urlencoded form of up to 1 MB: put `{{ csrf_field() }}` into the forms of templates, or `c.csrf_field` into HTML.
+---Tokens are made with the setting `secret`; they are good for the session in which somebody is signed in, and
+---without one for a cookie.
+---
+---```lua
+---app:use(rws.csrf())
+---app:get("/form", function(c) return c:html("<form method=post>" .. c.csrf_field .. "</form>") end)
+---app:post("/form", { form = { text = "string?" } }, function() return "saved" end)
+---
+---app:test("another site", function(t)
+---  t.eq(t:post("/form", { headers = { sec_fetch_site = "cross-site" } }).status, 403)
+---  t.eq(t:post("/form", { headers = { sec_fetch_site = "same-origin" } }).body, "saved")
+---  t.eq(t:post("/form", { cookies = { old = "1" } }).status, 403)
+---  local token = t:get("/form").body:match('value="(.-)"')
+---  t.eq(t:post("/form", { cookies = { old = "1" }, form = { _csrf = token } }).body, "saved")
+---end)
+---```
+---@param options? rws.CsrfOptions
+---@return rws.Middleware middleware
+function rws.csrf(options) end
+
+---@class rws.CsrfOptions
+---@field trusted_origins? string[] that may send requests too, as `"https://app.example.com"`
+---@field always? boolean asks even browsers that say where a request comes from for a token; default false
+---@field cookie? string for tokens without a session; default `"csrf"`, with `__Host-` in front under TLS
+---@field header? string default `"X-Csrf-Token"`
+---@field field? string of forms; default `"_csrf"`

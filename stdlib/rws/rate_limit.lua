@@ -1,0 +1,44 @@
+---@meta
+
+---Middleware that answers 429 with `Retry-After` to who asks too often. Answers tell by `RateLimit-Policy`,
+---`RateLimit`, and the older `RateLimit-Limit`, `-Remaining` and `-Reset` how much is left. Use is counted evenly
+---(GCRA): after a rest as many as the rate says may come at once, then one each part of the time.
+---
+---Addresses are those of `c.ip`, which believes only proxies that are trusted; IPv6 is counted by the network of /64
+---that one customer has. By `"user"` is by `c.user`, which a guard or a function before the limit has set: its `sub`,
+---`id`, `uid`, `name` or `email`, or itself when it is a text. Who has no user, no such header or no name by the
+---function is counted by address.
+---
+---Limits in memory are kept over reloads. To share a limit between instances use a `store`; while it does not answer,
+---requests are answered 503 and the log says so, unless `fail` is `"open"`.
+---
+---```lua
+---app:use(rws.rate_limit { rate = "100/min" })
+---app:post("/login", { limit = "5/min per ip" }, function() return "ok" end)
+---
+---app:test("the sixth is one too many", function(t)
+---  for _ = 1, 5 do t.eq(t:post("/login").status, 200) end
+---  local r = t:post("/login")
+---  t.eq(r.status, 429)
+---  t.eq(r.headers.retry_after, "12")
+---  t:travel("12s")
+---  t.eq(t:post("/login").status, 200)
+---end)
+---```
+---@param options rws.LimitOptions|string options, or a rate alone: `"100/min per ip"`
+---@return rws.Middleware middleware
+function rws.rate_limit(options) end
+
+---@class rws.LimitOptions
+---@field rate string how often, as `"100/min"`, `"10/30s"`, `"1000/h burst 50 per user"`
+---@field by? "ip"|"user"|string|fun(c: rws.Context): string? what is counted by; also `"header:NAME"`, which is as good as
+---  what checks it. A function sees the request without its body. Default `"ip"`
+---@field burst? integer how many may come at once after a rest; default the number of the rate
+---@field store? "memory"|"redis"|string where it counts: this process; the Redis of the settings `limits.store`,
+---  `cache.url` or `session.store`, whichever is one; or a URL, as `"sqlite:limits.db"`, `"postgres://…"`,
+---  `"redis://…"`. Default is the setting `limits.store`
+---@field name? string under which it counts and is told to clients; default a number, and for a route the route.
+---  Instances share what has the same name
+---@field fail? "closed"|"open" what becomes of requests while the store does not answer; default `"closed"`
+---@field timeout? rws.Duration how long the store may take; default `"500ms"`
+---@field headers? boolean whether clients are told how much is left; default true
