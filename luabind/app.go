@@ -11,6 +11,7 @@ import (
 
 	"rws/luabind/bind"
 	"rws/luabind/fault"
+	"rws/server/httpcache"
 	"rws/server/router"
 	"rws/server/suggest"
 )
@@ -45,6 +46,8 @@ type link struct {
 type Middleware struct {
 	Name string
 	Wrap func(http.Handler) http.Handler
+
+	cache *httpcache.Cache // of rws.http_cache
 }
 
 // A route is one declaration.

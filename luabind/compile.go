@@ -31,6 +31,7 @@ func types() []bind.Type {
 		{Name: routeType, As: "route", Methods: []bind.Func{bind.RawMethod("name(name)", routeName)}},
 		contextOfType(), paramsOfType(), responseOfType(), headersOfType(), cookiesOfType(), fileOfType(), outOfType(),
 		sharedOfType(), testOfType(), answerOfType(), dbOfType(), txOfType(), queryOfType(), sessionOfType(), sessionsOfType(), cacheOfType(),
+		httpCacheOfType(),
 		{Name: middlewareType, As: "middleware", String: func(self any) string { return self.(*Middleware).Name }},
 	}, redisTypes()...)
 }

@@ -165,6 +165,7 @@ func tables() map[string]any {
 		"rws.FieldError":          fault.Field{},
 		"rws.FileOptions":         fileOptions{},
 		"rws.HashOptions":         hashOptions{},
+		"rws.HttpCacheOptions":    httpCacheOptions{},
 		"rws.HttpOptions":         httpOptions{},
 		"rws.JsonOptions":         jsonOptions{},
 		"rws.MarkdownOptions":     markdownOptions{},
@@ -187,7 +188,7 @@ func tables() map[string]any {
 // otherTables are classes of tables that no struct describes. Tests of their own hold them, but
 // rws.Error and rws.StubRequest, which Go makes field by field.
 var otherTables = []string{"rws.Config", "rws.ConfigTls", "rws.ConfigFs", "rws.ConfigSession", "rws.ConfigSessionCookie", "rws.ConfigCache",
-	"rws.SessionInfo", "rws.CacheStats", "rws.RedisStats", "rws.RedisMessage", "rws.ResourceHandlers", "rws.FileInfo", "rws.StubRequest", "rws.Error",
+	"rws.SessionInfo", "rws.CacheStats", "rws.HttpCacheStats", "rws.RedisStats", "rws.RedisMessage", "rws.ResourceHandlers", "rws.FileInfo", "rws.StubRequest", "rws.Error",
 	"rws.ColumnInfo", "rws.DbResult", "rws.Page", "rws.PoolStats", "rws.TableInfo"}
 
 func TestOptionsAreDocumented(t *testing.T) {

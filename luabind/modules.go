@@ -24,7 +24,7 @@ func topFuncs() []bind.Func {
 		bind.Raw("app()", newApp),
 		bind.Raw("array(list?)", array),
 	}
-	return slices.Concat(funcs, flowFuncs(), timeFuncs(), uuidFuncs(), regexFuncs(), markdownFuncs(), middlewareFuncs())
+	return slices.Concat(funcs, flowFuncs(), timeFuncs(), uuidFuncs(), regexFuncs(), markdownFuncs(), middlewareFuncs(), httpCacheFuncs())
 }
 
 func topValues(L *lua.LState) map[string]lua.LValue {

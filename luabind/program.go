@@ -28,6 +28,7 @@ import (
 	"rws/luabind/vm"
 	"rws/server"
 	"rws/server/client"
+	"rws/server/httpcache"
 	"rws/server/template"
 )
 
@@ -91,9 +92,11 @@ type Program struct {
 	pools     *Pools
 	databases databases
 	stores    stores
-	fallback  http.Handler // answers what no route does
-	dev       *development // nil in production
-	pages     []string     // folders of app:static in the app's
+	// httpCaches are those of rws.http_cache, in the order of their declaration
+	httpCaches []*httpcache.Cache
+	fallback   http.Handler // answers what no route does
+	dev        *development // nil in production
+	pages      []string     // folders of app:static in the app's
 
 	mu      sync.Mutex
 	sources map[string]string // as loaded, for excerpts
@@ -123,6 +126,8 @@ type state struct {
 	segments  map[*segment]*lua.LUserData
 	migrators []*lua.LFunction // of db:migrate
 	shapes    shapes           // of rows
+
+	httpCaches int // how many the script has declared so far
 }
 
 func stateOf(L *lua.LState) *state { return vm.Data(L).(*state) }

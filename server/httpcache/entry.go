@@ -5,10 +5,11 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
-// entry is an answer that is kept. It does not change; a 304 makes a new one.
+// entry is an answer that is kept. It does not change, but for told; a 304 makes a new one.
 type entry struct {
 	status   int
 	header   http.Header // slices are full, so that appending copies
@@ -26,6 +27,8 @@ type entry struct {
 	age      time.Duration // that it had then
 	lifetime time.Duration
 	tags     []string
+
+	told atomic.Pointer[told]
 }
 
 // overhead is what an entry takes up beside its texts: the structs, the map of headers and the

@@ -372,6 +372,9 @@ func (t *fill) settle() {
 	stored := t.plan != nil && !lost && t.complete()
 	if stored {
 		t.plan.body = slices.Clip(t.body)
+		if bodied(t.plan.status) {
+			t.plan.header["Content-Length"] = []string{strconv.Itoa(len(t.body))}
+		}
 		stored = t.keep(t.plan)
 	} else if t.old != nil && t.status < 500 && !lost && !t.q.wants.NoStore && t.q.r.Method == http.MethodGet {
 		t.cache.store.drop(t.key, t.old) // it is not what is there any more

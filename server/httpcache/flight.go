@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"rws/server/exchange"
 )
 
 // flight is one request that asks the handler while others wait for what it gets.
@@ -12,6 +14,8 @@ type flight struct {
 	once sync.Once
 	kept bool // an answer has been kept; set before done
 	lost bool // the one who asked has left without an answer; the next may ask
+
+	by *exchange.Exchange // the one who asks; nil if unknown
 }
 
 // end releases those who wait.
@@ -26,13 +30,13 @@ func (f *flight) end(kept, lost bool) {
 }
 
 // board returns the flight under a key, and true for who has to fly it.
-func (c *Cache) board(key string) (*flight, bool) {
+func (c *Cache) board(key string, by *exchange.Exchange) (*flight, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if f := c.flights[key]; f != nil {
 		return f, false
 	}
-	f := &flight{done: make(chan struct{})}
+	f := &flight{done: make(chan struct{}), by: by}
 	c.flights[key] = f
 	return f, true
 }

@@ -2,10 +2,12 @@ package httpcache
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"rws/server/exchange"
@@ -31,13 +33,40 @@ func (c *Cache) serve(w http.ResponseWriter, r *http.Request, next http.Handler)
 		c.change(w, r, next)
 		return
 	}
-	var buf [256]byte
-	q := query{r: r, next: next}
-	var ok bool
-	if q.place, ok = placeOf(r, buf[:0]); !ok || unsuitable(r) {
+	var buf [256]byte // stays on the stack
+	at, ok := placeOf(r, buf[:0])
+	if !ok || unsuitable(r) {
 		c.bypass(w, r, next)
 		return
 	}
+	if c.quick(w, r, at) {
+		return
+	}
+	c.slow(w, r, next, place{bytes.Clone(at.key), at.path, strings.Clone(at.spelling)})
+}
+
+// quick answers the usual request by the usual entry, without an allocation of its own: fresh, and
+// with no wishes of the client.
+func (c *Cache) quick(w http.ResponseWriter, r *http.Request, at place) bool {
+	if !c.o.IgnoreClient && (len(r.Header["Cache-Control"]) > 0 || len(r.Header["Pragma"]) > 0) {
+		return false
+	}
+	e := c.store.find(at, r)
+	if e == nil || e.control.NoCache || !e.allowed(credentialsOf(c, r)) {
+		return false
+	}
+	now := c.o.Now()
+	if e.left(now) <= 0 {
+		return false
+	}
+	c.stats.hits.Add(1)
+	c.hit(w, r, e, now, "")
+	return true
+}
+
+// slow is for all other requests.
+func (c *Cache) slow(w http.ResponseWriter, r *http.Request, next http.Handler, at place) {
+	q := query{r: r, next: next, place: at}
 	if !c.o.IgnoreClient {
 		q.wants = requested(r.Header["Cache-Control"], r.Header["Pragma"])
 	} else {
@@ -82,7 +111,12 @@ func (c *Cache) answer(w http.ResponseWriter, q *query) {
 			c.fill(w, q, e, nil)
 			return
 		}
-		f, mine := c.board(q.key())
+		ex := exchange.From(q.r.Context())
+		f, mine := c.board(q.key(), ex)
+		if !mine && ex != nil && f.by == ex { // the same cache stands before the handler twice
+			q.next.ServeHTTP(w, q.r)
+			return
+		}
 		if mine {
 			if again := c.usable(q); again != e { // the last one has just landed
 				c.land(q.key(), f, true, false)
@@ -151,7 +185,7 @@ func (c *Cache) tryHit(w http.ResponseWriter, q *query, e *entry, now time.Time,
 	default:
 		return false
 	}
-	c.hit(w, q.r, e, now, "hit")
+	c.hit(w, q.r, e, now, "")
 	return true
 }
 
@@ -169,20 +203,40 @@ func (c *Cache) refuse(w http.ResponseWriter, r *http.Request) {
 func (c *Cache) hit(w http.ResponseWriter, r *http.Request, e *entry, now time.Time, status string) {
 	h := w.Header()
 	apply(h, e.header)
-	age := e.currentAge(now)
-	h["Age"] = []string{strconv.FormatInt(int64(age/time.Second), 10)}
-	c.tell(h, status+"; ttl="+strconv.FormatInt(int64((e.lifetime-age)/time.Second), 10))
+	told := c.told(e, now)
+	h["Age"] = told.age
+	if status == "" && len(h["Cache-Status"]) == 0 {
+		h["Cache-Status"] = told.hit
+	} else {
+		c.tell(h, cmp.Or(status, "hit")+told.ttl)
+	}
 	if e.status == http.StatusOK && selective(r.Header) {
 		http.ServeContent(w, r, "", e.modified, bytes.NewReader(e.body))
 		return
-	}
-	if bodied(e.status) && len(h["Content-Length"]) == 0 {
-		h["Content-Length"] = []string{strconv.Itoa(len(e.body))}
 	}
 	w.WriteHeader(e.status)
 	if r.Method != http.MethodHead && len(e.body) > 0 {
 		_, _ = w.Write(e.body) // there is nobody left to tell
 	}
+}
+
+// told is what a hit says of its age, which is the same for a second.
+type told struct {
+	second   time.Duration
+	age, hit []string
+	ttl      string
+}
+
+func (c *Cache) told(e *entry, now time.Time) *told {
+	second := e.currentAge(now).Truncate(time.Second)
+	if t := e.told.Load(); t != nil && t.second == second {
+		return t
+	}
+	t := &told{second: second, age: []string{strconv.FormatInt(int64(second/time.Second), 10)}}
+	t.ttl = "; ttl=" + strconv.FormatInt(int64((e.lifetime-second)/time.Second), 10)
+	t.hit = []string{c.o.Name + "; hit" + t.ttl}
+	e.told.Store(t)
+	return t
 }
 
 // selective reports whether a request wants a part, or nothing where it has the answer already.
@@ -214,7 +268,7 @@ func (c *Cache) tell(h http.Header, what string) {
 // refresh asks for an entry again behind the answer, unless somebody does already.
 func (c *Cache) refresh(q *query, e *entry) {
 	key := q.key()
-	f, mine := c.board(key)
+	f, mine := c.board(key, nil)
 	if !mine {
 		return
 	}
