@@ -38,6 +38,7 @@ type Config struct {
 	Log         string
 	LogLevel    string
 	AccessLog   bool
+	AccessLogs  AccessLogConfig
 	Watch       bool
 	Console     bool
 	Migrate     string   // migrateAuto, migrateAlways or migrateNever
@@ -105,7 +106,7 @@ func Settings() []Setting {
 		{"migrate", "auto", `run the migrations of db:migrate at the start: "auto" in development only, "true", "false"`, readMigrate, func(c *Config) string { return c.Migrate }},
 		boolSetting("watch", "true", "reload when a file of the app changes, in development", func(c *Config) *bool { return &c.Watch }),
 		boolSetting("console", "true", "let the user who runs the server in by `rws attach`; read-only in production", func(c *Config) *bool { return &c.Console }),
-	}, stateSettings()...)
+	}, slices.Concat(accessLogSettings(), stateSettings())...)
 }
 
 // Production reports whether the app runs in production.

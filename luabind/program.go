@@ -202,7 +202,7 @@ func (p *Program) load() error {
 	if err := p.Config.overlay(p.environ, p.options.Flags); err != nil {
 		return err
 	}
-	if err := errors.Join(p.checkAllowed(), p.Config.checkState()); err != nil {
+	if err := errors.Join(p.checkAllowed(), p.Config.checkState(), p.checkAccessLog()); err != nil {
 		return err
 	}
 	p.logger = p.options.Logger(p.Config)

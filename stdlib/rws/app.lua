@@ -354,7 +354,7 @@ function App:db(url, options) end
 ---@field fs? rws.ConfigFs what `rws.fs` may use
 ---@field log? "auto"|"pretty"|"json"|"off" pretty for people, json for machines, auto by terminal. Default auto
 ---@field log_level? "debug"|"info"|"warn"|"error" least level that is logged. Default info
----@field access_log? boolean a line per request. Default true
+---@field access_log? boolean|rws.ConfigAccessLog a line per request, or how it is written. Default true
 ---@field migrate? "auto"|boolean run what `db:migrate` declares at the start: `"auto"` does in development. Default auto
 ---@field watch? boolean reload when a file of the app changes, in development. Default true
 ---@field console? boolean let the user who runs the server in by `rws attach`; read-only in production. Default true
@@ -363,6 +363,27 @@ function App:db(url, options) end
 ---  random one in `.rws/secret`, and in production what needs it fails
 ---@field session? rws.ConfigSession where sessions are kept, and for how long
 ---@field cache? rws.ConfigCache where `app.cache` keeps its values
+
+---The line per request.
+---
+---```lua
+---app:config { access_log = { format = "combined", file = "access.log", max_size = "10mb", max_age = "30d" } }
+---```
+---@class rws.ConfigAccessLog
+---@field format? string `"common"` or `"combined"`, as Apache httpd writes them, `"json"`, `"pretty"`, or a text with
+---  variables as nginx names them: `$remote_addr`, `$remote_user`, `$time_local`, `$time_iso8601`, `$msec`, `$request`,
+---  `$request_method`, `$request_uri`, `$uri`, `$args`, `$status`, `$body_bytes_sent`, `$request_time`, `$request_id`,
+---  `$route`, `$host`, `$scheme`, `$server_protocol` and `$http_NAME`. As the setting `log`: Default auto
+---@field file? string file for these lines alone, in a folder that exists; SIGHUP opens it again, for logrotate. Without one
+---  the lines are in the log
+---@field max_size? rws.Size size at which a new file is begun; the old one gets its time into its name. Default 100mb
+---@field max_files? integer old files that stay; 0 is all. Default 7
+---@field max_age? rws.Duration|"off" age, in days, at which old files go. Default off
+---@field every? rws.Duration|"off" time after which a new file is begun. Default off
+---@field compress? boolean compress old files by gzip. Default true
+---@field sample? number share of the lines that are written; server errors always are. Default 1
+---@field redact? string|string[] names in queries and headers whose values are not written, beside `token`, `password`,
+---  `cookie` and their like
 
 ---@class rws.ConfigTls
 ---@field cert? string certificate file (PEM)
