@@ -89,6 +89,8 @@ func appMethods() []bind.Func {
 		bind.RawMethod("test(name, fn)", appTest),
 		bind.RawWaitMethod("db(url, options?)", appDB),
 		bind.RawMethod("redis(url)", appRedis),
+		bind.RawMethod("metrics(path?, ...)", appMetrics),
+		bind.RawMethod("health(options?, ...)", declareHealth),
 	}
 	for _, verb := range slices.Sorted(maps.Keys(verbs)) {
 		method := verbs[verb]

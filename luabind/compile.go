@@ -124,6 +124,9 @@ func (p *Program) compile() error {
 	p.fallback = p.compileFallback()
 	app.Miss = p.compileMiss()
 	app.Fail = p.fail
+	if err := p.measure(app); err != nil {
+		return err
+	}
 	if _, err := server.Compile(app); err != nil {
 		return &fault.Error{Code: "routes", Message: err.Error(), Cause: err}
 	}

@@ -165,6 +165,10 @@ func tables() map[string]any {
 		"rws.FieldError":          fault.Field{},
 		"rws.FileOptions":         fileOptions{},
 		"rws.HashOptions":         hashOptions{},
+		"rws.HealthCheck":         healthCheckOptions{},
+		"rws.HealthOptions":       appHealthOptions{},
+		"rws.HistogramOptions":    histogramOptions{},
+		"rws.MetricOptions":       metricOptions{},
 		"rws.HttpCacheOptions":    httpCacheOptions{},
 		"rws.HttpOptions":         httpOptions{},
 		"rws.JsonOptions":         jsonOptions{},
@@ -187,7 +191,7 @@ func tables() map[string]any {
 
 // otherTables are classes of tables that no struct describes. Tests of their own hold them, but
 // rws.Error and rws.StubRequest, which Go makes field by field.
-var otherTables = []string{"rws.Config", "rws.ConfigTls", "rws.ConfigAccessLog", "rws.ConfigFs", "rws.ConfigSession", "rws.ConfigSessionCookie", "rws.ConfigCache",
+var otherTables = []string{"rws.Config", "rws.ConfigTls", "rws.ConfigAccessLog", "rws.ConfigMetrics", "rws.ConfigFs", "rws.ConfigSession", "rws.ConfigSessionCookie", "rws.ConfigCache",
 	"rws.SessionInfo", "rws.CacheStats", "rws.HttpCacheStats", "rws.RedisStats", "rws.RedisMessage", "rws.ResourceHandlers", "rws.FileInfo", "rws.StubRequest", "rws.Error",
 	"rws.ColumnInfo", "rws.DbResult", "rws.Page", "rws.PoolStats", "rws.TableInfo"}
 
@@ -219,7 +223,7 @@ func TestSettingsAreDocumented(t *testing.T) {
 	p := faces(t)
 	var documented, bound []string
 	texts := make(map[string]string)
-	for prefix, class := range map[string]string{"": "rws.Config", "tls.": "rws.ConfigTls", "access_log.": "rws.ConfigAccessLog", "fs.": "rws.ConfigFs",
+	for prefix, class := range map[string]string{"": "rws.Config", "tls.": "rws.ConfigTls", "access_log.": "rws.ConfigAccessLog", "metrics.": "rws.ConfigMetrics", "fs.": "rws.ConfigFs",
 		"session.": "rws.ConfigSession", "session.cookie.": "rws.ConfigSessionCookie", "cache.": "rws.ConfigCache"} {
 		for _, m := range p.Members(class) {
 			f := m.(*luadoc.Field)

@@ -19,7 +19,10 @@ const hookTime = 30 * time.Second
 func exchangeOf(r *http.Request) *exchange.Exchange { return exchange.From(r.Context()) }
 
 // Start runs the functions of app:on("start"), once per process: in the first isolate.
-func (p *Program) Start(ctx context.Context) error { return p.states[0].runHooks(ctx, "start") }
+func (p *Program) Start(ctx context.Context) error {
+	p.shared.kept.present.Store(p)
+	return p.states[0].runHooks(ctx, "start")
+}
 
 func (s *state) runHooks(ctx context.Context, event string) error {
 	for _, fn := range s.hooks[event] {
@@ -43,6 +46,7 @@ func hookRun(ctx context.Context) *vm.Run {
 // Reload hands state from the program that is being replaced to this one: the functions of
 // app:on("reload") get what app.state was in the old program, as a copy.
 func (p *Program) Reload(ctx context.Context, old *Program) error {
+	p.shared.kept.present.Store(p)
 	next := p.states[0]
 	if len(next.hooks["reload"]) == 0 {
 		return nil

@@ -14,7 +14,7 @@ import (
 func Modules() []bind.Module {
 	return []bind.Module{
 		{Name: "rws", Funcs: topFuncs(), Values: topValues, Types: []bind.Type{regexOfType()}},
-		jsonModule(), httpModule(), cryptoModule(), timeModule(), urlModule(), logModule(), fsModule(), schemaModule(), passwordModule(),
+		jsonModule(), httpModule(), cryptoModule(), timeModule(), urlModule(), logModule(), fsModule(), schemaModule(), passwordModule(), metricsModule(),
 	}
 }
 

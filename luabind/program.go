@@ -79,19 +79,22 @@ type Program struct {
 	Config *Config
 	App    *server.App
 
-	options   Options
-	logger    *slog.Logger
-	dir       string
-	root      *os.Root
-	environ   map[string]string
-	states    []*state
-	turn      atomic.Uint32
-	templates *template.Engine
-	client    *client.Client
-	shared    *Shared
-	pools     *Pools
-	databases databases
-	stores    stores
+	options     Options
+	logger      *slog.Logger
+	dir         string
+	root        *os.Root
+	environ     map[string]string
+	states      []*state
+	turn        atomic.Uint32
+	templates   *template.Engine
+	client      *client.Client
+	shared      *Shared
+	pools       *Pools
+	databases   databases
+	stores      stores
+	measured    bool       // app:metrics was called
+	fullMetrics sync.Map   // names of metrics with no room for more labels
+	health      *appHealth // of app:health; nil for none
 	// httpCaches are those of rws.http_cache, in the order of their declaration
 	httpCaches []*httpcache.Cache
 	fallback   http.Handler // answers what no route does
@@ -127,7 +130,8 @@ type state struct {
 	migrators []*lua.LFunction // of db:migrate
 	shapes    shapes           // of rows
 
-	httpCaches int // how many the script has declared so far
+	health     bool // app:health was called
+	httpCaches int  // how many the script has declared so far
 }
 
 func stateOf(L *lua.LState) *state { return vm.Data(L).(*state) }

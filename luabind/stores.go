@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"rws/luabind/bind"
@@ -14,6 +15,7 @@ import (
 	"rws/server/cache"
 	"rws/server/cookie"
 	"rws/server/db"
+	"rws/server/metrics"
 	"rws/server/redis"
 	"rws/server/secret"
 	"rws/server/session"
@@ -265,6 +267,8 @@ type kept struct {
 	cache    *cache.Memory
 	size     int64
 	hasher   *password.Hasher
+	metrics  *metrics.Registry
+	present  atomic.Pointer[Program] // whose isolates the metrics are about
 }
 
 func (k *kept) acquire() {

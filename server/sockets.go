@@ -40,11 +40,16 @@ func (s *Server) open(ctx context.Context, settings Settings) error {
 	if faults == nil {
 		return nil
 	}
+	s.abandon()
+	return errors.Join(faults...)
+}
+
+// abandon closes what has been opened for a start that failed.
+func (s *Server) abandon() {
 	for _, l := range s.listeners {
 		_ = l.Close() // nothing was accepted
 	}
 	s.listeners = nil
-	return errors.Join(faults...)
 }
 
 // certificates is the configuration for TLS, nil for none.

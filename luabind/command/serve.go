@@ -365,6 +365,8 @@ func (s *site) stop(signals <-chan os.Signal) error {
 		s.swaps.Lock()
 		s.ending = true
 		s.swaps.Unlock()
+		s.current().Leave()
+		time.Sleep(s.current().Config.StopDelay) // a second signal does not wait for this
 		done <- s.server.Shutdown(context.Background())
 	}()
 	s.say("stopping", "requests may finish; Ctrl-C again stops at once", "requests", s.server.Stats().InFlight)
