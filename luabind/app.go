@@ -11,6 +11,7 @@ import (
 
 	"rws/luabind/bind"
 	"rws/luabind/fault"
+	"rws/server/httpcache"
 	"rws/server/router"
 	"rws/server/suggest"
 )
@@ -52,7 +53,8 @@ type Middleware struct {
 	Early bool
 	// Preflight is for what answers the preflights of CORS.
 	Preflight bool
-	perIP     bool // a limit that needs to know no more than the address
+	perIP     bool             // a limit that needs to know no more than the address
+	cache     *httpcache.Cache // of rws.http_cache
 }
 
 // A route is one declaration.
@@ -94,6 +96,8 @@ func appMethods() []bind.Func {
 		bind.RawMethod("test(name, fn)", appTest),
 		bind.RawWaitMethod("db(url, options?)", appDB),
 		bind.RawMethod("redis(url)", appRedis),
+		bind.RawMethod("metrics(path?, ...)", appMetrics),
+		bind.RawMethod("health(options?, ...)", declareHealth),
 	}
 	for _, verb := range slices.Sorted(maps.Keys(verbs)) {
 		method := verbs[verb]

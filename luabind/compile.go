@@ -31,6 +31,7 @@ func types() []bind.Type {
 		{Name: routeType, As: "route", Methods: []bind.Func{bind.RawMethod("name(name)", routeName)}},
 		contextOfType(), paramsOfType(), responseOfType(), headersOfType(), cookiesOfType(), fileOfType(), outOfType(),
 		sharedOfType(), testOfType(), answerOfType(), dbOfType(), txOfType(), queryOfType(), sessionOfType(), sessionsOfType(), cacheOfType(),
+		httpCacheOfType(),
 		{Name: middlewareType, As: "middleware", String: func(self any) string { return self.(*Middleware).String() }},
 	}, redisTypes()...)
 }
@@ -130,6 +131,9 @@ func (p *Program) compile() error {
 	}
 	app.Miss = p.compileMiss()
 	app.Fail = p.fail
+	if err := p.measure(app); err != nil {
+		return err
+	}
 	if _, err := server.Compile(app); err != nil {
 		return &fault.Error{Code: "routes", Message: err.Error(), Cause: err}
 	}

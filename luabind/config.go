@@ -40,6 +40,9 @@ type Config struct {
 	LogLevel    string
 	AccessLog   bool
 	Proxies     ProxyConfig
+	AccessLogs  AccessLogConfig
+	Metrics     MetricsConfig
+	StopDelay   time.Duration // 0 is none
 	Watch       bool
 	Console     bool
 	Migrate     string   // migrateAuto, migrateAlways or migrateNever
@@ -103,6 +106,7 @@ func Settings() []Setting {
 		intSetting("max_connections", "10000", "connections at a time; more wait in line", 1, 1_000_000, func(c *Config) *int { return &c.MaxConns }),
 		{"memory_limit", "auto", `above it new requests get 503; "auto" is 80 % of the machine or container, "off" is none`, readMemory, showMemory},
 		durationSetting("stop_grace", "30s", "how long requests may finish when the server stops", func(c *Config) *time.Duration { return &c.StopGrace }),
+		spanSetting("stop_delay", "off", "how long the server goes on after SIGTERM while /readyz says 503, so that load balancers leave first", func(c *Config) *time.Duration { return &c.StopDelay }),
 		textSetting("templates", "templates", "folder of c:render, inside the app's", func(c *Config) *string { return &c.Templates }),
 		listSetting("fs.allow", "", "folders outside the app's that rws.fs may use", func(c *Config) *[]string { return &c.FSAllow }),
 		choiceSetting("log", "auto", `"pretty" for people, "json" for machines, "auto" by terminal, "off"`, []string{"auto", "pretty", "json", "off"}, func(c *Config) *string { return &c.Log }),
@@ -111,7 +115,7 @@ func Settings() []Setting {
 		{"migrate", "auto", `run the migrations of db:migrate at the start: "auto" in development only, "true", "false"`, readMigrate, func(c *Config) string { return c.Migrate }},
 		boolSetting("watch", "true", "reload when a file of the app changes, in development", func(c *Config) *bool { return &c.Watch }),
 		boolSetting("console", "true", "let the user who runs the server in by `rws attach`; read-only in production", func(c *Config) *bool { return &c.Console }),
-	}, slices.Concat(proxySettings(), stateSettings())...)
+	}, slices.Concat(accessLogSettings(), metricsSettings(), proxySettings(), stateSettings())...)
 }
 
 // Production reports whether the app runs in production.

@@ -12,7 +12,7 @@ import (
 // of the script wants, and returns a *fault.Error that names the settings which only a
 // restart applies, each at its place, or nil.
 func (c *Config) Fixed(next *Config) error {
-	fixed := []string{"tls.cert", "tls.key", "h2c", "max_connections", "max_header"}
+	fixed := []string{"tls.cert", "tls.key", "h2c", "max_connections", "max_header", "metrics.listen"}
 	if !slices.Equal(c.Addresses(), next.Addresses()) {
 		fixed = append(fixed, "listen", "host", "port", "env")
 	}

@@ -176,6 +176,10 @@ func tables() map[string]any {
 		"rws.HashOptions":            hashOptions{},
 		"rws.HeaderRules":            headerRuleOptions{},
 		"rws.HeadersOptions":         headersOptions{},
+		"rws.HealthCheck":            healthCheckOptions{},
+		"rws.HealthOptions":          appHealthOptions{},
+		"rws.HistogramOptions":       histogramOptions{},
+		"rws.HttpCacheOptions":       httpCacheOptions{},
 		"rws.HttpOptions":            httpOptions{},
 		"rws.IpFilterOptions":        ipFilterOptions{},
 		"rws.JsonOptions":            jsonOptions{},
@@ -186,6 +190,7 @@ func tables() map[string]any {
 		"rws.LimitOptions":           limitOptions{},
 		"rws.MaintenanceOptions":     maintenanceOptions{},
 		"rws.MarkdownOptions":        markdownOptions{},
+		"rws.MetricOptions":          metricOptions{},
 		"rws.MigrateOptions":         migrateOptions{},
 		"rws.Migration":              migrationOptions{},
 		"rws.PageOptions":            pageOptions{},
@@ -213,8 +218,8 @@ func tables() map[string]any {
 
 // otherTables are classes of tables that no struct describes. Tests of their own hold them, but
 // rws.Error and rws.StubRequest, which Go makes field by field.
-var otherTables = []string{"rws.Config", "rws.ConfigTls", "rws.ConfigFs", "rws.ConfigSession", "rws.ConfigSessionCookie", "rws.ConfigCache", "rws.ConfigLimits",
-	"rws.SessionInfo", "rws.CacheStats", "rws.RedisStats", "rws.RedisMessage", "rws.ResourceHandlers", "rws.FileInfo", "rws.StubRequest", "rws.Error",
+var otherTables = []string{"rws.Config", "rws.ConfigTls", "rws.ConfigAccessLog", "rws.ConfigMetrics", "rws.ConfigFs", "rws.ConfigSession", "rws.ConfigSessionCookie", "rws.ConfigCache", "rws.ConfigLimits",
+	"rws.SessionInfo", "rws.CacheStats", "rws.HttpCacheStats", "rws.RedisStats", "rws.RedisMessage", "rws.ResourceHandlers", "rws.FileInfo", "rws.StubRequest", "rws.Error",
 	"rws.ColumnInfo", "rws.DbResult", "rws.Page", "rws.PoolStats", "rws.TableInfo"}
 
 func TestOptionsAreDocumented(t *testing.T) {
@@ -245,7 +250,7 @@ func TestSettingsAreDocumented(t *testing.T) {
 	p := faces(t)
 	var documented, bound []string
 	texts := make(map[string]string)
-	for prefix, class := range map[string]string{"": "rws.Config", "tls.": "rws.ConfigTls", "fs.": "rws.ConfigFs",
+	for prefix, class := range map[string]string{"": "rws.Config", "tls.": "rws.ConfigTls", "access_log.": "rws.ConfigAccessLog", "metrics.": "rws.ConfigMetrics", "fs.": "rws.ConfigFs",
 		"session.": "rws.ConfigSession", "session.cookie.": "rws.ConfigSessionCookie", "cache.": "rws.ConfigCache", "limits.": "rws.ConfigLimits"} {
 		for _, m := range p.Members(class) {
 			f := m.(*luadoc.Field)

@@ -15,7 +15,7 @@ import (
 func Modules() []bind.Module {
 	return append([]bind.Module{
 		{Name: "rws", Funcs: topFuncs(), Values: topValues, Types: []bind.Type{regexOfType()}},
-		jsonModule(), httpModule(), cryptoModule(), timeModule(), urlModule(), logModule(), fsModule(), schemaModule(), passwordModule(),
+		jsonModule(), httpModule(), cryptoModule(), timeModule(), urlModule(), logModule(), fsModule(), schemaModule(), passwordModule(), metricsModule(),
 	}, guardModules()...)
 }
 
@@ -25,7 +25,7 @@ func topFuncs() []bind.Func {
 		bind.Raw("app()", newApp),
 		bind.Raw("array(list?)", array),
 	}
-	return slices.Concat(funcs, flowFuncs(), timeFuncs(), uuidFuncs(), regexFuncs(), markdownFuncs(), middlewareFuncs(), guardFuncs())
+	return slices.Concat(funcs, flowFuncs(), timeFuncs(), uuidFuncs(), regexFuncs(), markdownFuncs(), middlewareFuncs(), guardFuncs(), httpCacheFuncs())
 }
 
 func topValues(L *lua.LState) map[string]lua.LValue {

@@ -28,6 +28,7 @@ import (
 	"rws/luabind/vm"
 	"rws/server"
 	"rws/server/client"
+	"rws/server/httpcache"
 	"rws/server/template"
 )
 
@@ -98,6 +99,11 @@ type Program struct {
 	later     []func() error // see whenConfigured
 	limits    []*limit       // in the order of the script
 	tokens    tokens
+	measured  bool       // app:metrics was called
+	health    *appHealth // of app:health; nil for none
+	// httpCaches are those of rws.http_cache, in the order of their declaration.
+	httpCaches  []*httpcache.Cache
+	fullMetrics sync.Map // names of metrics with no room for more labels
 
 	mu      sync.Mutex
 	sources map[string]string // as loaded, for excerpts
@@ -109,27 +115,29 @@ type Program struct {
 // A state is what one isolate of a program holds beside its Lua values. Its fields are
 // guarded by the isolate's lock.
 type state struct {
-	program   *Program
-	isolate   *vm.Isolate
-	loading   bool
-	main      *lua.FunctionProto // the script
-	root      *App
-	routes    []*route
-	parts     []*App // groups and hosts
-	hooks     map[string][]*lua.LFunction
-	errors    map[int]*lua.LFunction // by status; 0 is all
-	tests     []Test
-	modules   map[string]lua.LValue     // what require returned
-	pending   map[string]*pendingModule // by name
-	globals   map[string]lua.LValue     // env, rws, app
-	contexts  lua.LValue                // metatable of requests
-	responses lua.LValue                // and of their answers
-	enter     *lua.LFunction            // see entry
-	segments  map[*segment]*lua.LUserData
-	migrators []*lua.LFunction  // of db:migrate
-	shapes    shapes            // of rows
-	callbacks []*lua.LFunction  // that Go calls for requests
-	limits    map[string]string // where the limit of a name was declared
+	program    *Program
+	isolate    *vm.Isolate
+	loading    bool
+	main       *lua.FunctionProto // the script
+	root       *App
+	routes     []*route
+	parts      []*App // groups and hosts
+	hooks      map[string][]*lua.LFunction
+	errors     map[int]*lua.LFunction // by status; 0 is all
+	tests      []Test
+	modules    map[string]lua.LValue     // what require returned
+	pending    map[string]*pendingModule // by name
+	globals    map[string]lua.LValue     // env, rws, app
+	contexts   lua.LValue                // metatable of requests
+	responses  lua.LValue                // and of their answers
+	enter      *lua.LFunction            // see entry
+	segments   map[*segment]*lua.LUserData
+	migrators  []*lua.LFunction  // of db:migrate
+	shapes     shapes            // of rows
+	callbacks  []*lua.LFunction  // that Go calls for requests
+	limits     map[string]string // where the limit of a name was declared
+	health     bool              // app:health was called
+	httpCaches int               // how many the script has declared so far
 }
 
 func stateOf(L *lua.LState) *state { return vm.Data(L).(*state) }
@@ -204,7 +212,7 @@ func (p *Program) load() error {
 	if err := p.Config.overlay(p.environ, p.options.Flags); err != nil {
 		return err
 	}
-	if err := joinFaults("the settings are wrong", slices.Concat(p.checkAllowed(), p.Config.checkState(), p.Config.checkProxies())); err != nil {
+	if err := joinFaults("the settings are wrong", slices.Concat(p.checkAllowed(), p.Config.checkState(), p.Config.checkProxies(), p.checkAccessLog())); err != nil {
 		return err
 	}
 	p.logger = p.options.Logger(p.Config)

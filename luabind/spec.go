@@ -147,11 +147,12 @@ func (s *state) placeOf(at string, err error) string {
 	}
 	line, _ := strconv.Atoi(at[i+1:])
 	text, _ := s.program.Source(at[:i])
+	field := names[len(names)-1][1] // "a.b" is b in the table a
 	value := ""
 	if e, ok := errors.AsType[*schema.SyntaxError](err); ok {
 		value = e.Spec
 	}
-	if found := fault.FieldLine(text, line, names[len(names)-1][1], value); found > 0 {
+	if found := fault.FieldLine(text, line, field[strings.LastIndexByte(field, '.')+1:], value); found > 0 {
 		return fmt.Sprintf("%s:%d", at[:i], found)
 	}
 	return at

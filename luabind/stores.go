@@ -4,12 +4,14 @@ import (
 	"errors"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"rws/luabind/bind"
 	"rws/luabind/fault"
 	"rws/server/auth/password"
 	"rws/server/cache"
 	"rws/server/cookie"
+	"rws/server/metrics"
 	"rws/server/ratelimit"
 	"rws/server/redis"
 	"rws/server/secret"
@@ -183,6 +185,8 @@ type kept struct {
 	hasher   *password.Hasher
 	limits   *ratelimit.Memory
 	replays  *webhook.Memory
+	metrics  *metrics.Registry
+	present  atomic.Pointer[Program] // whose isolates the metrics are about
 }
 
 func (k *kept) acquire() {

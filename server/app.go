@@ -17,6 +17,8 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"rws/server/metrics"
 )
 
 // App is what is served. It must not change after it was given to [Compile] or a [Server], and is
@@ -28,6 +30,13 @@ type App struct {
 	// Before stands before the routing, the first outermost: it also sees requests that no route
 	// answers, and may change where a request goes. The engine has refused what no app should see.
 	Before []func(http.Handler) http.Handler
+
+	// Sides are addresses beside those of the app, with handlers of their own.
+	Sides []Side
+
+	// Metrics counts the requests, by the patterns of their routes; nil counts none. It may be that
+	// of the app before.
+	Metrics *metrics.Registry
 
 	// Miss answers what no route does. nil, or a Miss that writes nothing, answers with
 	// [problem.Write], and so does the engine for what it refuses by itself: too many header

@@ -25,6 +25,7 @@ type transaction struct {
 	request *http.Request
 	writer  writer
 	body    body
+	counted func() // counts the request out of the metrics; nil without them
 }
 
 // matches are pooled: the Match is bigger than what is kept of it.
@@ -53,6 +54,9 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) (served bool) {
 	t := &transaction{handler: h}
 	t.Begin(r, &h.life)
 	t.request = r.WithContext(&t.Exchange)
+	if m := h.app.Metrics; m != nil {
+		t.counted = m.Begin()
+	}
 	t.writer.begin(w, r, h.settings.WriteIdle)
 	defer t.finish()
 	t.answer()
@@ -310,6 +314,10 @@ func (t *transaction) report(abort bool) {
 	} else {
 		t.route.count(took, status >= 500 || abort)
 	}
+	if m := t.handler.app.Metrics; m != nil {
+		t.counted()
+		m.Request(t.pattern(), t.request.Method, orFailed(status), took)
+	}
 	if t.Fault != nil {
 		t.logFault(status)
 	}
@@ -319,6 +327,22 @@ func (t *transaction) report(abort bool) {
 	r := t.request
 	t.handler.around.access.Log(logs.Access{
 		Time: t.Start.Add(took), ID: t.ID(), Method: r.Method, Path: r.URL.Path, Route: t.Route, Status: status,
-		Bytes: t.writer.bytes, Duration: took, IP: t.ClientIP(), UserAgent: r.UserAgent(), Proto: r.Proto,
+		Bytes: t.writer.bytes, Duration: took, IP: t.ClientIP(), UserAgent: r.UserAgent(), Proto: r.Proto, Request: r,
 	})
+}
+
+// pattern is that of the route; requests of any path may have none.
+func (t *transaction) pattern() string {
+	if t.route == nil {
+		return ""
+	}
+	return t.route.Pattern
+}
+
+// orFailed is the status that counts for an answer that was broken off before it had one.
+func orFailed(status int) int {
+	if status == 0 {
+		return http.StatusInternalServerError
+	}
+	return status
 }

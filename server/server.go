@@ -38,8 +38,10 @@ type Server struct {
 	http1     *http1.Server
 	http2     *http2
 	listeners []net.Listener
-	store     *certs.Store // nil without TLS
-	undo      func()       // puts the garbage collector back
+	sides     []net.Listener // of App.Sides
+	beside    []*http.Server // on them
+	store     *certs.Store   // nil without TLS
+	undo      func()         // puts the garbage collector back
 
 	drainMu  sync.Mutex
 	draining map[*Handler]struct{}
@@ -94,6 +96,10 @@ func (s *Server) Start(ctx context.Context, app *App) error {
 	if err := s.open(ctx, h.settings); err != nil {
 		return s.refuse(app, err)
 	}
+	if err := s.openSides(ctx, app.Sides); err != nil {
+		s.closeListeners()
+		return s.refuse(app, err)
+	}
 	if app.Start != nil {
 		if err := app.Start(ctx); err != nil {
 			s.closeListeners()
@@ -103,6 +109,7 @@ func (s *Server) Start(ctx context.Context, app *App) error {
 	s.current.Store(h)
 	s.started = true
 	s.serve(h.settings)
+	s.serveSides()
 	return nil
 }
 
@@ -150,6 +157,9 @@ func (s *Server) Swap(app *App) error {
 	}
 	if err := old.settings.restart(h.settings); err != nil {
 		return s.refuse(app, err)
+	}
+	if !sameSides(old.app.Sides, app.Sides) {
+		return s.refuse(app, &RestartError{Settings: []string{"Sides"}})
 	}
 	if s.store != nil {
 		if err := s.store.Reload(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"slices"
 
 	"rws/server/certs"
 	"rws/server/http1"
@@ -44,12 +45,12 @@ func (s *Server) open(ctx context.Context, settings Settings) error {
 	return errors.Join(faults...)
 }
 
-// closeListeners takes back what open did; nothing was accepted.
+// closeListeners takes back what open and openSides did; nothing was accepted.
 func (s *Server) closeListeners() {
-	for _, l := range s.listeners {
+	for _, l := range slices.Concat(s.listeners, s.sides) {
 		_ = l.Close() // there is nothing to be done about it
 	}
-	s.listeners = nil
+	s.listeners, s.sides = nil, nil
 }
 
 // certificates is the configuration for TLS, nil for none.

@@ -66,6 +66,7 @@ func (s *Server) finish() error {
 		_ = s.http1.Close()
 		_ = s.http2.server.Close()
 	}
+	s.closeSides()
 	unhook := context.AfterFunc(grace, s.hurry) // apps that were replaced get the same time
 	s.work.Wait()
 	unhook()

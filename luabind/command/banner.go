@@ -78,7 +78,7 @@ func (s *site) listening(ready time.Duration) {
 		"routes", len(routeRows(p.App.Routes, false)), "isolates", len(p.Isolates()), "databases", s.databases(),
 		"timeout", p.Config.Timeout.String(), "max_body", settings.MaxBody, "max_header", settings.MaxHeaderBytes,
 		"max_connections", settings.MaxConns, "all_requests", p.Limits(), "rate_limits", append([]string{}, p.RateLimits()...), "memory_limit", settings.MemoryLimit, "sessions", shown(p.Config, "session.store"),
-		"cache", shown(p.Config, "cache.url"), "signing_key", p.Config.Secrets(), "ready_ms", ready.Milliseconds())
+		"cache", shown(p.Config, "cache.url"), "signing_key", p.Config.Secrets(), "metrics", strings.Join(p.Config.Metrics.Listen, ""), "ready_ms", ready.Milliseconds())
 }
 
 // databases lists the databases for the record.
@@ -241,6 +241,12 @@ func kept(c *luabind.Config) []string {
 		cached = "in memory up to " + shown(c, "cache.size")
 	}
 	parts := []string{"sessions " + store + " for " + shown(c, "session.ttl") + ", idle " + shown(c, "session.idle"), "cache " + cached}
+	if len(c.Metrics.Listen) > 0 {
+		parts = append(parts, "metrics at "+c.Metrics.Listen[0]+c.Metrics.Path)
+	}
+	if c.AccessLogs.File != "" && c.AccessLog {
+		parts = append(parts, "access log in "+c.AccessLogs.File)
+	}
 	if c.Secrets() == "generated" {
 		parts = append(parts, "secret made in "+secretFile+" when needed")
 	}

@@ -36,7 +36,8 @@ type site struct {
 	logger  *slog.Logger
 	format  logs.Format // Auto when the log goes to no terminal
 	level   slog.LevelVar
-	access  *logs.AccessLogger
+	access  *luabind.AccessLog
+	opened  *luabind.Config // what access was opened with
 	server  *server.Server
 	shared  *luabind.Shared
 	pools   *luabind.Pools
@@ -156,8 +157,12 @@ func (s *site) prepare() error {
 	}
 	o := logOptions(p.Config, s.err)
 	o.Level = &s.level
-	s.access = logs.NewAccess(s.output, o)
-	s.server = server.New(server.Options{Logger: s.logger, Access: s.access})
+	s.opened = p.Config
+	if s.access, err = p.OpenAccessLog(s.output, o); err != nil {
+		closeProgram(p)
+		return s.complain(err, p.Source)
+	}
+	s.server = server.New(server.Options{Logger: s.logger, Access: s.access.AccessLogger})
 	return nil
 }
 
@@ -244,6 +249,9 @@ func (s *site) reload(ctx context.Context, changed []string, report func(error))
 	s.logger.Info("reloaded", "file", s.file, "changed", s.relative(changed), "took", time.Since(start).Round(100*time.Microsecond))
 	if logOptions(p.Config, s.err).Format != s.format {
 		s.logger.Warn("the setting log changed; restart to apply it")
+	}
+	if s.opened.AccessLogDiffers(p.Config) {
+		s.logger.Warn("the settings access_log.* changed; restart to apply them")
 	}
 	return nil
 }
@@ -335,6 +343,9 @@ func (s *site) run(ctx context.Context, cancel func(), signals <-chan os.Signal,
 		select {
 		case sig := <-signals:
 			if isReload(sig) {
+				if err := s.access.Reopen(); err != nil {
+					s.logger.Error("opening the access log again", "error", err)
+				}
 				go func() { _ = s.reload(ctx, nil, s.reloadFailed) }() // a script may load for long; another signal must get through
 				continue
 			}
@@ -359,6 +370,8 @@ func (s *site) stop(signals <-chan os.Signal) error {
 		s.swaps.Lock()
 		s.ending = true
 		s.swaps.Unlock()
+		s.current().Leave()
+		time.Sleep(s.current().Config.StopDelay) // a second signal does not wait for this
 		done <- s.server.Shutdown(context.Background())
 	}()
 	s.say("stopping", "requests may finish; Ctrl-C again stops at once", "requests", s.server.Stats().InFlight)

@@ -161,6 +161,9 @@ func (i *Isolate) Active() int64 { return i.active.Load() }
 // Queue returns how many runs stand in line for the lock.
 func (i *Isolate) Queue() int { return i.lock.waiting() }
 
+// Waited returns how long runs have waited for their turn, all together.
+func (i *Isolate) Waited() time.Duration { return i.lock.total() }
+
 // Enter starts r: it takes the lock and a Lua thread. It fails when r's context ends
 // before its turn, or when the isolate is closed. Leave must follow, on the same
 // goroutine, unless it fails.

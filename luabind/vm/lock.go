@@ -20,6 +20,8 @@ type fairLock struct {
 	head  *waiter
 	tail  *waiter
 	queue int
+
+	waited time.Duration // of all that got the lock after a wait
 }
 
 // A waiter is one place in the queue. Its fields are guarded by the lock's mu.
@@ -66,6 +68,9 @@ func (l *fairLock) wait(w *waiter) error {
 			l.drop(w)
 		}
 		err := w.err
+		if err == nil {
+			l.waited += time.Since(w.since)
+		}
 		w.ctx = nil
 		l.mu.Unlock()
 		waiters.Put(w)
@@ -115,6 +120,13 @@ func (l *fairLock) pass() {
 	if !l.held && l.head != nil {
 		l.head.rouse()
 	}
+}
+
+// total returns how long the lock was waited for.
+func (l *fairLock) total() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.waited
 }
 
 // waiting returns how many goroutines stand in the queue.

@@ -147,3 +147,23 @@ func (e *Exchange) Leaving() <-chan struct{} {
 	}
 	return e.life.Leaving
 }
+
+// Detacher is what a server keeps in Server that can answer a request which nobody waits for.
+type Detacher interface {
+	Detach(r *http.Request, limit time.Duration, f func(http.ResponseWriter, *http.Request)) bool
+}
+
+// CanDetach reports whether [Exchange.Detach] has a server to do it.
+func (e *Exchange) CanDetach() bool {
+	_, ok := e.Server.(Detacher)
+	return ok
+}
+
+// Detach calls f in the background with r in an Exchange of its own, which has the route of this one
+// and no user, ends after limit, and belongs to the app as every request does: it is waited for
+// when the app is replaced. What f writes goes nowhere. It reports false, and has done nothing, when
+// the app takes no more requests.
+func (e *Exchange) Detach(r *http.Request, limit time.Duration, f func(http.ResponseWriter, *http.Request)) bool {
+	d, ok := e.Server.(Detacher)
+	return ok && d.Detach(r, limit, f)
+}

@@ -34,6 +34,8 @@ type Check struct {
 type Options struct {
 	// Detail shows the text of errors to whoever asks; without it they are only logged.
 	Detail bool
+	// See says who sees the checks; others get the status alone. nil is everybody.
+	See    func(r *http.Request) bool
 	Logger *slog.Logger // hears when a check begins to fail and when it recovers; default slog.Default()
 }
 
@@ -41,7 +43,7 @@ type Options struct {
 type Health struct {
 	o       Options
 	checks  []*check
-	leaving atomic.Bool
+	leaving *atomic.Bool
 }
 
 // check is a Check with its last result.
@@ -72,7 +74,7 @@ func New(o Options, checks ...Check) (*Health, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	h := &Health{o: o}
+	h := &Health{o: o, leaving: new(atomic.Bool)}
 	names := map[string]bool{}
 	for _, c := range checks {
 		switch {
@@ -96,6 +98,10 @@ func New(o Options, checks ...Check) (*Health, error) {
 	}
 	return h, nil
 }
+
+// With is the same checks and results for others to see: what one learns or is told, by Leave, both
+// know.
+func (h *Health) With(o Options) *Health { return &Health{o: o, checks: h.checks, leaving: h.leaving} }
 
 // Leave makes the process not ready from now on: it is about to stop.
 func (h *Health) Leave() { h.leaving.Store(true) }
@@ -252,6 +258,9 @@ func (h *Health) answer(w http.ResponseWriter, r *http.Request, results []Result
 			}
 		}
 		all.Checks[res.Name] = e
+	}
+	if h.o.See != nil && !h.o.See(r) {
+		all.Checks = nil
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")

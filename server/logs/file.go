@@ -32,7 +32,8 @@ const (
 	day      = 24 * time.Hour
 )
 
-func (o FileOptions) check() error {
+// Check says what is wrong with the options, without opening anything.
+func (o FileOptions) Check() error {
 	switch {
 	case o.MaxSize < 0 || o.MaxSize > 0 && o.MaxSize < mebibyte:
 		return fmt.Errorf("max size %d: want 1 MiB (1048576 bytes) or more", o.MaxSize)
@@ -59,7 +60,7 @@ type File struct {
 
 // OpenFile appends to a log file, which is made if it is missing, in a folder that must exist.
 func OpenFile(path string, o FileOptions) (*File, error) {
-	if err := o.check(); err != nil {
+	if err := o.Check(); err != nil {
 		return nil, fmt.Errorf("log file %q: %w", path, err)
 	}
 	if o.MaxSize == 0 {

@@ -19,6 +19,18 @@ type vec struct {
 	known map[string]struct{} // the combinations so far
 }
 
+// SeriesError says that a metric has as many combinations of labels as it may have. What was to be
+// counted is not.
+type SeriesError struct {
+	Name  string
+	Limit int
+}
+
+// Error says what labels are for.
+func (e *SeriesError) Error() string {
+	return fmt.Sprintf("metric %s: more than %d combinations of labels: a label must not name single users, requests or the like", e.Name, e.Limit)
+}
+
 // admit reports an error when the values do not fit, or are one combination too many.
 func (v *vec) admit(values []string) error {
 	if len(values) != len(v.labels) {
@@ -38,7 +50,7 @@ func (v *vec) admit(values []string) error {
 		return nil
 	}
 	if len(v.known) >= v.limit {
-		return fmt.Errorf("metric %s: more than %d combinations of labels: a label must not name single users, requests or the like", v.name, v.limit)
+		return &SeriesError{v.name, v.limit}
 	}
 	v.known[string(key)] = struct{}{}
 	return nil

@@ -336,6 +336,57 @@ function App:on_error(status, fn) end
 ---@return rws.Db db
 function App:db(url, options) end
 
+---Shows metrics to Prometheus: those of `rws.metrics`, requests by method, status and the pattern of their route, and
+---gauges of the process, Go and Lua. Put a guard before them, or use the setting `metrics.listen`, which shows
+---them at an address of their own without a route.
+---
+---```lua
+---app:metrics("/metrics", function(c, next)
+---  c:assert(c.headers.authorization == "Bearer " .. (env.METRICS_TOKEN or "secret"), 401)
+---  return next()
+---end)
+---
+---app:test("not everybody may read them", function(t) t.eq(t:get("/metrics").status, 401) end)
+---```
+---@param path? string default `"/metrics"`
+---@param ... rws.AnyMiddleware guards
+---@return rws.Route route
+function App:metrics(path, ...) end
+
+---One check of `app:health`.
+---@class rws.HealthCheck
+---@field check fun(): any fails by an error, or by returning false
+---@field timeout? rws.Duration how long it may take. Default 2s
+---@field every? rws.Duration how long its result is good for, however often somebody asks. Default 1s
+---@field live? boolean the process is to be restarted when this fails: it counts for `live` too
+
+---Options of `app:health`.
+---@class rws.HealthOptions
+---@field live? string path that answers whether the process lives. Default /healthz
+---@field ready? string path that answers whether it takes requests. Default /readyz
+---@field details? boolean shows checks and errors to all who get past the guards; without it they get the status alone. Default
+---  false
+---@field checks? table<string, rws.HealthCheck|fun(): any> what has to work for it to take requests, by name
+
+---Tells load balancers and supervisors how the app is: 200 with `{"status":"ok"}`, else 503. While the server stops
+---it is not ready; the setting `stop_delay` leaves time to notice. The address of `metrics.listen` answers the
+---same paths with details. A check that fails is in the log.
+---
+---```lua
+---local db = app:db("sqlite::memory:")
+---app:health { checks = {
+---  db = function() return db:value("select 1") end,
+---  disk = { every = "30s", check = function() return rws.fs.exists(".") end },
+---} }
+---
+---app:test("it is ready", function(t)
+---  t.eq(t:get("/readyz"):json(), { status = "ok" })
+---end)
+---```
+---@param options? rws.HealthOptions
+---@param ... rws.AnyMiddleware guards
+function App:health(options, ...) end
+
 ---Settings of `app:config`. An environment variable, as RWS_PORT, and a command-line flag, as `--port`, win
 ---over the script.
 ---@class rws.Config
@@ -358,11 +409,14 @@ function App:db(url, options) end
 ---@field memory_limit? rws.Size|"auto"|"off" above it new requests get 503; `"auto"` is 80 % of the machine or
 ---  container. Default auto
 ---@field stop_grace? rws.Duration how long requests may finish when the server stops. Default 30s
+---@field stop_delay? rws.Duration|"off" how long the server goes on after SIGTERM while `/readyz` says 503, so that load
+---  balancers leave first. Default off
+---@field metrics? rws.ConfigMetrics an address for metrics and health
 ---@field templates? string folder of `c:render`, in the app's. Default templates
 ---@field fs? rws.ConfigFs what `rws.fs` may use
 ---@field log? "auto"|"pretty"|"json"|"off" pretty for people, json for machines, auto by terminal. Default auto
 ---@field log_level? "debug"|"info"|"warn"|"error" least level that is logged. Default info
----@field access_log? boolean a line per request. Default true
+---@field access_log? boolean|rws.ConfigAccessLog a line per request, or how it is written. Default true
 ---@field trusted_proxies? string|string[] proxies that are believed about the client: addresses, prefixes as
 ---  `"10.0.0.0/8"`, `"loopback"`, `"private"`, and `"unix"` for those on a unix socket. `c.ip`, the log, limits and
 ---  `rws.ip_filter` then go by the client, and `c.scheme` and cookies by whether it spoke TLS (`X-Forwarded-Proto`).
@@ -378,6 +432,31 @@ function App:db(url, options) end
 ---@field session? rws.ConfigSession where sessions are kept, and for how long
 ---@field cache? rws.ConfigCache where `app.cache` keeps its values
 ---@field limits? rws.ConfigLimits where limits of requests count
+
+---The line per request.
+---
+---```lua
+---app:config { access_log = { format = "combined", file = "access.log", max_size = "10mb", max_age = "30d" } }
+---```
+---@class rws.ConfigAccessLog
+---@field format? string `"common"` or `"combined"`, as Apache httpd writes them, `"json"`, `"pretty"`, or a text with
+---  variables as nginx names them: `$remote_addr`, `$remote_user`, `$time_local`, `$time_iso8601`, `$msec`, `$request`,
+---  `$request_method`, `$request_uri`, `$uri`, `$args`, `$status`, `$body_bytes_sent`, `$request_time`, `$request_id`,
+---  `$route`, `$host`, `$scheme`, `$server_protocol` and `$http_NAME`. As the setting `log`: Default auto
+---@field file? string file for these lines alone, in a folder that exists; SIGHUP opens it again, for logrotate. Without one
+---  the lines are in the log
+---@field max_size? rws.Size size at which a new file is begun; the old one gets its time into its name. Default 100mb
+---@field max_files? integer old files that stay; 0 is all. Default 7
+---@field max_age? rws.Duration|"off" age, in days, at which old files go. Default off
+---@field every? rws.Duration|"off" time after which a new file is begun. Default off
+---@field compress? boolean compress old files by gzip. Default true
+---@field sample? number share of the lines that are written; server errors always are. Default 1
+---@field redact? string|string[] names in queries and headers whose values are not written, beside `token`, `password`,
+---  `cookie` and their like
+
+---@class rws.ConfigMetrics
+---@field listen? string address for metrics and health alone, as `"127.0.0.1:9100"`; it speaks plain HTTP
+---@field path? string path of the metrics there. Default /metrics
 
 ---@class rws.ConfigTls
 ---@field cert? string certificate file (PEM)

@@ -1,0 +1,404 @@
+package httpcache
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"rws/server/exchange"
+	"rws/server/problem"
+)
+
+// fill is one call of the handler: the writer the handler gets, which passes the answer on while
+// it keeps a copy.
+type fill struct {
+	cache  *Cache
+	q      *query
+	w      http.ResponseWriter
+	old    *entry // what is asked about; nil for none
+	flight *flight
+	key    string
+	void   atomic.Bool // something has been invalidated since: keep nothing
+
+	asked   time.Time
+	header  http.Header // of the handler; what stands before the cache has its own
+	status  int         // 0 until the header is there
+	mode    mode
+	plan    *entry // what is being kept; nil for nothing
+	body    []byte
+	dropped int64 // bytes of a body that nobody wants
+}
+
+// mode is what happens to the body.
+type mode uint8
+
+const (
+	passing  mode = iota // to the client, and into the copy if there is a plan
+	copying              // into the copy alone: the client has the answer already, or its copy is good
+	dropping             // nowhere: the old answer goes out instead
+)
+
+// fill asks the handler, with the validators of old if there are any.
+func (c *Cache) fill(w http.ResponseWriter, q *query, old *entry, f *flight) {
+	t := &fill{cache: c, q: q, w: w, old: old, flight: f, key: q.key(), asked: c.o.Now(), header: http.Header{}}
+	c.stats.misses.Add(1)
+	c.begin(t)
+	over := false
+	defer func() {
+		c.finish(t)
+		if !over { // the handler panicked
+			c.land(t.key, f, false, true)
+		}
+	}()
+	t.ask()
+	over = true
+}
+
+// begin and finish keep a list of who is asking, for [Cache.void].
+func (c *Cache) begin(t *fill) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fills[t] = struct{}{}
+}
+
+func (c *Cache) finish(t *fill) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.fills, t)
+}
+
+// ask calls the handler and deals with what came.
+func (t *fill) ask() {
+	failed := t.call()
+	ex := exchange.From(t.q.r.Context())
+	switch {
+	case t.status != 0:
+	case failed || ex != nil && ex.Fault != nil || t.q.r.Context().Err() != nil:
+		if t.rescues() { // the fault stays for the log
+			t.status, t.mode = http.StatusInternalServerError, dropping
+			break
+		}
+		apply(t.w.Header(), t.header)
+		t.cache.land(t.key, t.flight, false, t.q.r.Context().Err() != nil)
+		return
+	default:
+		t.WriteHeader(http.StatusOK)
+	}
+	t.settle()
+}
+
+// call calls the handler. A panic passes on, unless the old answer can stand in.
+func (t *fill) call() (failed bool) {
+	if t.rescues() {
+		defer func() {
+			p := recover()
+			if p == nil {
+				return
+			}
+			ex := exchange.From(t.q.r.Context())
+			if p == http.ErrAbortHandler || t.status != 0 || ex == nil {
+				panic(p)
+			}
+			ex.Fault, failed = fmt.Errorf("panic: %v\n%s", p, debug.Stack()), true
+		}()
+	}
+	t.q.next.ServeHTTP(t, t.request())
+	return false
+}
+
+// request is what the handler gets: without the conditions of the client, which concern its own
+// copy, and with ours.
+func (t *fill) request() *http.Request {
+	r := t.q.r
+	conditional := len(r.Header["If-None-Match"]) > 0 || len(r.Header["If-Modified-Since"]) > 0
+	revalidates := t.old != nil && t.old.validators()
+	ranged := len(r.Header["Range"]) > 0
+	if ranged && t.old == nil || !conditional && !revalidates {
+		return r // a part of something that may be large: not worth the whole
+	}
+	own := new(http.Request)
+	*own = *r
+	own.Header = r.Header.Clone()
+	delete(own.Header, "If-None-Match")
+	delete(own.Header, "If-Modified-Since")
+	if t.old == nil {
+		return own
+	}
+	delete(own.Header, "Range")
+	delete(own.Header, "If-Range")
+	if t.old.etag != "" {
+		own.Header["If-None-Match"] = []string{t.old.etag}
+	}
+	if !t.old.modified.IsZero() {
+		own.Header["If-Modified-Since"] = []string{t.old.header.Get("Last-Modified")}
+	}
+	return own
+}
+
+// rescues reports whether the old answer may go out in place of a failure.
+func (t *fill) rescues() bool {
+	e := t.old
+	if e == nil || e.strict() {
+		return false
+	}
+	window := e.window(e.control.StaleIfError, t.cache.o.StaleIfError)
+	if e.control.StaleIfError == absent && t.q.wants.StaleIfError != absent && e.control.SMaxAge == absent {
+		window = max(window, t.q.wants.StaleIfError)
+	}
+	left := e.left(t.cache.o.Now())
+	return left > 0 || -left < window
+}
+
+// Header is the header of the handler's answer.
+func (t *fill) Header() http.Header { return t.header }
+
+// Unwrap is for [http.ResponseController].
+func (t *fill) Unwrap() http.ResponseWriter { return t.w }
+
+// Started reports whether the handler has begun to answer; see [problem.Started].
+func (t *fill) Started() bool { return t.status != 0 || problem.Started(t.w) }
+
+func (t *fill) WriteHeader(status int) {
+	switch {
+	case t.status != 0:
+		return
+	case status < 200 && status != http.StatusSwitchingProtocols:
+		t.inform(status)
+		return
+	}
+	t.status = status
+	if t.replaced(status) {
+		t.mode = dropping
+		return
+	}
+	head := t.q.r.Method == http.MethodHead
+	if !head && !t.q.wants.NoStore && status != http.StatusSwitchingProtocols {
+		t.plan = t.cache.plan(t.q.r, t.q.place.spelling, answer{status, t.header, t.asked, t.cache.o.Now()})
+	}
+	if t.plan != nil && t.length() > t.cache.o.MaxEntry {
+		t.plan = nil
+	}
+	if t.plan == nil {
+		t.free(status < 500 && t.q.r.Method == http.MethodGet && len(t.q.r.Header["Range"]) == 0)
+	}
+	t.send(status)
+}
+
+// inform passes an answer on that is not the last (1xx), whose headers are its own.
+func (t *fill) inform(status int) {
+	h := t.w.Header()
+	before := maps.Clone(h)
+	apply(h, t.header)
+	t.w.WriteHeader(status)
+	clear(h)
+	maps.Copy(h, before)
+}
+
+// replaced reports whether the old answer goes out instead of this one.
+func (t *fill) replaced(status int) bool {
+	return t.old != nil && (status == http.StatusNotModified && t.old.validators() || status >= 500 && t.rescues())
+}
+
+// length is Content-Length, 0 if it is not there.
+func (t *fill) length() int64 {
+	n, _ := strconv.ParseInt(t.header.Get("Content-Length"), 10, 64)
+	return n
+}
+
+// free lets those go who wait for what will not be kept, and remembers for a while that there is
+// no use in waiting.
+func (t *fill) free(remember bool) {
+	t.plan, t.body = nil, nil
+	if t.flight == nil {
+		return
+	}
+	if remember {
+		t.cache.pass(t.key)
+	}
+	t.cache.land(t.key, t.flight, false, false)
+}
+
+// send passes the header on: as 304 if the client has this answer already.
+func (t *fill) send(status int) {
+	h := t.w.Header()
+	apply(h, t.header)
+	for _, name := range tagHeaders {
+		delete(h, name)
+	}
+	what := "fwd=" + t.q.reason
+	if t.old != nil {
+		what += "; fwd-status=" + strconv.Itoa(status)
+	}
+	if t.plan != nil {
+		what += "; stored"
+		t.cache.nameVary(h)
+	}
+	t.cache.tell(h, what)
+	if status == http.StatusOK && len(t.q.r.Header["Range"]) == 0 && holds(t.q.r, t.header) {
+		t.mode = copying
+		for _, name := range []string{"Content-Length", "Content-Type", "Content-Encoding"} {
+			delete(h, name)
+		}
+		status = http.StatusNotModified
+	}
+	t.w.WriteHeader(status)
+}
+
+// errUnwanted ends a handler that goes on writing what neither client nor cache want.
+var errUnwanted = errors.New("the client has this answer already, and it is too large to keep")
+
+func (t *fill) Write(p []byte) (int, error) {
+	if t.status == 0 {
+		t.WriteHeader(http.StatusOK)
+	}
+	if t.plan != nil {
+		if int64(len(t.body)+len(p)) > t.cache.o.MaxEntry {
+			t.free(true)
+		} else {
+			t.body = append(t.body, p...)
+		}
+	}
+	if t.mode == passing {
+		return t.forward(p)
+	}
+	if t.plan == nil {
+		if t.dropped += int64(len(p)); t.dropped > t.cache.o.MaxEntry {
+			return 0, errUnwanted
+		}
+	}
+	return len(p), nil
+}
+
+// forward writes to the client. One that has left does not end what others wait for.
+func (t *fill) forward(p []byte) (int, error) {
+	n, err := t.w.Write(p)
+	if err != nil && t.plan != nil {
+		t.mode = copying
+		return len(p), nil
+	}
+	return n, err
+}
+
+// ReadFrom sends src, with sendfile(2) where nothing is kept.
+func (t *fill) ReadFrom(src io.Reader) (int64, error) {
+	if t.status == 0 {
+		t.WriteHeader(http.StatusOK)
+	}
+	if to, ok := t.w.(io.ReaderFrom); ok && t.plan == nil && t.mode == passing {
+		return to.ReadFrom(src)
+	}
+	return io.Copy(struct{ io.Writer }{t}, src)
+}
+
+// Flush implements [http.Flusher].
+func (t *fill) Flush() { _ = t.FlushError() }
+
+// FlushError is for [http.ResponseController]. Who flushes may take its time: nobody waits for
+// the rest.
+func (t *fill) FlushError() error {
+	if t.status == 0 {
+		t.WriteHeader(http.StatusOK)
+	}
+	if t.flight != nil {
+		t.cache.land(t.key, t.flight, false, false)
+	}
+	if t.mode != passing {
+		return nil
+	}
+	return http.NewResponseController(t.w).Flush()
+}
+
+// Hijack implements [http.Hijacker].
+func (t *fill) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(t.w).Hijack()
+	if err == nil {
+		if t.status == 0 {
+			t.status = http.StatusSwitchingProtocols
+		}
+		t.free(true)
+	}
+	return conn, rw, err
+}
+
+// settle keeps the answer, or gives out the old one.
+func (t *fill) settle() {
+	if t.mode == dropping {
+		t.standIn()
+		return
+	}
+	lost := t.q.r.Context().Err() != nil
+	stored := t.plan != nil && !lost && t.complete()
+	if stored {
+		t.plan.body = slices.Clip(t.body)
+		if bodied(t.plan.status) {
+			t.plan.header["Content-Length"] = []string{strconv.Itoa(len(t.body))}
+		}
+		stored = t.keep(t.plan)
+	} else if t.old != nil && t.status < 500 && !lost && !t.q.wants.NoStore && t.q.r.Method == http.MethodGet {
+		t.cache.store.drop(t.key, t.old) // it is not what is there any more
+	}
+	t.cache.land(t.key, t.flight, stored, lost && !stored)
+}
+
+// complete reports whether all of the body came.
+func (t *fill) complete() bool {
+	length := t.header.Get("Content-Length")
+	return length == "" || length == strconv.Itoa(len(t.body)) || !bodied(t.status)
+}
+
+// keep stores an entry, unless something was invalidated since it was asked for.
+func (t *fill) keep(e *entry) bool {
+	c := t.cache
+	if e.size() > c.o.MaxEntry {
+		return false
+	}
+	c.mu.Lock() // so that an invalidation either sees the fill, or the entry
+	defer c.mu.Unlock()
+	if t.void.Load() {
+		return false
+	}
+	c.store.put(t.key, t.q.place.path, e, t.q.r)
+	delete(c.passes, t.key)
+	c.stats.stored.Add(1)
+	return true
+}
+
+// standIn gives out the old answer: it holds still, or the handler failed.
+func (t *fill) standIn() {
+	c, e := t.cache, t.old
+	now := c.o.Now()
+	if t.status != http.StatusNotModified {
+		c.stats.rescued.Add(1)
+		c.land(t.key, t.flight, false, false)
+		c.hit(t.w, t.q.r, e, now, "hit; detail=stale-if-error")
+		return
+	}
+	c.stats.validated.Add(1)
+	fresh := c.plan(t.q.r, e.spelling, answer{e.status, e.merged(t.header), t.asked, now})
+	stored := false
+	if fresh != nil && !t.q.wants.NoStore {
+		fresh.body = e.body
+		stored = t.keep(fresh)
+	} else {
+		c.store.drop(t.key, e)
+	}
+	c.land(t.key, t.flight, stored, false)
+	if cookies := t.header["Set-Cookie"]; len(cookies) > 0 { // for this client, and not kept
+		t.w.Header()["Set-Cookie"] = append(slices.Clip(t.w.Header()["Set-Cookie"]), cookies...)
+	}
+	if fresh == nil {
+		header := e.merged(t.header)
+		delete(header, "Age")
+		fresh = &entry{status: e.status, body: e.body, header: header, received: now, modified: e.modified, etag: e.etag}
+	}
+	c.hit(t.w, t.q.r, fresh, now, "fwd="+t.q.reason+"; fwd-status=304")
+}
