@@ -20,6 +20,15 @@ type fairLock struct {
 	head  *waiter
 	tail  *waiter
 	queue int
+
+	// Of WaitBriefly, see brief.go.
+	lent    *brief      // whose wait keeps the lock, nil when none does
+	lends   bool        // it was lent since the sentry looked
+	holds   uint64      // how often it was taken
+	seen    uint64      // holds when the sentry looked
+	due     bool        // the holder must give it up when it waits
+	sentry  *time.Timer // nil until the first loan
+	watched bool        // the sentry will come
 }
 
 // A waiter is one place in the queue. Its fields are guarded by the lock's mu.
@@ -41,6 +50,7 @@ func (l *fairLock) lock(ctx context.Context) error {
 	l.mu.Lock()
 	if !l.held && (l.head == nil || !l.head.impatient()) {
 		l.held = true
+		l.took()
 		l.mu.Unlock()
 		return nil
 	}
@@ -66,6 +76,9 @@ func (l *fairLock) wait(w *waiter) error {
 			l.drop(w)
 		}
 		err := w.err
+		if err == nil {
+			l.took()
+		}
 		w.ctx = nil
 		l.mu.Unlock()
 		waiters.Put(w)
