@@ -30,6 +30,7 @@ type statement struct {
 	schema bool     // it may change tables
 
 	writes atomic.Bool // it was found to write although it does not look so
+	pace   pace        // see DB.Quick
 }
 
 // parse looks at one statement.
