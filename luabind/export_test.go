@@ -43,3 +43,10 @@ func CompiledRegexes() int {
 	defer regexes.mu.Unlock()
 	return len(regexes.kept)
 }
+
+// QuickStatement reports whether a statement of the first database is quick.
+func QuickStatement(p *Program, statement string) bool {
+	p.databases.mu.Lock()
+	defer p.databases.mu.Unlock()
+	return p.databases.list[0].pool.Quick(statement)
+}
