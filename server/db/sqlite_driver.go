@@ -91,6 +91,9 @@ func afterFunc(ctx context.Context, f func()) (stop func() bool) {
 	if c, ok := ctx.(interface{ AfterFunc(func()) func() bool }); ok {
 		return c.AfterFunc(f)
 	}
+	if ctx.Done() == nil {
+		return func() bool { return true }
+	}
 	return context.AfterFunc(ctx, f)
 }
 
