@@ -118,7 +118,7 @@ func (d *Database) guard(L *lua.LState, method string, writes bool) {
 func dbOne(L *lua.LState, d *Database) int {
 	text, args := d.statement(L, "one")
 	var row *db.Record
-	d.reading(L, "one", func(ctx context.Context, q db.Querier) (err error) {
+	d.asking(L, "one", text, func(ctx context.Context, q db.Querier) (err error) {
 		row, err = db.One(ctx, q, text, args...)
 		return err
 	})
@@ -145,7 +145,7 @@ func (d *Database) pushSet(L *lua.LState, set *db.Set) int {
 func dbAll(L *lua.LState, d *Database) int {
 	text, args := d.statement(L, "all")
 	var set *db.Set
-	d.reading(L, "all", func(ctx context.Context, q db.Querier) (err error) {
+	d.asking(L, "all", text, func(ctx context.Context, q db.Querier) (err error) {
 		set, err = db.All(ctx, q, text, args...)
 		return err
 	})
@@ -156,7 +156,7 @@ func dbValue(L *lua.LState, d *Database) int {
 	text, args := d.statement(L, "value")
 	var v any
 	found := false
-	d.reading(L, "value", func(ctx context.Context, q db.Querier) (err error) {
+	d.asking(L, "value", text, func(ctx context.Context, q db.Querier) (err error) {
 		v, found, err = db.Value(ctx, q, text, args...)
 		return err
 	})

@@ -46,3 +46,10 @@ func CompiledRegexes() int {
 
 // ReadVariables is for tests.
 var ReadVariables = readVariables
+
+// QuickStatement reports whether a statement of the first database is quick.
+func QuickStatement(p *Program, statement string) bool {
+	p.databases.mu.Lock()
+	defer p.databases.mu.Unlock()
+	return p.databases.list[0].pool.Quick(statement)
+}

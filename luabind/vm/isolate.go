@@ -279,18 +279,20 @@ func Wait(L *lua.LState, f func(ctx context.Context) error) error {
 		i.resume(r)
 		i.main.G.CurrentThread = thread
 	}()
-	if err := f(ctx); err != nil {
-		if ctx.Err() == nil {
-			return err
-		}
-		cause := r.Cause()
-		if cause == nil {
-			cause = context.Cause(ctx)
-		}
-		if errors.Is(err, cause) || errors.Is(err, ctx.Err()) {
-			return cause
-		}
-		return fmt.Errorf("%w (%w)", cause, err)
+	return r.waited(ctx, f(ctx))
+}
+
+// waited is the error of a wait that ended with err: why the run must end, if it must.
+func (r *Run) waited(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() == nil {
+		return err
 	}
-	return nil
+	cause := r.Cause()
+	if cause == nil {
+		cause = context.Cause(ctx)
+	}
+	if errors.Is(err, cause) || errors.Is(err, ctx.Err()) {
+		return cause
+	}
+	return fmt.Errorf("%w (%w)", cause, err)
 }

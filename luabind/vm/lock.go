@@ -22,6 +22,15 @@ type fairLock struct {
 	queue int
 
 	waited time.Duration // of all that got the lock after a wait
+
+	// Of WaitBriefly, see brief.go.
+	lent    *brief      // whose wait keeps the lock, nil when none does
+	lends   bool        // it was lent since the sentry looked
+	holds   uint64      // how often it was taken
+	seen    uint64      // holds when the sentry looked
+	due     bool        // the holder must give it up when it waits
+	sentry  *time.Timer // nil until the first loan
+	watched bool        // the sentry will come
 }
 
 // A waiter is one place in the queue. Its fields are guarded by the lock's mu.
@@ -43,6 +52,7 @@ func (l *fairLock) lock(ctx context.Context) error {
 	l.mu.Lock()
 	if !l.held && (l.head == nil || !l.head.impatient()) {
 		l.held = true
+		l.took()
 		l.mu.Unlock()
 		return nil
 	}
@@ -70,6 +80,7 @@ func (l *fairLock) wait(w *waiter) error {
 		err := w.err
 		if err == nil {
 			l.waited += time.Since(w.since)
+			l.took()
 		}
 		w.ctx = nil
 		l.mu.Unlock()

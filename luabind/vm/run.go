@@ -37,6 +37,7 @@ type Run struct {
 	deadline atomic.Int64 // Unix nanoseconds, 0 for none
 	cause    atomic.Pointer[error]
 	waits    atomic.Pointer[waits] // nil until the run waits
+	brief    brief                 // see WaitBriefly
 	spent    spent
 	made     *made // while the run is read-only
 	parent   *Run  // see Inherit
@@ -190,6 +191,7 @@ func (w *waits) follow() { w.End(w.base.Err(), context.Cause(w.base)) }
 
 // release frees what wait made.
 func (r *Run) release() {
+	r.brief.release()
 	w := r.waits.Swap(nil)
 	if w == nil {
 		return

@@ -145,13 +145,22 @@ func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue)
 }
 
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	if err := c.tx.usable(); err != nil {
+	r := &driverRows{}
+	if err := c.query(ctx, r, query, args); err != nil {
 		return nil, err
 	}
-	r := &driverRows{conn: c, ctx: ctx}
+	return r, nil
+}
+
+// query lets r have the rows.
+func (c *conn) query(ctx context.Context, r *driverRows, query string, args []driver.NamedValue) error {
+	if err := c.tx.usable(); err != nil {
+		return err
+	}
+	r.conn, r.ctx = c, ctx
 	if q, ok := ctx.(quiet); ok {
 		if r.ctx = q.caller; r.ctx.Err() != nil {
-			return nil, r.ctx.Err()
+			return r.ctx.Err()
 		}
 		r.watch.start(r.ctx, c.interrupter)
 	}
@@ -160,14 +169,14 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 		err = r.open(ctx, query, args)
 	}
 	if err == nil {
-		return r, nil
+		return nil
 	}
 	r.watch.end()
 	c.failed(r.ctx, err)
 	if r.ctx.Err() != nil {
 		err = r.ctx.Err()
 	}
-	return nil, err
+	return err
 }
 
 // keeps says whether a statement is worth keeping prepared. MySQL answers a statement without
@@ -252,7 +261,7 @@ func (r *driverRows) open(ctx context.Context, query string, args []driver.Named
 		if r.prepared, err = c.prepare(ctx, query); err != nil {
 			return err
 		}
-		r.Rows, err = r.prepared.stmt.QueryContext(ctx, args)
+		r.Rows, err = r.prepared.rows(ctx, c, args)
 		if stale(err) {
 			r.prepared.broken = true
 		}
@@ -268,6 +277,9 @@ func (r *driverRows) open(ctx context.Context, query string, args []driver.Named
 		return err
 	}
 	r.typed = r.Rows.(driver.RowsColumnTypeDatabaseTypeName)
+	if n, ok := r.Rows.(*native); ok {
+		r.forms = n.forms
+	}
 	return nil
 }
 
@@ -321,6 +333,7 @@ func (r *driverRows) Close() error {
 	r.watch.end()
 	err := r.Rows.Close()
 	if r.prepared != nil {
+		r.prepared.broken = r.prepared.broken || r.prepared.native != nil && r.prepared.native.handle == 0
 		r.conn.prepared.put(r.prepared)
 		r.prepared = nil
 	}

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -13,6 +14,7 @@ import (
 // database/sql cannot tell from a slow statement.
 type pool struct {
 	db      *sql.DB
+	readers *readers // where db gets its connections, of those that read a SQLite file; else nil
 	slots   chan struct{}
 	wait    time.Duration
 	streams *streams
@@ -76,10 +78,20 @@ func (p *pool) release() { <-p.slots }
 
 func (p *pool) stats(role string) Stats {
 	s := p.db.Stats()
+	if p.readers != nil {
+		s.OpenConnections, s.Idle = p.readers.count()
+		s.InUse = s.OpenConnections - s.Idle
+	}
 	return Stats{
 		Role: role, Max: cap(p.slots), Open: s.OpenConnections, InUse: s.InUse, Idle: s.Idle,
 		Waiting: int(p.waiting.Load()), Waits: p.waits.Load(), WaitTime: time.Duration(p.waitTime.Load()),
 	}
 }
 
-func (p *pool) close() error { return p.db.Close() }
+func (p *pool) close() error {
+	err := p.db.Close()
+	if p.readers != nil {
+		err = errors.Join(err, p.readers.close())
+	}
+	return err
+}

@@ -25,6 +25,8 @@ type prepared struct {
 	busy   bool // a result is open
 	kept   bool // it is in the cache
 	broken bool // it must not be used again
+	looked bool // whether it can be native
+	native *native
 }
 
 // take returns a statement that is not in use, or nil. It must be given back with put.

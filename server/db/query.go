@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"time"
 )
 
 // A Querier runs statements: a [DB], each on any connection, or a [Tx], all on one.
@@ -60,7 +61,7 @@ func (d *DB) queryPool(ctx context.Context, p *pool, st *statement, text string,
 	if err := p.acquire(ctx); err != nil {
 		return nil, d.explain(ctx, st.source, err)
 	}
-	inner, err := p.db.QueryContext(d.quieten(ctx, p), text, values...)
+	inner, err := p.query(ctx, text, values)
 	if err != nil {
 		p.release()
 		return nil, d.explain(ctx, st.source, err)
@@ -73,14 +74,6 @@ func (d *DB) queryPool(ctx context.Context, p *pool, st *statement, text string,
 		}
 	}
 	return rows, nil
-}
-
-// quieten is for readers of a SQLite file.
-func (d *DB) quieten(ctx context.Context, p *pool) context.Context {
-	if d.path == "" || p != d.read || ctx.Done() == nil {
-		return ctx
-	}
-	return quiet{ctx}
 }
 
 // Exec implements [Querier].
@@ -192,19 +185,23 @@ type Set struct {
 
 // All returns all rows of a statement.
 func All(ctx context.Context, q Querier, statement string, args ...any) (*Set, error) {
+	start := time.Now()
 	rows, err := q.Query(ctx, statement, args...)
 	if err != nil {
 		return nil, err
 	}
+	defer rows.st.pace.took(start)
 	return rows.all()
 }
 
 // One returns the first row, or nil when there is none.
 func One(ctx context.Context, q Querier, statement string, args ...any) (*Record, error) {
+	start := time.Now()
 	rows, err := q.Query(ctx, statement, args...)
 	if err != nil {
 		return nil, err
 	}
+	defer rows.st.pace.took(start)
 	var out *Record
 	if rows.Next() {
 		out = &Record{Columns: rows.Columns(), Values: rows.take()}
@@ -214,10 +211,12 @@ func One(ctx context.Context, q Querier, statement string, args ...any) (*Record
 
 // Value returns the first column of the first row. ok says whether there was a row.
 func Value(ctx context.Context, q Querier, statement string, args ...any) (v any, ok bool, err error) {
+	start := time.Now()
 	rows, err := q.Query(ctx, statement, args...)
 	if err != nil {
 		return nil, false, err
 	}
+	defer rows.st.pace.took(start)
 	if ok = rows.Next(); ok && len(rows.Values()) > 0 { // Postgres has rows without columns
 		v = rows.Values()[0]
 	}

@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"sync"
 )
 
@@ -11,7 +10,7 @@ type Rows struct {
 	db      *DB
 	ctx     context.Context
 	st      *statement
-	inner   *sql.Rows // nil once closed or buffered
+	inner   result // nil once closed or buffered
 	columns []string
 	*scratch
 	release func()
@@ -40,7 +39,7 @@ func (s *scratch) size(n int) {
 	s.values, s.dests = s.values[:n], s.dests[:n]
 }
 
-func newRows(ctx context.Context, d *DB, st *statement, inner *sql.Rows, release func()) *Rows {
+func newRows(ctx context.Context, d *DB, st *statement, inner result, release func()) *Rows {
 	r := &Rows{db: d, ctx: ctx, st: st, inner: inner, release: release, scratch: scratches.Get().(*scratch)}
 	r.columns, r.err = inner.Columns()
 	r.size(len(r.columns))

@@ -49,15 +49,21 @@ func openSQLite(a *address, o Options) (*DB, error) {
 		return nil, err
 	}
 	o.MaxOpen, o.MaxIdle = readers, readers
-	d.read = newSQLitePool(file, append(slices.Clone(settings), "query_only(1)"), "deferred", o)
+	if reading := append(slices.Clone(settings), "query_only(1)"); d.buffered {
+		d.read = newSQLitePool(file, reading, "deferred", o)
+	} else {
+		d.read = newReaders(sqliteConnectorOf(file, reading, "deferred"), o)
+	}
 	d.read.streams = d.write.streams
 	d.copier = func() *sql.DB { return sqlitePoolOf(file, settings, "deferred") }
 	return d, nil
 }
 
+// forever is how long a connection may live that need not be closed.
+const forever = 100 * 365 * 24 * time.Hour
+
 // sqlitePool: connections to a file cost nothing to keep, and closing them loses their caches.
 func sqlitePool(o Options) Options {
-	const forever = 100 * 365 * 24 * time.Hour
 	o.MaxLifetime, o.MaxIdleTime = orDefault(o.MaxLifetime, forever), orDefault(o.MaxIdleTime, forever)
 	return o.withDefaults()
 }
@@ -122,12 +128,16 @@ func newSQLitePool(file string, settings []string, lock string, o Options) *pool
 }
 
 func sqlitePoolOf(file string, settings []string, lock string) *sql.DB {
+	return sql.OpenDB(sqliteConnectorOf(file, settings, lock))
+}
+
+func sqliteConnectorOf(file string, settings []string, lock string) connector {
 	query := url.Values{"_pragma": settings, "_txlock": {lock}, "_dqs": {"0"}}
 	separator := "?"
 	if strings.Contains(file, "?") {
 		separator = "&"
 	}
-	return sql.OpenDB(connector{engine: SQLite, inner: sqliteConnector{file + separator + query.Encode()}})
+	return connector{engine: SQLite, inner: sqliteConnector{file + separator + query.Encode()}}
 }
 
 // prepareSQLite opens the writer, which creates the file. In memory a connection of its own

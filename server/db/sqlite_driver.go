@@ -85,12 +85,24 @@ type watch struct {
 	stop  func() bool // nil when it was not started
 }
 
+// afterFunc is [context.AfterFunc], which asks for ctx.Done even where ctx has an AfterFunc of its
+// own; that of the server gets ready to tell when the client hangs up.
+func afterFunc(ctx context.Context, f func()) (stop func() bool) {
+	if c, ok := ctx.(interface{ AfterFunc(func()) func() bool }); ok {
+		return c.AfterFunc(f)
+	}
+	if ctx.Done() == nil {
+		return func() bool { return true }
+	}
+	return context.AfterFunc(ctx, f)
+}
+
 // repeatInterrupt is how often a connection is interrupted again: SQLite forgets an interrupt
 // that comes just before a statement begins.
 const repeatInterrupt = 2 * time.Millisecond
 
 func (w *watch) start(ctx context.Context, of *interrupter) {
-	w.stop = context.AfterFunc(ctx, func() {
+	w.stop = afterFunc(ctx, func() {
 		for w.interrupt(of) {
 			time.Sleep(repeatInterrupt)
 		}

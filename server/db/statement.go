@@ -34,6 +34,7 @@ type statement struct {
 	commits string  // why it must not run in a transaction
 
 	writes atomic.Bool // it was found to write although it does not look so
+	pace   pace        // see DB.Quick
 }
 
 // parse looks at one statement.
