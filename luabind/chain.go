@@ -1,12 +1,10 @@
 package luabind
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -269,135 +267,4 @@ func (s *state) segmentValue(seg *segment) *lua.LUserData {
 		s.segments[seg] = ud
 	}
 	return ud
-}
-
-// sendStream sends the head and runs the function of c:stream, which has no deadline: it
-// ends when it returns, when the client leaves, or some time after the server began to stop
-// or to replace the app.
-func (c *Ctx) sendStream(res *response, w http.ResponseWriter) {
-	status := res.effectiveStatus()
-	if c.r.Method == http.MethodHead {
-		w.WriteHeader(status)
-		return
-	}
-	ctx, cancel := context.WithCancelCause(c.ex)
-	defer cancel(nil)
-	defer onLeaving(c.ex, min(streamGrace, c.state.program.Config.StopGrace/2), func() { cancel(vm.ErrStopped) })()
-	run := &vm.Run{Owner: c, Context: ctx}
-	out := &Out{c: c, w: w, control: http.NewResponseController(w), status: status}
-	err := c.state.isolate.Do(run, func(L *lua.LState) error {
-		_, err := vm.Call(L, res.stream, bind.New(L, outType, out))
-		return orElse(err, c.gather(L))
-	})
-	if err == nil {
-		err = out.start()
-	}
-	if err == nil {
-		return
-	}
-	if out.err == nil && ctx.Err() == nil {
-		c.state.program.logError(c.r, err)
-		if !out.started {
-			clear(w.Header())
-			c.state.miss(w, c.r, asFault(err))
-			return
-		}
-	}
-	// The head is gone, so the only way to tell the client is to break off.
-	panic(http.ErrAbortHandler)
-}
-
-// streamGrace is how long a stream may go on when the app is being replaced or stopped, at
-// most half of the server's own patience: many streams never end by themselves.
-const streamGrace = 5 * time.Second
-
-// onLeaving calls f once the app has been leaving for d. stop ends that.
-func onLeaving(ex *exchange.Exchange, d time.Duration, f func()) (stop func()) {
-	if ex.Leaving() == nil {
-		return func() {}
-	}
-	done := make(chan struct{})
-	go func() {
-		select {
-		case <-ex.Leaving():
-		case <-done:
-			return
-		}
-		t := time.NewTimer(d)
-		defer t.Stop()
-		select {
-		case <-t.C:
-			f()
-		case <-done:
-		}
-	}()
-	return func() { close(done) }
-}
-
-const outType = "rws.Out"
-
-// An Out is what c:stream writes to.
-type Out struct {
-	c       *Ctx
-	w       http.ResponseWriter
-	control *http.ResponseController
-	status  int
-	started bool
-	err     error
-}
-
-// start saves the session and sends the head, once; before that the answer can still become an
-// error. No lock is held.
-func (o *Out) start() error {
-	if o.started {
-		return nil
-	}
-	if err := o.c.saveSession(o.w.Header()); err != nil {
-		return storeError(err)
-	}
-	if s := o.c.session; s != nil {
-		s.sent.Store(true)
-	}
-	o.started = true
-	o.w.WriteHeader(o.status)
-	return nil
-}
-
-// outOfType describes out.
-func outOfType() bind.Type {
-	return bind.Type{Name: outType, As: "out", Methods: []bind.Func{
-		bind.RawWaitMethod("write(...)", outWrite),
-	}}
-}
-
-// outWrite sends its arguments at once.
-func outWrite(L *lua.LState, o *Out) int {
-	var b strings.Builder
-	for n := 2; n <= L.GetTop(); n++ {
-		b.WriteString(L.CheckString(n))
-	}
-	if !o.started {
-		if err := o.c.gather(L); err != nil {
-			bind.Raise(L, "out:write", err)
-		}
-	}
-	var failed error // to start
-	err := vm.Wait(L, func(context.Context) error {
-		if failed = o.start(); failed != nil {
-			return nil
-		}
-		if _, err := o.w.Write([]byte(b.String())); err != nil {
-			return err
-		}
-		return o.control.Flush()
-	})
-	if failed != nil {
-		bind.Raise(L, "out:write", failed)
-	}
-	if err != nil {
-		o.err = err
-		fault.Raise(L, &fault.Error{Code: "closed", Message: "out:write: the client is gone: " + err.Error(), Cause: err})
-	}
-	L.Push(L.Get(1))
-	return 1
 }

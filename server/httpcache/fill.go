@@ -1,12 +1,8 @@
 package httpcache
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"io"
-	"maps"
-	"net"
 	"net/http"
 	"runtime/debug"
 	"slices"
@@ -15,7 +11,6 @@ import (
 	"time"
 
 	"rws/server/exchange"
-	"rws/server/problem"
 )
 
 // fill is one call of the handler: the writer the handler gets, which passes the answer on while
@@ -158,176 +153,8 @@ func (t *fill) rescues() bool {
 	return left > 0 || -left < window
 }
 
-// Header is the header of the handler's answer.
-func (t *fill) Header() http.Header { return t.header }
-
-// Unwrap is for [http.ResponseController].
-func (t *fill) Unwrap() http.ResponseWriter { return t.w }
-
-// Started reports whether the handler has begun to answer; see [problem.Started].
-func (t *fill) Started() bool { return t.status != 0 || problem.Started(t.w) }
-
-func (t *fill) WriteHeader(status int) {
-	switch {
-	case t.status != 0:
-		return
-	case status < 200 && status != http.StatusSwitchingProtocols:
-		t.inform(status)
-		return
-	}
-	t.status = status
-	if t.replaced(status) {
-		t.mode = dropping
-		return
-	}
-	head := t.q.r.Method == http.MethodHead
-	if !head && !t.q.wants.NoStore && status != http.StatusSwitchingProtocols {
-		t.plan = t.cache.plan(t.q.r, t.q.place.spelling, answer{status, t.header, t.asked, t.cache.o.Now()})
-	}
-	if t.plan != nil && t.length() > t.cache.o.MaxEntry {
-		t.plan = nil
-	}
-	if t.plan == nil {
-		t.free(status < 500 && t.q.r.Method == http.MethodGet && len(t.q.r.Header["Range"]) == 0)
-	}
-	t.send(status)
-}
-
-// inform passes an answer on that is not the last (1xx), whose headers are its own.
-func (t *fill) inform(status int) {
-	h := t.w.Header()
-	before := maps.Clone(h)
-	apply(h, t.header)
-	t.w.WriteHeader(status)
-	clear(h)
-	maps.Copy(h, before)
-}
-
-// replaced reports whether the old answer goes out instead of this one.
-func (t *fill) replaced(status int) bool {
-	return t.old != nil && (status == http.StatusNotModified && t.old.validators() || status >= 500 && t.rescues())
-}
-
-// length is Content-Length, 0 if it is not there.
-func (t *fill) length() int64 {
-	n, _ := strconv.ParseInt(t.header.Get("Content-Length"), 10, 64)
-	return n
-}
-
-// free lets those go who wait for what will not be kept, and remembers for a while that there is
-// no use in waiting.
-func (t *fill) free(remember bool) {
-	t.plan, t.body = nil, nil
-	if t.flight == nil {
-		return
-	}
-	if remember {
-		t.cache.pass(t.key)
-	}
-	t.cache.land(t.key, t.flight, false, false)
-}
-
-// send passes the header on: as 304 if the client has this answer already.
-func (t *fill) send(status int) {
-	h := t.w.Header()
-	apply(h, t.header)
-	for _, name := range tagHeaders {
-		delete(h, name)
-	}
-	what := "fwd=" + t.q.reason
-	if t.old != nil {
-		what += "; fwd-status=" + strconv.Itoa(status)
-	}
-	if t.plan != nil {
-		what += "; stored"
-		t.cache.nameVary(h)
-	}
-	t.cache.tell(h, what)
-	if status == http.StatusOK && len(t.q.r.Header["Range"]) == 0 && holds(t.q.r, t.header) {
-		t.mode = copying
-		for _, name := range []string{"Content-Length", "Content-Type", "Content-Encoding"} {
-			delete(h, name)
-		}
-		status = http.StatusNotModified
-	}
-	t.w.WriteHeader(status)
-}
-
 // errUnwanted ends a handler that goes on writing what neither client nor cache want.
 var errUnwanted = errors.New("the client has this answer already, and it is too large to keep")
-
-func (t *fill) Write(p []byte) (int, error) {
-	if t.status == 0 {
-		t.WriteHeader(http.StatusOK)
-	}
-	if t.plan != nil {
-		if int64(len(t.body)+len(p)) > t.cache.o.MaxEntry {
-			t.free(true)
-		} else {
-			t.body = append(t.body, p...)
-		}
-	}
-	if t.mode == passing {
-		return t.forward(p)
-	}
-	if t.plan == nil {
-		if t.dropped += int64(len(p)); t.dropped > t.cache.o.MaxEntry {
-			return 0, errUnwanted
-		}
-	}
-	return len(p), nil
-}
-
-// forward writes to the client. One that has left does not end what others wait for.
-func (t *fill) forward(p []byte) (int, error) {
-	n, err := t.w.Write(p)
-	if err != nil && t.plan != nil {
-		t.mode = copying
-		return len(p), nil
-	}
-	return n, err
-}
-
-// ReadFrom sends src, with sendfile(2) where nothing is kept.
-func (t *fill) ReadFrom(src io.Reader) (int64, error) {
-	if t.status == 0 {
-		t.WriteHeader(http.StatusOK)
-	}
-	if to, ok := t.w.(io.ReaderFrom); ok && t.plan == nil && t.mode == passing {
-		return to.ReadFrom(src)
-	}
-	return io.Copy(struct{ io.Writer }{t}, src)
-}
-
-// Flush implements [http.Flusher].
-func (t *fill) Flush() { _ = t.FlushError() }
-
-// FlushError is for [http.ResponseController]. Who flushes may take its time: nobody waits for
-// the rest.
-func (t *fill) FlushError() error {
-	if t.status == 0 {
-		t.WriteHeader(http.StatusOK)
-	}
-	if t.flight != nil {
-		t.cache.land(t.key, t.flight, false, false)
-	}
-	if t.mode != passing {
-		return nil
-	}
-	return http.NewResponseController(t.w).Flush()
-}
-
-// Hijack implements [http.Hijacker].
-func (t *fill) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, rw, err := http.NewResponseController(t.w).Hijack()
-	if err == nil {
-		if t.status == 0 {
-			t.status = http.StatusSwitchingProtocols
-		}
-		t.free(true)
-	}
-	return conn, rw, err
-}
 
 // settle keeps the answer, or gives out the old one.
 func (t *fill) settle() {
