@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
+	"rws/examples"
 	"rws/luabind/luadoc"
+	"rws/server/suggest"
 )
 
 func (t *terminal) docCommand() *cobra.Command {
@@ -16,9 +19,10 @@ func (t *terminal) docCommand() *cobra.Command {
 		Use:   "doc [name]",
 		Short: "Print the manual, or what it says about a name",
 		Long: `Prints what the manual says about a name that scripts can use, written as in a script:
-a function, a method, a field, a table or a kind of value. Without a name it lists the
-tables and kinds. It is the text that editors and the REPL show.`,
-		Example: "  rws doc app:get\n  rws doc rws.json\n  rws doc --markdown > manual.md",
+a function, a method, a field, a table or a kind of value; or one of its examples, which
+are whole programs. Without a name it lists what there is. It is the text that editors
+and the REPL show.`,
+		Example: "  rws doc app:get\n  rws doc rws.json\n  rws doc examples/login > app.lua\n  rws doc --markdown > manual.md",
 		Args:    arguments(0, 1),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			return documented(args), cobra.ShellCompDirectiveNoFileComp
@@ -35,10 +39,12 @@ tables and kinds. It is the text that editors and the REPL show.`,
 			return t.complain(fmt.Errorf("reading the manual: %w", err), nil)
 		case *markdown:
 			fmt.Fprint(t.out, luadoc.Markdown(manual))
-			return nil
+			return t.markdownExamples()
 		case len(args) == 0:
-			t.contents(manual)
-			return nil
+			return t.contents(manual)
+		}
+		if name, ok := strings.CutPrefix(args[0], "examples/"); ok {
+			return t.example(name)
 		}
 		return t.doc(manual, args[0])
 	}
@@ -59,17 +65,71 @@ func (t *terminal) doc(manual *luadoc.Package, name string) error {
 	return nil
 }
 
-// contents lists the tables and kinds of values.
-func (t *terminal) contents(manual *luadoc.Package) {
+// contents lists the tables and kinds of values, the tables of options and results, and the examples.
+func (t *terminal) contents(manual *luadoc.Package) error {
 	classes := slices.Clone(manual.Classes)
 	slices.SortStableFunc(classes, func(a, b *luadoc.Class) int { return cmp.Compare(a.Label, b.Label) })
 	var rows [][]string
+	var tables []string
 	for _, c := range classes {
+		if isPlainTable(c.Label) {
+			tables = append(tables, c.Label)
+			continue
+		}
 		line, _, _ := strings.Cut(c.Text, "\n")
 		rows = append(rows, []string{c.Label, line})
 	}
 	writeTable(t.out, []string{"NAME", "WHAT IT IS"}, rows)
-	fmt.Fprintln(t.out, "\nrws doc NAME says more, as in `rws doc app:get`.")
+	all, err := examples.All()
+	if err != nil {
+		return err
+	}
+	rows = nil
+	for _, e := range all {
+		rows = append(rows, []string{"examples/" + e.Name, e.Short})
+	}
+	fmt.Fprintln(t.out)
+	writeTable(t.out, []string{"EXAMPLE", "WHAT IT SHOWS"}, rows)
+	fmt.Fprintf(t.out, "\nTables of options and results: %s.\n", strings.Join(tables, ", "))
+	fmt.Fprintln(t.out, "\nrws doc NAME says more, as in `rws doc app:get` and `rws doc examples/hello`.")
+	return nil
+}
+
+// isPlainTable tells names of tables that scripts fill in or get, as rws.CorsOptions, from those
+// that they write.
+func isPlainTable(label string) bool {
+	name, ok := strings.CutPrefix(label, "rws.")
+	return ok && name != "" && unicode.IsUpper(rune(name[0]))
+}
+
+// example prints a program.
+func (t *terminal) example(name string) error {
+	all, err := examples.All()
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, e := range all {
+		if e.Name == strings.TrimSuffix(name, ".lua") {
+			fmt.Fprint(t.out, e.Source)
+			return nil
+		}
+		names = append(names, e.Name)
+	}
+	return fmt.Errorf("no example is called %q%s (`rws doc` lists them)", name, suggest.DidYouMean(name, names))
+}
+
+// markdownExamples is the part of the manual with the programs.
+func (t *terminal) markdownExamples() error {
+	all, err := examples.All()
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(t.out, "\n# Examples\n")
+	for _, e := range all {
+		fmt.Fprintf(t.out, "\n## examples/%s\n\n```lua\n%s```\n", e.Name, e.Source)
+	}
+	return nil
 }
 
 // documented lists the names for completion.
@@ -87,6 +147,10 @@ func documented(args []string) []string {
 	}
 	for _, f := range manual.Fields {
 		names = append(names, f.Call)
+	}
+	programs, _ := examples.All() // which are in the binary
+	for _, e := range programs {
+		names = append(names, "examples/"+e.Name)
 	}
 	return names
 }
