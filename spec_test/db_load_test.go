@@ -71,7 +71,8 @@ end)
 app:get("/", function() return "ready" end)
 `
 
-// TestALargeResultStreams sends 100 MB of rows and takes no more memory than for a few.
+// TestALargeResultStreams sends 100 MB of rows and takes no more memory than for a few. The race
+// detector keeps a shadow of all memory, several times its size.
 func TestALargeResultStreams(t *testing.T) {
 	s := startApp(t, app(t, largeApp))
 	s.mustGet(t, "/")
@@ -79,5 +80,9 @@ func TestALargeResultStreams(t *testing.T) {
 	body := s.mustGet(t, "/stream")
 	assert.Equal(t, 100_000, strings.Count(body, "\n"))
 	after := s.rss(t)
-	assert.Less(t, (after-before)/(1<<20), 64.0, "MiB more than before")
+	most := 64.0
+	if raceDetector {
+		most = 160
+	}
+	assert.Less(t, (after-before)/(1<<20), most, "MiB more than before")
 }
