@@ -53,8 +53,11 @@ type Middleware struct {
 	Early bool
 	// Preflight is for what answers the preflights of CORS.
 	Preflight bool
-	perIP     bool             // a limit that needs to know no more than the address
-	cache     *httpcache.Cache // of rws.http_cache
+	// Guard is for what keeps requests out by who sends them, or when: a cache before it would give its
+	// answers to everybody.
+	Guard bool
+	perIP bool             // a limit that needs to know no more than the address
+	cache *httpcache.Cache // of rws.http_cache
 }
 
 // A route is one declaration.

@@ -107,6 +107,9 @@ func (p *Program) compile() error {
 	for _, l := range early {
 		app.Before = append(app.Before, p.before(l.native))
 	}
+	if err := s.checkCaches(early); err != nil {
+		return err
+	}
 	for k, r := range s.routes {
 		var names []string
 		for _, l := range slices.Concat(early, r.chain) {

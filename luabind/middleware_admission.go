@@ -34,7 +34,7 @@ type ipFilterOptions struct {
 
 func ipFilter(L *lua.LState) int {
 	o := options[ipFilterOptions](L, "ip_filter", `{ allow = { "10.0.0.0/8" } }`)
-	return native(L, "ip_filter", func(p *Program) (func(http.Handler) http.Handler, error) {
+	return push(L, &Middleware{Name: "ip_filter", Guard: true}, func(p *Program) (func(http.Handler) http.Handler, error) {
 		f, err := middleware.NewIPFilter(middleware.IPFilterOptions{
 			Allow: o.Allow, Deny: o.Deny, AllowFiles: p.paths(o.AllowFiles), DenyFiles: p.paths(o.DenyFiles),
 			Logger: p.options.Logger(p.Config), // as app:config has it so far; that of the program comes when all is loaded
@@ -84,7 +84,7 @@ func maintenance(L *lua.LState) int {
 	if o.RetryAfter != nil {
 		mo.RetryAfter = *o.RetryAfter
 	}
-	return native(L, "maintenance", func(p *Program) (func(http.Handler) http.Handler, error) {
+	return push(L, &Middleware{Name: "maintenance", Guard: true}, func(p *Program) (func(http.Handler) http.Handler, error) {
 		mo.File = p.path(o.File)
 		m, err := middleware.NewMaintenance(mo)
 		if err != nil {

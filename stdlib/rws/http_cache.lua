@@ -18,8 +18,14 @@
 ---
 ---It keeps nothing that may be for one visitor: no answer with `Set-Cookie`; none to a request with cookies or a
 ---user (`c.user`) unless it is `public` or has `s-maxage`, and none to one with `Authorization` unless it has one
----of these or `must-revalidate`. Guards belong before it: who gets past them may get an answer it has. When the
----script is loaded again, the cache begins empty.
+---of these or `must-revalidate`. When the script is loaded again, the cache begins empty.
+---
+---Guards belong before it, for who gets past it may get any answer it has. The script does not load when
+---`rws.auth.*`, `rws.ip_filter`, `rws.csrf`, `rws.maintenance` or a webhook's guard stands behind a cache. What a Lua
+---function behind a cache decides cannot be known: it is not asked for what the cache has, so one that lets only
+---some visitors in belongs before the cache as well, or has to set `c.user`, or answer with
+---`Cache-Control: private` or the right `Vary`. A limit behind it (`rws.rate_limit`, `rws.concurrency`) counts only
+---what the cache does not answer.
 ---
 ---```lua
 ---local pages = rws.http_cache { ttl = "1m", stale_while_revalidate = "10m" }
