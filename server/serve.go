@@ -184,6 +184,7 @@ func (t *transaction) run(w http.ResponseWriter, r *http.Request, h http.Handler
 	if t.route.Timeout > 0 {
 		t.Limit(t.route.Timeout)
 	}
+	t.LimitBody(t.route.maxBody)
 	if limit := t.route.maxBody; limit >= 0 && r.ContentLength > limit {
 		t.Fault = &http.MaxBytesError{Limit: limit}
 	} else {
@@ -242,6 +243,7 @@ func (t *transaction) tryFail(w http.ResponseWriter, r *http.Request) (abort boo
 }
 
 func (t *transaction) miss(w http.ResponseWriter, r *http.Request, kind router.Kind, m *router.Match[*route]) {
+	t.LimitBody(t.handler.settings.MaxBody)
 	miss := Miss{Status: http.StatusNotFound}
 	switch kind {
 	case router.Redirect:

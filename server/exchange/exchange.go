@@ -62,6 +62,9 @@ type Exchange struct {
 	// Server is for the server that made the Exchange: what it keeps for a request.
 	Server any
 
+	bodyLimit   int64 // see LimitBody
+	bodyLimited bool
+
 	remote string // RemoteAddr
 	sent   string // the id the client sent, "" when there was none we keep
 	serial uint64 // the number of this request, for the id we make

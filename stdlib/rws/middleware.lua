@@ -57,11 +57,13 @@ function rws.compress(options) end
 ---Options of `rws.decompress`.
 ---@class rws.DecompressOptions
 ---@field encodings? string[] those that are accepted; default `{ "gzip", "zstd", "br" }`
----@field max_size? rws.Size of a body when it is decompressed, after which the answer is 413; default 10mb
+---@field max_size? rws.Size of a body when it is decompressed, after which the answer is 413. It can only lower what
+---  `max_body` of the route or of the app allows, which is the default
 ---@field max_ratio? integer how many times its compressed size a body may have, beyond the first 64 KiB; default 100
 
 ---Gives handlers the plain form of request bodies that came compressed. An encoding that is not accepted is
----answered 415, a body that grows too large 413, a broken one 400.
+---answered 415, a body that grows too large 413, a broken one 400. The limits of bodies (the setting `max_body`, that of
+---a route, and `rws.max_body`) hold for the plain form too.
 ---
 ---```lua
 ---app:post("/import", rws.decompress { max_size = "1mb" }, function(c) return #c.body end)
