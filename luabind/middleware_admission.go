@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,10 +41,20 @@ func ipFilter(L *lua.LState) int {
 			Logger: p.options.Logger(p.Config), // as app:config has it so far; that of the program comes when all is loaded
 		})
 		if err != nil {
-			return nil, err
+			return nil, filterOption(err)
 		}
 		return f.Wrap, p.stores.atClose(f.Close)
 	})
+}
+
+// filterOption says which option an error of an IP filter is about.
+func filterOption(err error) error {
+	text := strings.TrimPrefix(err.Error(), "ip filter: ")
+	name, rest, ok := strings.Cut(text, ": ")
+	if name = strings.ReplaceAll(name, " ", "_"); !ok || !slices.Contains([]string{"allow", "deny", "allow_files", "deny_files"}, name) {
+		return err
+	}
+	return badOption(name, "%s", rest)
 }
 
 // paths places files in the app's folder.

@@ -167,6 +167,8 @@ func TestWrongOptionsDoNotLoad(t *testing.T) {
 		`rws.headers {}`: "there are no rules",
 		`rws.headers { request = { set = { Host = "x" } } }`: "belongs to the connection",
 		`rws.ip_filter {}`:                                   "neither is somebody allowed nor denied",
+		`rws.ip_filter { deny = "x" }`:                       `option "deny": address "x"`,
+		`rws.ip_filter { deny_files = "none.txt" }`:          `option "deny_files": open`,
 		`rws.ip_filter { allow_file = "x" }`:                 `did you mean "allow"`,
 		`rws.rewrite {}`:                                     "it changes nothing",
 		`rws.rewrite { "a" }`:                                "a list of rules",

@@ -183,7 +183,8 @@ function rws.cors(options) end
 function rws.headers(options) end
 
 ---Options of `rws.ip_filter`. Addresses are `"192.0.2.7"`, `"10.0.0.0/8"`, `"2001:db8::/32"`, and the words
----`"loopback"`, `"private"`, `"all"`, and `"unix"` for clients of a unix socket.
+---`"loopback"`, `"private"`, `"all"`, `"unix"` for clients of a unix socket, and `"unknown"` for clients that a
+---trusted proxy does not name. These two are not in `"all"`, and may come in only where `allow` has their word.
 ---@class rws.IpFilterOptions
 ---@field allow? string|string[] who may come in; `{}` is nobody. Default, without `allow_files`: everybody
 ---@field deny? string|string[] who may not, also when allowed. Default nobody
