@@ -311,10 +311,11 @@ func (t *transaction) report(abort bool) {
 	if status == 0 && !abort {
 		status = http.StatusOK // net/http sends that when a handler writes nothing
 	}
-	if t.route == nil {
-		t.handler.missed.Add(1)
-	} else {
+	switch {
+	case t.route != nil:
 		t.route.count(took, status >= 500 || abort)
+	case t.Route == "": // else a cache before the routing has answered
+		t.handler.missed.Add(1)
 	}
 	if m := t.handler.app.Metrics; m != nil {
 		t.counted()
@@ -333,10 +334,11 @@ func (t *transaction) report(abort bool) {
 	})
 }
 
-// pattern is that of the route; requests of any path may have none.
+// pattern is that of the route, or of the one that a cache before the routing answers for; requests of
+// any path may have none.
 func (t *transaction) pattern() string {
 	if t.route == nil {
-		return ""
+		return t.Route
 	}
 	return t.route.Pattern
 }

@@ -56,6 +56,10 @@ type Exchange struct {
 	// is in the TLS field of the request.
 	Secure bool
 
+	// Private says that the answer is for this client alone, whatever its header says: no shared cache
+	// keeps it.
+	Private bool
+
 	// Data is for the front end that owns the handlers: what it keeps for a request.
 	Data any
 

@@ -60,8 +60,9 @@ type Options struct {
 	// IgnoreCookies are names of cookies that change no answer, such as those of statistics;
 	// "_ga*" is all that begin like that. A request that has only those counts as one without.
 	IgnoreCookies []string
-	// IgnoreClient does not obey Cache-Control and Pragma of requests, by which any client can
-	// have the handler asked.
+	// IgnoreClient does not obey Cache-Control and Pragma of requests, nor If-Match and
+	// If-Unmodified-Since, by which any client can have the handler asked. What has a header that
+	// changes URL or method for applications, as X-HTTP-Method-Override, passes without being kept.
 	IgnoreClient bool
 	// Wait is how long a request waits for the answer that another one has asked for before it
 	// asks by itself.

@@ -9,7 +9,7 @@
 ---@field stale_if_error? rws.Duration how long after that an answer is given out stale in place of a status from 500 on
 ---@field vary? string|string[] request headers that choose between answers, in addition to those that answers name in `Vary`
 ---@field ignore_cookies? string|string[] names of cookies that change no answer, such as `"_ga*"`; a request that has others gets its own answers
----@field ignore_client? boolean does not obey `Cache-Control` and `Pragma` of requests, by which any client can have the handler called
+---@field ignore_client? boolean does not obey `Cache-Control`, `Pragma`, `If-Match` and `If-Unmodified-Since` of requests, by which any client can have the handler called; a request with `X-HTTP-Method-Override`, `X-Original-URL` or their like passes and is not kept. Another query is another answer still: a limit behind the cache bounds those
 
 ---A shared HTTP cache (RFC 9111) in the memory of the server, for an app, a group, a host or a route. What it has
 ---is answered without Lua. It obeys `Cache-Control` and `Vary`, answers conditional requests, HEAD and ranges from

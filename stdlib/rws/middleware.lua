@@ -38,7 +38,7 @@ function rws.request_id(options) end
 ---  SVG and uncompressed fonts
 
 ---Compresses answers as the client accepts it. What is compressed already, parts of a file, and answers that say
----`Cache-Control: no-transform` stay as they are. A strong ETag becomes weak. `out:write` of a stream still
+---`Cache-Control: no-transform` or have a `Content-Digest`, `Repr-Digest` or `Content-MD5` stay as they are. A strong ETag becomes weak. `out:write` of a stream still
 ---reaches the client at once.
 ---
 ---```lua
