@@ -174,6 +174,10 @@ func asLink(L *lua.LState, n int) (link, bool) { return linkOf(L, L.Get(n)) }
 func linkOf(L *lua.LState, v lua.LValue) (link, bool) {
 	switch v := v.(type) {
 	case *lua.LFunction:
+		if v.IsG { // rws.ip_filter for rws.ip_filter { … }: it would make one for each request, and use none
+			fault.Raise(L, &fault.Error{Code: "argument", Message: "middleware expected, got a function of rws that makes one",
+				Hint: "call it, as in app:use(rws.compress())"})
+		}
 		return link{fn: v, source: functionAt(v)}, true
 	case *lua.LUserData:
 		if m, ok := v.Value.(*Middleware); ok {

@@ -142,7 +142,7 @@ func bucketsOf(t *lua.LTable) ([]float64, error) {
 	if t == nil {
 		return nil, nil
 	}
-	var list []float64
+	list := []float64{}
 	for n := 1; n <= t.Len(); n++ {
 		v, ok := t.RawGetInt(n).(lua.LNumber)
 		if !ok {
@@ -230,8 +230,16 @@ func appMetrics(L *lua.LState, a *App) int {
 	}
 	a.state.program.measured = true
 	a.add(L, name, r)
+	a.state.keepOperators(r)
 	L.Push(bind.New(L, routeType, r))
 	return 1
+}
+
+// keepOperators notes routes for who runs the service.
+func (s *state) keepOperators(routes ...*route) {
+	if s.isolate.Number() == 0 {
+		s.program.operators = append(s.program.operators, routes...)
+	}
 }
 
 // isGuarded reports whether anything stands before a route, or nobody has to be told: in

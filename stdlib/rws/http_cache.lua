@@ -3,7 +3,7 @@
 ---Options of `rws.http_cache`.
 ---@class rws.HttpCacheOptions
 ---@field ttl? rws.Duration how long an answer is fresh that does not say so itself in `Cache-Control` or `Expires`, and has the status 200, 203, 300, 301, 308 or 410; default such answers are not kept
----@field size? rws.Size bound of all that is kept, in memory. Default 64mb
+---@field size? rws.Size bound of all that is kept, in memory; 64kb or more. Default 64mb
 ---@field max_entry? rws.Size largest answer that is kept. Default 4mb, or `size` if that is less
 ---@field stale_while_revalidate? rws.Duration how long after that an answer is given out stale, while a new one is made in the background
 ---@field stale_if_error? rws.Duration how long after that an answer is given out stale in place of a status from 500 on

@@ -272,13 +272,14 @@ function rws.redirect_https(options) end
 
 ---Options of `rws.maintenance`.
 ---@class rws.MaintenanceOptions
----@field file string in the app's folder: the service is in maintenance while it exists. What is in it is the page. It is
----  looked for once a second
+---@field file string in the app's folder, or one of the setting `fs.allow`: the service is in maintenance while it
+---  exists. What is in it is the page. It is looked for once a second; its folder has to be there
 ---@field page? string HTML for when the file is empty. Default: a plain problem
 ---@field allow? string|string[] who is served nevertheless, as in `rws.ip_filter`. Default nobody
 ---@field retry_after? rws.Duration when clients are told to come again; default 5m
 
----Answers 503 with `Retry-After` while a file exists: `touch maintenance.html` begins it, `rm` ends it.
+---Answers 503 with `Retry-After` while a file exists: `touch maintenance.html` begins it, `rm` ends it. The routes of
+---`app:health` and `app:metrics` answer as ever: they are for who runs the service.
 ---
 ---```lua
 ---app:use(rws.maintenance { file = "maintenance.html", allow = "10.0.0.0/8", retry_after = "10m" })
