@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -151,10 +152,18 @@ func (t *transaction) refuse() *problem.Details {
 		t.writer.Header().Set("Connection", "close")
 		return &problem.Details{Status: http.StatusRequestHeaderFieldsTooLarge, ID: t.ID(),
 			Detail: fmt.Sprintf("The request has more than %d header fields.", h.settings.MaxHeaders)}
+	case otherHost(r):
+		return &problem.Details{Status: http.StatusBadRequest, ID: t.ID(), Detail: "The request names two hosts."}
 	case r.Method == http.MethodConnect:
 		return &problem.Details{Status: http.StatusNotImplemented, ID: t.ID(), Detail: "This server is no tunnel."}
 	}
 	return nil
+}
+
+// otherHost reports whether an HTTP/2 request has a Host that its :authority is not (RFC 9113 §8.3.1):
+// who looks at the one would let pass what goes to the other. HTTP/1 has been checked by its parser.
+func otherHost(r *http.Request) bool {
+	return r.ProtoMajor >= 2 && slices.ContainsFunc(r.Header["Host"], func(host string) bool { return !strings.EqualFold(host, r.Host) })
 }
 
 // fields counts the header fields, and drops those whose name has a "_" or a ".": programs behind
