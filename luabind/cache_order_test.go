@@ -46,3 +46,22 @@ func TestGuardsBeforeACacheHold(t *testing.T) {
 	assert.Equal(t, 403, ask("192.0.2.8:1"))
 	assert.Equal(t, 200, ask("192.0.2.9:1"))
 }
+
+func TestAChangeIsNoticedWhicheverRouteAnswersIt(t *testing.T) {
+	h := handler(t, `
+		local n = 0
+		app:get("/notes", rws.http_cache { ttl = "1m" }, function() n = n + 1 return tostring(n) end)
+		app:post("/notes", function() return 201 end)
+		app:put("/notes", function() return 409 end)
+	`)
+	ask := func(method string) string {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(method, "/notes", nil))
+		return w.Body.String()
+	}
+	assert.Equal(t, "1", ask("GET"))
+	ask("PUT")
+	assert.Equal(t, "1", ask("GET"), "it has failed")
+	ask("POST")
+	assert.Equal(t, "2", ask("GET"))
+}

@@ -183,6 +183,7 @@ func TestWrongOptionsDoNotLoad(t *testing.T) {
 		`rws.maintenance { file = "x", retry_after = "0s" }`: "a second or more",
 		`rws.timeout "0s"`:                                   "must be positive",
 		`rws.timeout()`:                                      "argument 1",
+		`rws.max_body "0b"`:                                  "more than nothing expected",
 		`rws.max_body()`:                                     "argument 1",
 		`rws.concurrency {}`:                                 "neither the limit for all",
 		`rws.concurrency { max = 1, queue = 1 }`:             "both are needed",

@@ -40,7 +40,7 @@ func statusOf(e *fault.Error) int {
 func (c *Ctx) answerError(err error) {
 	e := asFault(err)
 	code := statusOf(e)
-	if c.ex.Context.Err() != nil && e.Status == 0 {
+	if c.ex.Context.Err() != nil && e.Status == 0 && !errors.Is(c.r.Context().Err(), context.DeadlineExceeded) {
 		c.ex.Fault = http1.ErrClientLeft
 		c.res = c.problem(clientLeft, status.ClientClosedRequest)
 		return
@@ -135,6 +135,9 @@ func (p *Program) writeProblem(w http.ResponseWriter, r *http.Request, e *fault.
 	inside := e.Code == "not_found" && p.Config.Production() // names of files are nobody's business
 	if (status < 500 || e.Code == "fail") && !inside {
 		d.Detail = e.Message
+	}
+	if status == http.StatusGatewayTimeout && d.Detail == "" {
+		d.Detail = "The answer took too long."
 	}
 	for _, f := range e.Fields {
 		d.Fields = append(d.Fields, problem.Field(f))

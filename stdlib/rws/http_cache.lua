@@ -14,7 +14,7 @@
 ---A shared HTTP cache (RFC 9111) in the memory of the server, for an app, a group, a host or a route. What it has
 ---is answered without Lua. It obeys `Cache-Control` and `Vary`, answers conditional requests, HEAD and ranges from
 ---what it has, calls the handler once however many ask for the same, and forgets the answers of a path when a
----POST, PUT, PATCH or DELETE to it succeeds. `Cache-Status` tells what it did.
+---POST, PUT, PATCH or DELETE to it succeeds, whichever route of the app answers that. `Cache-Status` tells what it did.
 ---
 ---It keeps nothing that may be for one visitor: no answer with `Set-Cookie`; none to a request with cookies or a
 ---user (`c.user`) unless it is `public` or has `s-maxage`, and none to one with `Authorization` unless it has one

@@ -257,7 +257,9 @@ function rws.redirect(rules) end
 ---@field hosts? string|string[] those that are redirected to, others are answered 400. Default: the one that is asked for
 ---@field status? 301|302|303|307|308 default 308
 
----Sends clients that do not speak TLS, with us or with a trusted proxy, to the same place over TLS.
+---Sends clients that do not speak TLS, with us or with a trusted proxy, to the same place over TLS. Without `hosts`
+---that is at whatever host the client names, which a cache before the server may keep for others; in production the
+---log warns of it at the start.
 ---
 ---```lua
 ---app:use(rws.redirect_https { hosts = { "example.com", "*.example.com" } })
