@@ -148,7 +148,7 @@ func (p *Program) checkAccessFolder() error {
 		err = fmt.Errorf("%q is no folder", filepath.Dir(file))
 	}
 	if err != nil {
-		return fmt.Errorf("the folder of %q: %w; make it or correct the name", file, err)
+		return fmt.Errorf("the folder of %q: %w; create the folder or correct its name", file, err)
 	}
 	return nil
 }

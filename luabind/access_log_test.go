@@ -22,7 +22,7 @@ func TestAnAccessLogThatCannotBeIsRefusedAtItsLine(t *testing.T) {
 		"app:config {\n  access_log = {\n    max_size = '10mb' } }":                   "it is about the file of access_log.file",
 		"app:config {\n  access_log = {\n    compress = false } }":                    "it is about the file of access_log.file",
 		"app:config {\n  access_log = {\n    redact = '' } }":                         "it names nothing",
-		"app:config {\n  access_log = {\n    file = 'nowhere/a.log' } }":              "make it or correct the name",
+		"app:config {\n  access_log = {\n    file = 'nowhere/a.log' } }":              "create the folder or correct its name",
 		"app:config {\n  port = 3000, metrics = {\n    listen = '127.0.0.1:3000' } }": "is the address of the app itself",
 		"app:config {\n  access_log = {\n    sample = 2 } }":                          "share",
 		"app:config {\n  access_log = {\n    compres = true } }":                      "unknown option",

@@ -1,6 +1,8 @@
 package luabind_test
 
 import (
+	"bytes"
+	"log/slog"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -58,5 +60,27 @@ func TestMiddlewareHasToBeMade(t *testing.T) {
 		_, err := loadScript(t, source, nil)
 		assert.ErrorContains(t, err, "app.lua:2", source)
 		assert.ErrorContains(t, err, "a function of rws that makes one", source)
+	}
+}
+
+// What is dangerous and may be meant is told in the log, when the program loads.
+func TestDangerousSettingsAreTold(t *testing.T) {
+	for source, want := range map[string]string{
+		`app:config { trusted_proxies = "all" }`:                                                "name the proxies",
+		`app:config { env = "production" } app:use(rws.redirect_https())`:                       "name those of the service",
+		`app:use(rws.redirect_https()) app:config { env = "production" }`:                       "name those of the service",
+		`app:use(rws.redirect_https { hosts = "a.example" }) app:config { env = "production" }`: "",
+		`app:use(rws.redirect_https()) app:config { trusted_proxies = "loopback" }`:             "",
+	} {
+		var out bytes.Buffer
+		p, err := luabind.Load(luabind.Options{File: "app.lua", Dir: t.TempDir(), Source: source,
+			Logger: func(*luabind.Config) *slog.Logger { return slog.New(slog.NewTextHandler(&out, nil)) }})
+		require.NoError(t, err, source)
+		require.NoError(t, p.Close(t.Context()))
+		if want == "" {
+			assert.Empty(t, out.String(), source)
+			continue
+		}
+		assert.Contains(t, out.String(), want, source)
 	}
 }

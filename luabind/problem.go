@@ -40,7 +40,12 @@ func statusOf(e *fault.Error) int {
 func (c *Ctx) answerError(err error) {
 	e := asFault(err)
 	code := statusOf(e)
-	if c.ex.Context.Err() != nil && e.Status == 0 && !errors.Is(c.r.Context().Err(), context.DeadlineExceeded) {
+	late := problem.Started(c.w) // rws.timeout has answered, and a client that leaves then is not why this failed
+	if late && code != http.StatusGatewayTimeout && e.Status == 0 && c.ex.Context.Err() != nil {
+		e = &fault.Error{Code: "timeout", At: e.At, Message: vm.ErrDeadline.Error(), Cause: err}
+		code = http.StatusGatewayTimeout
+	}
+	if c.ex.Context.Err() != nil && e.Status == 0 && !late {
 		c.ex.Fault = http1.ErrClientLeft
 		c.res = c.problem(clientLeft, status.ClientClosedRequest)
 		return
