@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -103,6 +105,12 @@ func (p *Program) checkAccessLog() []*fault.Error {
 	if _, err := logs.OpenAccess(io.Discard, c.form(logs.Options{})); err != nil {
 		return []*fault.Error{settingError("access_log.format", p.Config, err)}
 	}
+	if faults := p.Config.checkAccessFile(); len(faults) > 0 {
+		return faults
+	}
+	if err := p.checkAccessFolder(); err != nil {
+		return []*fault.Error{settingError("access_log.file", p.Config, err)}
+	}
 	if err := c.files().Check(); err != nil {
 		name := "access_log.max_size"
 		switch {
@@ -112,6 +120,35 @@ func (p *Program) checkAccessLog() []*fault.Error {
 			name = "access_log.max_age"
 		}
 		return []*fault.Error{settingError(name, p.Config, err)}
+	}
+	return nil
+}
+
+// checkAccessFile refuses settings of a file where there is none, and an empty list.
+func (c *Config) checkAccessFile() (faults []*fault.Error) {
+	for _, name := range []string{"max_size", "max_files", "max_age", "every", "compress"} {
+		if name = "access_log." + name; c.AccessLogs.File == "" && c.Origin(name) != fromDefault {
+			faults = append(faults, settingError(name, c, errors.New(`it is about the file of access_log.file, and there is none: name one, or leave this out`)))
+		}
+	}
+	if len(c.AccessLogs.Redact) == 0 && c.Origin("access_log.redact") != fromDefault {
+		faults = append(faults, settingError("access_log.redact", c, errors.New("it names nothing; leave it out for the names that are redacted in any case")))
+	}
+	return faults
+}
+
+// checkAccessFolder refuses a file in a folder that is not there.
+func (p *Program) checkAccessFolder() error {
+	file := p.Config.AccessLogs.File
+	if file == "" || !p.Config.AccessLog {
+		return nil
+	}
+	info, err := os.Stat(filepath.Dir(p.path(file)))
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%q is no folder", filepath.Dir(file))
+	}
+	if err != nil {
+		return fmt.Errorf("the folder of %q: %w; create the folder or correct its name", file, err)
 	}
 	return nil
 }

@@ -53,8 +53,11 @@ type Middleware struct {
 	Early bool
 	// Preflight is for what answers the preflights of CORS.
 	Preflight bool
-	perIP     bool             // a limit that needs to know no more than the address
-	cache     *httpcache.Cache // of rws.http_cache
+	// Guard is for what keeps requests out by who sends them, or when: a cache before it would give its
+	// answers to everybody.
+	Guard bool
+	perIP bool             // a limit that needs to know no more than the address
+	cache *httpcache.Cache // of rws.http_cache
 }
 
 // A route is one declaration.
@@ -171,6 +174,10 @@ func asLink(L *lua.LState, n int) (link, bool) { return linkOf(L, L.Get(n)) }
 func linkOf(L *lua.LState, v lua.LValue) (link, bool) {
 	switch v := v.(type) {
 	case *lua.LFunction:
+		if v.IsG { // rws.ip_filter for rws.ip_filter { … }: it would make one for each request, and use none
+			fault.Raise(L, &fault.Error{Code: "argument", Message: "middleware expected, got a function of rws that makes one",
+				Hint: "call it, as in app:use(rws.compress())"})
+		}
 		return link{fn: v, source: functionAt(v)}, true
 	case *lua.LUserData:
 		if m, ok := v.Value.(*Middleware); ok {

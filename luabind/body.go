@@ -14,6 +14,7 @@ import (
 	"rws/luabind/fault"
 	"rws/luabind/vm"
 	"rws/server"
+	"rws/server/middleware"
 )
 
 // readBody returns the whole body, reading it on the first call.
@@ -58,6 +59,9 @@ func bodyError(err error) *fault.Error {
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return &fault.Error{Code: "too_large", Status: http.StatusRequestEntityTooLarge, Cause: err,
 			Message: fmt.Sprintf("the request body is larger than %s", bind.Size(tooLarge.Limit))}
+	}
+	if ratio, ok := errors.AsType[*middleware.RatioError](err); ok {
+		return &fault.Error{Code: "too_large", Status: ratio.HTTPStatus(), Message: ratio.Error(), Cause: err}
 	}
 	if errors.Is(err, vm.ErrDeadline) {
 		return &fault.Error{Code: "timeout", Status: http.StatusGatewayTimeout, Message: err.Error(), Cause: err}

@@ -104,8 +104,17 @@ func (p *Program) compile() error {
 	if err != nil {
 		return err
 	}
+	if slices.Contains(p.Config.Proxies.Trusted, "all") {
+		p.logger.Warn("trusted_proxies is \"all\": whoever reaches the server says who the client is, past rws.ip_filter and limits; name the proxies")
+	}
 	for _, l := range early {
 		app.Before = append(app.Before, p.before(l.native))
+	}
+	for _, cache := range p.httpCaches { // innermost: they see the paths that routes see
+		app.Before = append(app.Before, cache.Forget)
+	}
+	if err := s.checkCaches(early); err != nil {
+		return err
 	}
 	for k, r := range s.routes {
 		var names []string

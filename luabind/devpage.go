@@ -13,6 +13,7 @@ import (
 
 	"rws/luabind/fault"
 	"rws/server"
+	"rws/server/middleware"
 	"rws/server/problem"
 )
 
@@ -122,13 +123,16 @@ b.textContent=m.data})})()`
 
 // inject adds the script to an answer that is a page, unless the page has a policy that does not
 // let it in: that of the built-in pages, or one without a nonce.
-func (d *development) inject(res *response, h http.Header, nonce string) {
-	if res.header["Content-Security-Policy"] != nil || h["Content-Security-Policy"] != nil && nonce == "" {
+func (d *development) inject(res *response, h http.Header, r *http.Request) {
+	t := res.contentType()
+	if res.buf == nil || len(t) == 0 || t[0] != typeHTML[0] || res.header["Content-Security-Policy"] != nil {
 		return
 	}
-	if t := res.contentType(); res.buf != nil && len(t) > 0 && t[0] == typeHTML[0] {
-		*res.buf = withReload(*res.buf, nonce)
+	nonce := middleware.Nonce(r.Context())
+	if h["Content-Security-Policy"] != nil && nonce == "" {
+		return
 	}
+	*res.buf = withReload(*res.buf, nonce)
 }
 
 // withReload adds the script to a page that has a body.

@@ -19,9 +19,9 @@ import (
 // wrapper is a middleware of the engine.
 type wrapper = func(http.Handler) http.Handler
 
-// guard is native for a middleware whose listings say more than its name.
+// guard is native for a middleware that keeps requests out, and whose listings say more than its name.
 func guard(L *lua.LState, name, label string, make func(p *Program) (wrapper, error)) int {
-	n := native(L, name, make)
+	n := push(L, &Middleware{Name: name, Guard: true}, make)
 	L.Get(-1).(*lua.LUserData).Value.(*Middleware).Name = label
 	return n
 }

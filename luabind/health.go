@@ -78,8 +78,11 @@ func declareHealth(L *lua.LState, a *App) int {
 		s.program.health = h
 	}
 	chain := guards(L, name, n)
-	a.add(L, name, &route{method: http.MethodGet, pattern: h.live, kind: "health", chain: chain, native: h.public.LiveHandler()})
-	a.add(L, name, &route{method: http.MethodGet, pattern: h.ready, kind: "health", chain: chain, native: h.public.ReadyHandler()})
+	live := &route{method: http.MethodGet, pattern: h.live, kind: "health", chain: chain, native: h.public.LiveHandler()}
+	ready := &route{method: http.MethodGet, pattern: h.ready, kind: "health", chain: chain, native: h.public.ReadyHandler()}
+	a.add(L, name, live)
+	a.add(L, name, ready)
+	s.keepOperators(live, ready)
 	return 0
 }
 

@@ -50,6 +50,8 @@ func TestWhatAnHTTPCacheIsToldWrongly(t *testing.T) {
 		"\nrws.http_cache { ttl = 60 }":                            `app.lua:2`,
 		"\nrws.http_cache { tll = '1m' }":                          `did you mean "ttl"`,
 		"\nrws.http_cache { size = '1mb', max_entry = '2mb' }":     "does not fit",
+		"\nrws.http_cache { size = '1kb' }":                        "room for nothing",
+		"\nrws.metrics.histogram('h', nil, { buckets = {} })":      "the list of buckets is empty",
 		"\nrws.http_cache { vary = { 'a b' } }":                    "a b",
 		"\nrws.http_cache { ttl = '1m' }:purge()":                  "a path such as",
 		"\nrws.http_cache { ttl = '1m' }:purge('notes')":           "clear() removes everything",

@@ -2,8 +2,11 @@ package luabind
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -142,7 +145,7 @@ func bucketsOf(t *lua.LTable) ([]float64, error) {
 	if t == nil {
 		return nil, nil
 	}
-	var list []float64
+	list := []float64{}
 	for n := 1; n <= t.Len(); n++ {
 		v, ok := t.RawGetInt(n).(lua.LNumber)
 		if !ok {
@@ -230,8 +233,16 @@ func appMetrics(L *lua.LState, a *App) int {
 	}
 	a.state.program.measured = true
 	a.add(L, name, r)
+	a.state.keepOperators(r)
 	L.Push(bind.New(L, routeType, r))
 	return 1
+}
+
+// keepOperators notes routes for who runs the service.
+func (s *state) keepOperators(routes ...*route) {
+	if s.isolate.Number() == 0 {
+		s.program.operators = append(s.program.operators, routes...)
+	}
 }
 
 // isGuarded reports whether anything stands before a route, or nobody has to be told: in
@@ -274,6 +285,11 @@ func (p *Program) measure(app *server.App) error {
 	if path := p.Config.Metrics.Path; !strings.HasPrefix(path, "/") {
 		return settingError("metrics.path", p.Config, errors.New("a path begins with \"/\""))
 	}
+	for _, own := range p.Config.Addresses() {
+		if len(listen) > 0 && sameAddress(listen[0], own) {
+			return settingError("metrics.listen", p.Config, fmt.Errorf("%s is the address of the app itself, %s: choose another port, or use app:metrics for a route of the app", listen[0], own))
+		}
+	}
 	if !p.measured && len(listen) == 0 {
 		return nil
 	}
@@ -287,6 +303,26 @@ func (p *Program) measure(app *server.App) error {
 	}
 	app.Sides = []server.Side{{Listen: listen[0], Handler: p.sideHandler()}}
 	return nil
+}
+
+// sameAddress reports whether two sockets can't be open at the same time.
+func sameAddress(a, b string) bool {
+	hostA, portA, errA := net.SplitHostPort(a)
+	hostB, portB, errB := net.SplitHostPort(b)
+	if errA != nil || errB != nil {
+		return a == b
+	}
+	return portA == portB && portA != "0" && (hostA == hostB || isEverywhere(hostA) || isEverywhere(hostB) || isLoopback(hostA) && isLoopback(hostB))
+}
+
+func isEverywhere(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "" || err == nil && ip.IsUnspecified()
+}
+
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && (ip.Unmap() == netip.AddrFrom4([4]byte{127, 0, 0, 1}) || ip == netip.IPv6Loopback())
 }
 
 // sideHandler answers at the address for metrics: with them, and with health in full.

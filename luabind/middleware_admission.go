@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,16 +37,26 @@ type ipFilterOptions struct {
 
 func ipFilter(L *lua.LState) int {
 	o := options[ipFilterOptions](L, "ip_filter", `{ allow = { "10.0.0.0/8" } }`)
-	return native(L, "ip_filter", func(p *Program) (func(http.Handler) http.Handler, error) {
+	return push(L, &Middleware{Name: "ip_filter", Guard: true}, func(p *Program) (func(http.Handler) http.Handler, error) {
 		f, err := middleware.NewIPFilter(middleware.IPFilterOptions{
 			Allow: o.Allow, Deny: o.Deny, AllowFiles: p.paths(o.AllowFiles), DenyFiles: p.paths(o.DenyFiles),
 			Logger: p.options.Logger(p.Config), // as app:config has it so far; that of the program comes when all is loaded
 		})
 		if err != nil {
-			return nil, err
+			return nil, filterOption(err)
 		}
 		return f.Wrap, p.stores.atClose(f.Close)
 	})
+}
+
+// filterOption says which option an error of an IP filter is about.
+func filterOption(err error) error {
+	text := strings.TrimPrefix(err.Error(), "ip filter: ")
+	name, rest, ok := strings.Cut(text, ": ")
+	if name = strings.ReplaceAll(name, " ", "_"); !ok || !slices.Contains([]string{"allow", "deny", "allow_files", "deny_files"}, name) {
+		return err
+	}
+	return badOption(name, "%s", rest)
 }
 
 // paths places files in the app's folder.
@@ -84,13 +97,58 @@ func maintenance(L *lua.LState) int {
 	if o.RetryAfter != nil {
 		mo.RetryAfter = *o.RetryAfter
 	}
-	return native(L, "maintenance", func(p *Program) (func(http.Handler) http.Handler, error) {
+	return push(L, &Middleware{Name: "maintenance", Guard: true}, func(p *Program) (func(http.Handler) http.Handler, error) {
 		mo.File = p.path(o.File)
+		p.whenConfigured(L, "rws.maintenance", func() error { return p.checkSwitch(o.File) })
 		m, err := middleware.NewMaintenance(mo)
 		if err != nil {
 			return nil, err
 		}
-		return m.Wrap, nil
+		return p.sparing(m.Wrap), nil
+	})
+}
+
+// checkSwitch refuses a file that may come into being in no folder that scripts may name, or in none
+// that exists.
+func (p *Program) checkSwitch(name string) error {
+	root, below, done, err := p.rooted(name)
+	if err != nil {
+		return atOption("file", err)
+	}
+	defer done()
+	info, err := root.Stat(filepath.Dir(below))
+	if err == nil && !info.IsDir() {
+		err = errors.New("it is no folder")
+	}
+	if err != nil {
+		return badOption("file", "%q: looking at its folder: %w", name, plainly(err))
+	}
+	return nil
+}
+
+// sparing puts handlers behind wrap, but for the routes of health and metrics: those are of who runs the
+// service, also while it is in maintenance.
+func (p *Program) sparing(wrap middleware.Func) middleware.Func {
+	return func(next http.Handler) http.Handler {
+		closed := wrap(next)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if p.isOperators(r) {
+				next.ServeHTTP(w, r)
+				return
+			}
+			closed.ServeHTTP(w, r)
+		})
+	}
+}
+
+// isOperators reports whether r goes to a route of app:health or app:metrics.
+func (p *Program) isOperators(r *http.Request) bool {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	path := r.URL.EscapedPath()
+	return slices.ContainsFunc(p.operators, func(o *route) bool {
+		return o.pattern == path && (o.host == "" || strings.EqualFold(o.host, (&url.URL{Host: r.Host}).Hostname()))
 	})
 }
 

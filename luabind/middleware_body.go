@@ -64,6 +64,9 @@ func decompress(L *lua.LState) int {
 
 func maxBody(L *lua.LState) int {
 	limit := bind.Arg[bind.Size](L, "rws.max_body", 1)
+	if limit < 1 {
+		bind.ArgError(L, "rws.max_body", 1, "more than nothing expected, got %s", limit)
+	}
 	return push(L, &Middleware{Name: "max_body", Limit: limit.String()}, func(*Program) (func(http.Handler) http.Handler, error) {
 		return middleware.MaxBody(int64(limit))
 	})

@@ -7,6 +7,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"rws/luabind/bind"
+	"rws/luabind/fault"
 	"rws/server/middleware"
 )
 
@@ -85,7 +86,14 @@ func redirectHTTPS(L *lua.LState) int {
 			raiseOption(L, "rws.redirect_https", fmt.Errorf("option \"port\": %d: a port from 1 to 65535 expected", ro.Port))
 		}
 	}
-	return native(L, "redirect_https", func(*Program) (func(http.Handler) http.Handler, error) {
+	at := fault.Where(L)
+	return native(L, "redirect_https", func(p *Program) (func(http.Handler) http.Handler, error) {
+		p.whenConfigured(L, "rws.redirect_https", func() error {
+			if p.Config.Production() && len(ro.Hosts) == 0 {
+				p.logger.Warn("rws.redirect_https: without hosts it sends clients to whatever host they name: name those of the service, as in { hosts = { \"example.com\" } }", "at", at)
+			}
+			return nil
+		})
 		return middleware.RedirectHTTPS(ro)
 	})
 }

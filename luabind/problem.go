@@ -40,7 +40,12 @@ func statusOf(e *fault.Error) int {
 func (c *Ctx) answerError(err error) {
 	e := asFault(err)
 	code := statusOf(e)
-	if c.ex.Context.Err() != nil && e.Status == 0 {
+	late := problem.Started(c.w) // rws.timeout has answered, and a client that leaves then is not why this failed
+	if late && code != http.StatusGatewayTimeout && e.Status == 0 && c.ex.Context.Err() != nil {
+		e = &fault.Error{Code: "timeout", At: e.At, Message: vm.ErrDeadline.Error(), Cause: err}
+		code = http.StatusGatewayTimeout
+	}
+	if c.ex.Context.Err() != nil && e.Status == 0 && !late {
 		c.ex.Fault = http1.ErrClientLeft
 		c.res = c.problem(clientLeft, status.ClientClosedRequest)
 		return
@@ -135,6 +140,9 @@ func (p *Program) writeProblem(w http.ResponseWriter, r *http.Request, e *fault.
 	inside := e.Code == "not_found" && p.Config.Production() // names of files are nobody's business
 	if (status < 500 || e.Code == "fail") && !inside {
 		d.Detail = e.Message
+	}
+	if status == http.StatusGatewayTimeout && d.Detail == "" {
+		d.Detail = "The answer took too long."
 	}
 	for _, f := range e.Fields {
 		d.Fields = append(d.Fields, problem.Field(f))

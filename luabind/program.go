@@ -101,6 +101,7 @@ type Program struct {
 	tokens    tokens
 	measured  bool       // app:metrics was called
 	health    *appHealth // of app:health; nil for none
+	operators []*route   // of app:health and app:metrics
 	// httpCaches are those of rws.http_cache, in the order of their declaration.
 	httpCaches  []*httpcache.Cache
 	fullMetrics sync.Map // names of metrics with no room for more labels

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"strconv"
 
-	"rws/server/middleware"
 	"rws/server/static"
 )
 
@@ -40,7 +39,7 @@ func (c *Ctx) send(res *response, w http.ResponseWriter) {
 		c.sendStream(res, w)
 	default:
 		if dev := c.state.program.dev; dev != nil {
-			dev.inject(res, h, middleware.Nonce(c.r.Context()))
+			dev.inject(res, h, c.r)
 		}
 		status := res.effectiveStatus()
 		if res.buf == nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -151,10 +152,18 @@ func (t *transaction) refuse() *problem.Details {
 		t.writer.Header().Set("Connection", "close")
 		return &problem.Details{Status: http.StatusRequestHeaderFieldsTooLarge, ID: t.ID(),
 			Detail: fmt.Sprintf("The request has more than %d header fields.", h.settings.MaxHeaders)}
+	case otherHost(r):
+		return &problem.Details{Status: http.StatusBadRequest, ID: t.ID(), Detail: "The request names two hosts."}
 	case r.Method == http.MethodConnect:
 		return &problem.Details{Status: http.StatusNotImplemented, ID: t.ID(), Detail: "This server is no tunnel."}
 	}
 	return nil
+}
+
+// otherHost reports whether an HTTP/2 request has a Host that its :authority is not (RFC 9113 §8.3.1):
+// who looks at the one would let pass what goes to the other. HTTP/1 has been checked by its parser.
+func otherHost(r *http.Request) bool {
+	return r.ProtoMajor >= 2 && slices.ContainsFunc(r.Header["Host"], func(host string) bool { return !strings.EqualFold(host, r.Host) })
 }
 
 // fields counts the header fields, and drops those whose name has a "_" or a ".": programs behind
@@ -184,6 +193,7 @@ func (t *transaction) run(w http.ResponseWriter, r *http.Request, h http.Handler
 	if t.route.Timeout > 0 {
 		t.Limit(t.route.Timeout)
 	}
+	t.LimitBody(t.route.maxBody)
 	if limit := t.route.maxBody; limit >= 0 && r.ContentLength > limit {
 		t.Fault = &http.MaxBytesError{Limit: limit}
 	} else {
@@ -242,6 +252,7 @@ func (t *transaction) tryFail(w http.ResponseWriter, r *http.Request) (abort boo
 }
 
 func (t *transaction) miss(w http.ResponseWriter, r *http.Request, kind router.Kind, m *router.Match[*route]) {
+	t.LimitBody(t.handler.settings.MaxBody)
 	miss := Miss{Status: http.StatusNotFound}
 	switch kind {
 	case router.Redirect:
@@ -309,10 +320,11 @@ func (t *transaction) report(abort bool) {
 	if status == 0 && !abort {
 		status = http.StatusOK // net/http sends that when a handler writes nothing
 	}
-	if t.route == nil {
-		t.handler.missed.Add(1)
-	} else {
+	switch {
+	case t.route != nil:
 		t.route.count(took, status >= 500 || abort)
+	case t.Route == "": // else a cache before the routing has answered
+		t.handler.missed.Add(1)
 	}
 	if m := t.handler.app.Metrics; m != nil {
 		t.counted()
@@ -331,10 +343,11 @@ func (t *transaction) report(abort bool) {
 	})
 }
 
-// pattern is that of the route; requests of any path may have none.
+// pattern is that of the route, or of the one that a cache before the routing answers for; requests of
+// any path may have none.
 func (t *transaction) pattern() string {
 	if t.route == nil {
-		return ""
+		return t.Route
 	}
 	return t.route.Pattern
 }

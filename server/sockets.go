@@ -79,8 +79,10 @@ func (s *Server) serve(settings Settings) {
 		maxHeader = math.MaxInt32
 	}
 	s.http2 = newHTTP2(s, settings, maxHeader, s.options.Logger)
+	refused := &refusals{log: s.options.Logger}
 	s.http1 = &http1.Server{
 		Handler:        s,
+		Refused:        refused.tell,
 		ReadHeader:     max(settings.ReadHeader, 0),
 		KeepAlive:      max(settings.KeepAlive, 0),
 		MaxHeaderBytes: maxHeader,

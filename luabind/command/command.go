@@ -219,6 +219,9 @@ func split(e *fault.Error) []*fault.Error {
 			list = append(list, one)
 			continue
 		}
+		if e.Code == "option" { // several causes of one mistake: only the whole has a place
+			return []*fault.Error{e}
+		}
 		at, message, found := strings.Cut(err.Error(), ": ")
 		if !found {
 			at, message = "", err.Error()

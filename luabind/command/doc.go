@@ -55,6 +55,9 @@ and the REPL show.`,
 func (t *terminal) doc(manual *luadoc.Package, name string) error {
 	s, ok := manual.Lookup(name)
 	if !ok {
+		s, ok = setting(manual, name)
+	}
+	if !ok {
 		meant := ""
 		if near := manual.Suggest(name); len(near) > 0 {
 			meant = "; did you mean " + strings.Join(near, ", ") + "?"
@@ -63,6 +66,20 @@ func (t *terminal) doc(manual *luadoc.Package, name string) error {
 	}
 	fmt.Fprint(t.out, luadoc.Text(s, widthOf(t.out), isColorful(t.out)))
 	return nil
+}
+
+// setting looks a name up among the settings, as in "trusted_proxies" and "session.cookie.name".
+func setting(manual *luadoc.Package, name string) (luadoc.Symbol, bool) {
+	class := "rws.Config"
+	parts := strings.Split(name, ".")
+	for _, part := range parts[:len(parts)-1] {
+		for word := range strings.SplitSeq(part, "_") {
+			if word != "" {
+				class += strings.ToUpper(word[:1]) + word[1:]
+			}
+		}
+	}
+	return manual.Lookup(class + "." + parts[len(parts)-1])
 }
 
 // contents lists the tables and kinds of values, the tables of options and results, and the examples.

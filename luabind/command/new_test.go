@@ -82,6 +82,9 @@ func TestDoc(t *testing.T) {
 	r = rws(t, "doc", "rws.json.encode")
 	r.expect(t, 0, "rws.json.encode(")
 	r.refuse(t, "\x1b")
+	for name, want := range map[string]string{"trusted_proxies": "proxies that are believed", "access_log": "a line per request", "session.cookie.name": "__Host-"} {
+		rws(t, "doc", name).expect(t, 0, want) // settings by their names too
+	}
 	rws(t, "doc", "rws.json.encoed").expect(t, 2, `nothing on "rws.json.encoed"`, "did you mean rws.json.encode")
 	rws(t, "doc", "--markdown").expect(t, 0, "## rws.json\n", "### `rws.json.encode(")
 	rws(t, "__complete", "doc", "rws.json.e").expect(t, 0, "rws.json.encode\n")

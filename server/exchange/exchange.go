@@ -56,11 +56,18 @@ type Exchange struct {
 	// is in the TLS field of the request.
 	Secure bool
 
+	// Private says that the answer is for this client alone, whatever its header says: no shared cache
+	// keeps it.
+	Private bool
+
 	// Data is for the front end that owns the handlers: what it keeps for a request.
 	Data any
 
 	// Server is for the server that made the Exchange: what it keeps for a request.
 	Server any
+
+	bodyLimit   int64 // see LimitBody
+	bodyLimited bool
 
 	remote string // RemoteAddr
 	sent   string // the id the client sent, "" when there was none we keep

@@ -63,7 +63,9 @@ func (c *conn) serve() {
 		return
 	}
 	if fault, ok := errors.AsType[*RequestError](err); ok {
-		c.server.log().Debug("request refused", "client", c.remote, "err", fault)
+		if c.server.Refused != nil {
+			c.server.Refused(c.remote, fault)
+		}
 		if _, err := c.nc.Write(fault.answer()); err == nil {
 			c.linger()
 		}

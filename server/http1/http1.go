@@ -51,6 +51,9 @@ type Server struct {
 	// H2C takes over a connection that begins with the preface of HTTP/2 (RFC 9113 §3.4), which
 	// it reads again. nil answers such a connection 505.
 	H2C func(net.Conn)
+	// Refused is told of each request that the server answers by itself because it can't be read, with
+	// the address of the client; nil tells nobody. No handler sees these.
+	Refused func(client string, fault *RequestError)
 	// Log gets panics of the handler as errors, and what clients do wrong at debug level. Default
 	// [slog.Default].
 	Log *slog.Logger

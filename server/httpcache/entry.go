@@ -15,6 +15,7 @@ type entry struct {
 	header   http.Header // slices are full, so that appending copies
 	body     []byte
 	spelling string
+	route    string // the pattern that answered, for metrics and logs
 
 	vary     []string // names of request headers, canonical, sorted
 	selected []string // their values

@@ -51,7 +51,7 @@ func (c *Cache) fill(w http.ResponseWriter, q *query, old *entry, f *flight) {
 	defer func() {
 		c.finish(t)
 		if !over { // the handler panicked
-			c.land(t.key, f, false, true)
+			c.land(f, false, true)
 		}
 	}()
 	t.ask()
@@ -83,7 +83,7 @@ func (t *fill) ask() {
 			break
 		}
 		apply(t.w.Header(), t.header)
-		t.cache.land(t.key, t.flight, false, t.q.r.Context().Err() != nil)
+		t.cache.land(t.flight, false, t.q.r.Context().Err() != nil)
 		return
 	default:
 		t.WriteHeader(http.StatusOK)
@@ -110,11 +110,15 @@ func (t *fill) call() (failed bool) {
 	return false
 }
 
+// conditions are what the client knows or wants of an answer. Those of changes only come so far with
+// Options.IgnoreClient.
+var conditions = []string{"If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since"}
+
 // request is what the handler gets: without the conditions of the client, which concern its own
 // copy, and with ours.
 func (t *fill) request() *http.Request {
 	r := t.q.r
-	conditional := len(r.Header["If-None-Match"]) > 0 || len(r.Header["If-Modified-Since"]) > 0
+	conditional := slices.ContainsFunc(conditions, func(name string) bool { return len(r.Header[name]) > 0 })
 	revalidates := t.old != nil && t.old.validators()
 	ranged := len(r.Header["Range"]) > 0
 	if ranged && t.old == nil || !conditional && !revalidates {
@@ -123,8 +127,9 @@ func (t *fill) request() *http.Request {
 	own := new(http.Request)
 	*own = *r
 	own.Header = r.Header.Clone()
-	delete(own.Header, "If-None-Match")
-	delete(own.Header, "If-Modified-Since")
+	for _, name := range conditions {
+		delete(own.Header, name)
+	}
 	if t.old == nil {
 		return own
 	}
@@ -173,7 +178,7 @@ func (t *fill) settle() {
 	} else if t.old != nil && t.status < 500 && !lost && !t.q.wants.NoStore && t.q.r.Method == http.MethodGet {
 		t.cache.store.drop(t.key, t.old) // it is not what is there any more
 	}
-	t.cache.land(t.key, t.flight, stored, lost && !stored)
+	t.cache.land(t.flight, stored, lost && !stored)
 }
 
 // complete reports whether all of the body came.
@@ -205,7 +210,7 @@ func (t *fill) standIn() {
 	now := c.o.Now()
 	if t.status != http.StatusNotModified {
 		c.stats.rescued.Add(1)
-		c.land(t.key, t.flight, false, false)
+		c.land(t.flight, false, false)
 		c.hit(t.w, t.q.r, e, now, "hit; detail=stale-if-error")
 		return
 	}
@@ -218,7 +223,7 @@ func (t *fill) standIn() {
 	} else {
 		c.store.drop(t.key, e)
 	}
-	c.land(t.key, t.flight, stored, false)
+	c.land(t.flight, stored, false)
 	if cookies := t.header["Set-Cookie"]; len(cookies) > 0 { // for this client, and not kept
 		t.w.Header()["Set-Cookie"] = append(slices.Clip(t.w.Header()["Set-Cookie"]), cookies...)
 	}

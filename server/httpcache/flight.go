@@ -2,6 +2,7 @@ package httpcache
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 
 // flight is one request that asks the handler while others wait for what it gets.
 type flight struct {
+	key  string
 	done chan struct{} // closed when waiting makes no sense any more
 	once sync.Once
 	kept bool // an answer has been kept; set before done
@@ -36,19 +38,34 @@ func (c *Cache) board(key string, by *exchange.Exchange) (*flight, bool) {
 	if f := c.flights[key]; f != nil {
 		return f, false
 	}
-	f := &flight{done: make(chan struct{}), by: by}
+	f := &flight{key: key, done: make(chan struct{}), by: by}
 	c.flights[key] = f
 	return f, true
 }
 
+// variant is the key of flights: requests that want the same answer. What that depends on beside the
+// key the answers that are there tell; before the first, it is not known.
+func (c *Cache) variant(q *query) string {
+	names := c.store.vary(q.place.key)
+	if len(names) == 0 {
+		return q.key()
+	}
+	var b strings.Builder
+	b.Write(q.place.key)
+	for _, name := range names {
+		b.WriteString("\n" + selecting(q.r, name))
+	}
+	return b.String()
+}
+
 // land ends a flight: who comes now begins another one.
-func (c *Cache) land(key string, f *flight, kept, lost bool) {
+func (c *Cache) land(f *flight, kept, lost bool) {
 	if f == nil {
 		return
 	}
 	c.mu.Lock()
-	if c.flights[key] == f {
-		delete(c.flights, key)
+	if c.flights[f.key] == f {
+		delete(c.flights, f.key)
 	}
 	c.mu.Unlock()
 	f.end(kept, lost)

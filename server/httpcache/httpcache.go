@@ -30,6 +30,7 @@ import (
 // Defaults of [Options].
 const (
 	DefaultSize    = 64 << 20         // bytes
+	MinSize        = 64 << 10         // bytes; less is a mistake
 	DefaultEntry   = 4 << 20          // bytes
 	DefaultWait    = 10 * time.Second // for the answer that another request has asked for
 	DefaultRefresh = 30 * time.Second // for asking again in the background
@@ -40,7 +41,7 @@ type Options struct {
 	// TTL is how long an answer is fresh that does not say so and has one of the statuses 200,
 	// 203, 300, 301, 308, 410; 0 does not keep it.
 	TTL time.Duration
-	// Size bounds what all answers take up, in bytes; default 64 MiB. It counts bodies, headers,
+	// Size bounds what all answers take up, in bytes; default 64 MiB, at least 64 KiB. It counts bodies, headers,
 	// keys and what the cache needs for each.
 	Size int64
 	// MaxEntry bounds a single answer; default 4 MiB, at most Size. Larger ones pass through.
@@ -60,8 +61,9 @@ type Options struct {
 	// IgnoreCookies are names of cookies that change no answer, such as those of statistics;
 	// "_ga*" is all that begin like that. A request that has only those counts as one without.
 	IgnoreCookies []string
-	// IgnoreClient does not obey Cache-Control and Pragma of requests, by which any client can
-	// have the handler asked.
+	// IgnoreClient does not obey Cache-Control and Pragma of requests, nor If-Match and
+	// If-Unmodified-Since, by which any client can have the handler asked. What has a header that
+	// changes URL or method for applications, as X-HTTP-Method-Override, passes without being kept.
 	IgnoreClient bool
 	// Wait is how long a request waits for the answer that another one has asked for before it
 	// asks by itself.
@@ -98,6 +100,9 @@ func New(o Options) (*Cache, error) {
 	}
 	if o.Size == 0 {
 		o.Size = DefaultSize
+	}
+	if o.Size < MinSize {
+		return nil, fmt.Errorf("http cache: size %d: there is room for nothing; want %d bytes or more", o.Size, MinSize)
 	}
 	if o.MaxEntry > o.Size {
 		return nil, fmt.Errorf("http cache: an entry of %d bytes does not fit into a cache of %d", o.MaxEntry, o.Size)

@@ -54,8 +54,14 @@ func (c *Cache) plan(r *http.Request, spelling string, a answer) *entry {
 		return nil
 	case !e.allowed(credentialsOf(c, r)):
 		return nil
-	case strings.HasPrefix(a.header.Get("Content-Type"), "text/event-stream"):
+	case strings.HasPrefix(a.header.Get("Content-Type"), "text/event-stream"), nonced(a.header):
 		return nil
+	}
+	if ex := exchange.From(r.Context()); ex != nil {
+		if ex.Private {
+			return nil
+		}
+		e.route = ex.Route
 	}
 	names, ok := c.varying(a.header["Vary"])
 	if !ok {
@@ -71,6 +77,17 @@ func (c *Cache) plan(r *http.Request, spelling string, a answer) *entry {
 		return nil
 	}
 	return e
+}
+
+// nonced reports whether the policy of an answer has a nonce, which is good for one answer only (CSP
+// §7.1).
+func nonced(h http.Header) bool {
+	for _, name := range []string{"Content-Security-Policy", "Content-Security-Policy-Report-Only"} {
+		if strings.Contains(strings.Join(h[name], " "), "'nonce-") {
+			return true
+		}
+	}
+	return false
 }
 
 // describe reads what the headers say of the answer.

@@ -25,6 +25,9 @@ var routing = [...]string{
 	"X-Rewrite-Url", "X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "X-Http-Host-Override",
 }
 
+// rerouting are those that change the URL or the method, and that no proxy writes by itself.
+var rerouting = []string{"X-Original-Url", "X-Rewrite-Url", "X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "X-Http-Host-Override"}
+
 // placeOf appends the key of r to buf. It reports false for hosts that are none, whose key could
 // be another's.
 func placeOf(r *http.Request, buf []byte) (place, bool) {

@@ -90,6 +90,20 @@ func (c *Cache) void(want func(*fill) bool) {
 	}
 }
 
+// Forget puts next behind what removes the answers for a path when a request to it that may change
+// something succeeds, as [Cache.Wrap] does for its own requests: for handlers that do not have the
+// cache before them.
+func (c *Cache) Forget(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.Method {
+		case http.MethodGet, http.MethodHead, "QUERY":
+			next.ServeHTTP(w, r)
+		default:
+			c.change(w, r, next)
+		}
+	})
+}
+
 // change lets a request through that is no GET or HEAD. When one that may change something has
 // succeeded, what is kept for its path is not true any more, nor for those the answer names on the
 // same host (RFC 9111 §4.4).

@@ -12,6 +12,7 @@ import (
 
 	"rws/server/exchange"
 	"rws/server/problem"
+	"rws/server/static"
 )
 
 // query is a request as the cache sees it.
@@ -35,7 +36,7 @@ func (c *Cache) serve(w http.ResponseWriter, r *http.Request, next http.Handler)
 	}
 	var buf [256]byte // stays on the stack
 	at, ok := placeOf(r, buf[:0])
-	if !ok || unsuitable(r) {
+	if !ok || c.unsuitable(r) {
 		c.bypass(w, r, next)
 		return
 	}
@@ -78,11 +79,18 @@ func (c *Cache) slow(w http.ResponseWriter, r *http.Request, next http.Handler, 
 
 // unsuitable reports whether a GET or HEAD is none of the cache's business: one with a body, which
 // no key has; one that becomes another protocol; and one that wants a certain state to be there,
-// which only the handler knows.
-func unsuitable(r *http.Request) bool {
+// which only the handler knows. With IgnoreClient the last is answered as any other, and one with a
+// header that tells applications another URL or method is not: no proxy writes these, and anybody can
+// invent as many values as fit into the cache.
+func (c *Cache) unsuitable(r *http.Request) bool {
 	h := r.Header
-	return r.ContentLength != 0 || len(r.TransferEncoding) > 0 || len(h["Upgrade"]) > 0 ||
-		len(h["If-Match"]) > 0 || len(h["If-Unmodified-Since"]) > 0
+	switch {
+	case r.ContentLength != 0, len(r.TransferEncoding) > 0, len(h["Upgrade"]) > 0:
+		return true
+	case c.o.IgnoreClient:
+		return slices.ContainsFunc(rerouting, func(name string) bool { return len(h[name]) > 0 })
+	}
+	return len(h["If-Match"]) > 0 || len(h["If-Unmodified-Since"]) > 0
 }
 
 // bypass asks the handler and keeps nothing.
@@ -92,14 +100,17 @@ func (c *Cache) bypass(w http.ResponseWriter, r *http.Request, next http.Handler
 	next.ServeHTTP(w, r)
 }
 
+// maxWaits bounds for how many flights one request waits.
+const maxWaits = 3
+
 // answer gives out what is there or asks for it.
 func (c *Cache) answer(w http.ResponseWriter, q *query) {
 	q.since = c.o.Now()
-	waited := false
+	alone, waits, last := false, 0, ""
 	for {
 		e := c.usable(q)
 		now := c.o.Now()
-		if e != nil && c.tryHit(w, q, e, now, waited) {
+		if e != nil && c.tryHit(w, q, e, now, waits > 0) {
 			return
 		}
 		if q.wants.OnlyIfCached {
@@ -107,19 +118,20 @@ func (c *Cache) answer(w http.ResponseWriter, q *query) {
 			return
 		}
 		q.reason = reason(q, e, now)
-		if !c.joins(q, e) || waited {
+		variant := c.variant(q)
+		if !c.joins(q, e) || alone || waits > 0 && variant == last || waits == maxWaits {
 			c.fill(w, q, e, nil)
 			return
 		}
 		ex := exchange.From(q.r.Context())
-		f, mine := c.board(q.key(), ex)
+		f, mine := c.board(variant, ex)
 		if !mine && ex != nil && f.by == ex { // the same cache stands before the handler twice
 			q.next.ServeHTTP(w, q.r)
 			return
 		}
 		if mine {
-			if again := c.usable(q); again != e { // the last one has just landed
-				c.land(q.key(), f, true, false)
+			if c.usable(q) != e || c.variant(q) != variant { // the last one has just landed
+				c.land(f, false, true)
 				continue
 			}
 			c.fill(w, q, e, f)
@@ -127,7 +139,12 @@ func (c *Cache) answer(w http.ResponseWriter, q *query) {
 		}
 		landed := f.wait(q.r.Context(), c.o.Wait)
 		c.stats.collapsed.Add(1)
-		waited = !landed || !f.lost // when the one that asked was lost, the next asks
+		if landed && f.lost { // the next asks
+			continue
+		}
+		// An answer that was kept may tell that there are several, and which one this request wants.
+		alone, last = !landed || !f.kept, variant
+		waits++
 	}
 }
 
@@ -201,6 +218,9 @@ func (c *Cache) refuse(w http.ResponseWriter, r *http.Request) {
 
 // hit answers with an entry.
 func (c *Cache) hit(w http.ResponseWriter, r *http.Request, e *entry, now time.Time, status string) {
+	if ex := exchange.From(r.Context()); ex != nil && ex.Route == "" { // the cache stands before the routing
+		ex.Route = e.route
+	}
 	h := w.Header()
 	apply(h, e.header)
 	told := c.told(e, now)
@@ -211,7 +231,7 @@ func (c *Cache) hit(w http.ResponseWriter, r *http.Request, e *entry, now time.T
 		c.tell(h, cmp.Or(status, "hit")+told.ttl)
 	}
 	if e.status == http.StatusOK && selective(r.Header) {
-		http.ServeContent(w, r, "", e.modified, bytes.NewReader(e.body))
+		http.ServeContent(w, static.Heeded(r), "", e.modified, bytes.NewReader(e.body))
 		return
 	}
 	w.WriteHeader(e.status)
@@ -267,13 +287,12 @@ func (c *Cache) tell(h http.Header, what string) {
 
 // refresh asks for an entry again behind the answer, unless somebody does already.
 func (c *Cache) refresh(q *query, e *entry) {
-	key := q.key()
-	f, mine := c.board(key, nil)
+	f, mine := c.board(c.variant(q), nil)
 	if !mine {
 		return
 	}
 	again := *q
-	again.place.key = []byte(key)
+	again.place.key = []byte(q.key())
 	again.reason = "stale"
 	again.wants = requested(nil, nil)
 	begin := func(w http.ResponseWriter, r *http.Request) {
@@ -281,7 +300,7 @@ func (c *Cache) refresh(q *query, e *entry) {
 		c.fill(w, &again, e, f)
 	}
 	if !c.background(q.r, e.vary, begin) {
-		c.land(key, f, false, true)
+		c.land(f, false, true)
 	}
 }
 

@@ -56,6 +56,16 @@ func (s *store) find(p place, r *http.Request) *entry {
 	return nil
 }
 
+// vary names the headers that the latest answer under a key depends on.
+func (s *store) vary(key []byte) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if res := s.keys[string(key)]; res != nil && len(res.entries) > 0 {
+		return res.entries[0].vary
+	}
+	return nil
+}
+
 // touch moves a resource to the front; one that is asked for again becomes protected.
 func (s *store) touch(res *resource) {
 	if res.protected {

@@ -34,7 +34,7 @@ func (t *fill) WriteHeader(status int) {
 	if !head && !t.q.wants.NoStore && status != http.StatusSwitchingProtocols {
 		t.plan = t.cache.plan(t.q.r, t.q.place.spelling, answer{status, t.header, t.asked, t.cache.o.Now()})
 	}
-	if t.plan != nil && t.length() > t.cache.o.MaxEntry {
+	if t.plan != nil && (t.void.Load() || t.length()+t.plan.size() > t.cache.o.MaxEntry) {
 		t.plan = nil
 	}
 	if t.plan == nil {
@@ -69,7 +69,7 @@ func (t *fill) free(remember bool) {
 	if remember {
 		t.cache.pass(t.key)
 	}
-	t.cache.land(t.key, t.flight, false, false)
+	t.cache.land(t.flight, false, false)
 }
 
 func (t *fill) send(status int) {
@@ -102,7 +102,7 @@ func (t *fill) Write(p []byte) (int, error) {
 		t.WriteHeader(http.StatusOK)
 	}
 	if t.plan != nil {
-		if int64(len(t.body)+len(p)) > t.cache.o.MaxEntry {
+		if int64(len(t.body)+len(p))+t.plan.size() > t.cache.o.MaxEntry {
 			t.free(true)
 		} else {
 			t.body = append(t.body, p...)
@@ -145,7 +145,7 @@ func (t *fill) FlushError() error {
 		t.WriteHeader(http.StatusOK)
 	}
 	if t.flight != nil {
-		t.cache.land(t.key, t.flight, false, false)
+		t.cache.land(t.flight, false, false)
 	}
 	if t.mode != passing {
 		return nil

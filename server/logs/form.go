@@ -25,8 +25,9 @@ type AccessOptions struct {
 	//
 	// What is empty prints as "-". Quotes, backslashes and what could end a line or command a
 	// terminal are escaped in every value. Values of a query ($request, $request_uri, $args,
-	// $http_referer) whose name is one of [Redacts] or Redact are "[redacted]", and so are such
-	// headers.
+	// $http_referer) whose name is one of [Redacts] or Redact, code, key, or ends in otp, pin, sig,
+	// signature, assertion, credit_card, card_number, cvc or cvv are "[redacted]". So are headers by the
+	// names of [Redacts] and Redact, and a fragment of $http_referer is left out.
 	Form string
 	// Sample is the share of lines that are written, over 0 up to 1; 0 means all. Server errors are
 	// always written.
@@ -215,11 +216,21 @@ func headerVariable(name string, redact redactor) func([]byte, *Access) []byte {
 		if secret && value != "" {
 			value = redacted
 		}
-		if before, query, ok := strings.Cut(value, "?"); ok && referer {
-			value = before + "?" + redact.query(query)
+		if referer {
+			value = redact.referer(value)
 		}
 		return appendValue(dst, value)
 	}
+}
+
+// referer is a URL with its query redacted, and without a fragment, which has no business there and
+// may be what a login answers with (RFC 6749 §4.2.2).
+func (r redactor) referer(url string) string {
+	url, _, _ = strings.Cut(url, "#")
+	if before, query, ok := strings.Cut(url, "?"); ok {
+		return before + "?" + r.query(query)
+	}
+	return url
 }
 
 // query replaces the values of what is named like a secret, in whatever way the name is encoded.
@@ -230,7 +241,7 @@ func (r redactor) query(raw string) string {
 	parts := strings.FieldsFunc(raw, func(c rune) bool { return c == '&' || c == ';' })
 	for i, part := range parts {
 		name, _, ok := strings.Cut(part, "=")
-		if ok && r.secret(decoded(name)) {
+		if ok && r.inQuery(decoded(name)) {
 			parts[i] = name + "=" + redacted
 		}
 	}

@@ -58,17 +58,21 @@ func TestForms(t *testing.T) {
 
 func TestSecretsInQueriesAreHidden(t *testing.T) {
 	for query, want := range map[string]string{
-		"TOKEN=s":            "TOKEN=[redacted]",
-		"%74oken=s":          "%74oken=[redacted]",
-		"access_token=s&a=1": "access_token=[redacted]&a=1",
-		"user[password]=s":   "user[password]=[redacted]",
-		"a=1;token=s":        "a=1&token=[redacted]",
-		"token=a=b":          "token=[redacted]",
-		"pin=s":              "pin=[redacted]",
-		"spin=1":             "spin=1",
-		"token":              "token",
-		"to%20ken=1":         "to%20ken=1",
-		"%zz=1&api%2Dkey=s":  "%zz=1&api%2Dkey=[redacted]",
+		"TOKEN=s":                             "TOKEN=[redacted]",
+		"%74oken=s":                           "%74oken=[redacted]",
+		"access_token=s&a=1":                  "access_token=[redacted]&a=1",
+		"user[password]=s":                    "user[password]=[redacted]",
+		"a=1;token=s":                         "a=1&token=[redacted]",
+		"token=a=b":                           "token=[redacted]",
+		"pin=s":                               "pin=[redacted]",
+		"code=s&key=s&otp=s":                  "code=[redacted]&key=[redacted]&otp=[redacted]",
+		"sort_key=a&status_code=2":            "sort_key=a&status_code=2",
+		"SAMLAssertion=s&sig=s&credit_card=4": "SAMLAssertion=[redacted]&sig=[redacted]&credit_card=[redacted]",
+		"X-Amz-Signature=s&X-Amz-Credential=s&X-Amz-Security-Token=s": "X-Amz-Signature=[redacted]&X-Amz-Credential=[redacted]&X-Amz-Security-Token=[redacted]",
+		"spin=1":            "spin=1",
+		"token":             "token",
+		"to%20ken=1":        "to%20ken=1",
+		"%zz=1&api%2Dkey=s": "%zz=1&api%2Dkey=[redacted]",
 	} {
 		a := asked("/")
 		a.Request.URL.RawQuery = query

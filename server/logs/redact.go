@@ -2,6 +2,7 @@ package logs
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -19,6 +20,18 @@ var secretWords = []string{
 
 // secretPlurals are such names of several; a number by that name counts them, and is shown.
 var secretPlurals = []string{"passwords", "secrets", "tokens", "cookies", "api_keys", "apikeys", "private_keys", "privatekeys"}
+
+// queryWords mark values of a query as secret beside secretWords: what logins and signed URLs carry.
+// Attributes of a log by these names mostly are something else.
+var queryWords = []string{"otp", "pin", "sig", "signature", "assertion", "credit_card", "creditcard", "card_number", "cvc", "cvv"}
+
+// queryNames are such names on their own: "sort_key" and "country_code" are no secrets.
+var queryNames = []string{"code", "key"}
+
+// inQuery is secret for a name in a query.
+func (r redactor) inQuery(name string) bool {
+	return r.secret(name) || endsInOne(name, queryWords) || slices.ContainsFunc(queryNames, func(word string) bool { return strings.EqualFold(name, word) })
+}
 
 // Redacts reports whether an attribute of this name is written as "[redacted]" by every logger:
 //

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -157,6 +158,9 @@ func (m *Registry) Histogram(name, help string, buckets []float64, labels ...str
 	if buckets == nil {
 		buckets = m.o.Buckets
 	}
+	if len(buckets) == 0 {
+		return nil, fmt.Errorf("metric %s: the list of buckets is empty; leave it out for those that suit seconds", name)
+	}
 	if !slices.IsSorted(buckets) {
 		return nil, fmt.Errorf("metric %s: buckets %v: want ascending bounds", name, buckets)
 	}
@@ -185,10 +189,38 @@ func declare[T declared](m *Registry, name string, labels []string, make func(*v
 		}
 		return same, nil
 	}
+	if err := m.clashes(name, isHistogram[T]()); err != nil {
+		return none, err
+	}
 	made, collector := make(&vec{name: name, labels: slices.Clone(labels), limit: m.o.MaxSeries, known: map[string]struct{}{}})
 	if err := m.prom.Register(collector); err != nil {
 		return none, fmt.Errorf("metric %s: %w", name, err)
 	}
 	m.own[name] = made
 	return made, nil
+}
+
+// parts are what the lines of a histogram are called beside its name: no other metric may be called
+// like that, or there would be nothing to read of either.
+var parts = []string{"_bucket", "_count", "_sum"}
+
+func isHistogram[T declared]() bool {
+	var none T
+	_, ok := any(none).(*Histogram)
+	return ok
+}
+
+// clashes reports a metric whose lines would have the names of those of another one.
+func (m *Registry) clashes(name string, histogram bool) error {
+	for _, part := range parts {
+		if base, ok := strings.CutSuffix(name, part); ok {
+			if _, ok := m.own[base].(*Histogram); ok {
+				return fmt.Errorf("metric %s: the histogram %s has lines of that name: choose another one", name, base)
+			}
+		}
+		if m.own[name+part] != nil && histogram {
+			return fmt.Errorf("metric %s: a histogram has lines called %s, and there is such a metric: choose another name", name, name+part)
+		}
+	}
+	return nil
 }

@@ -15,10 +15,14 @@ import (
 
 // addresses is a set of client addresses.
 type addresses struct {
-	table bart.Lite
-	unix  bool // also clients without an address
-	size  int
+	table   bart.Lite
+	unix    bool // also clients without an address
+	unknown bool // also those that a proxy does not name
+	size    int
 }
+
+// words stand for other clients than an address does.
+var words = []string{"unix", "loopback", "private", "all", "unknown"}
 
 // named are words that stand for prefixes.
 var named = map[string][]string{
@@ -41,8 +45,12 @@ func parseAddresses(list []string) (*addresses, error) {
 
 func (a *addresses) add(text string) error {
 	a.size++
-	if text == "unix" {
+	switch text {
+	case "unix":
 		a.unix = true
+		return nil
+	case "unknown":
+		a.unknown = true
 		return nil
 	}
 	texts := named[text]
@@ -67,8 +75,8 @@ func parsePrefix(text string) (netip.Prefix, error) {
 	}
 	p, err := netip.ParsePrefix(text)
 	if err != nil {
-		return p, fmt.Errorf(`address %q%s: want an address, a prefix like "10.0.0.0/8", or one of unix, loopback, private, all`,
-			text, suggest.DidYouMean(text, []string{"unix", "loopback", "private", "all"}))
+		return p, fmt.Errorf(`address %q%s: want an address, a prefix like "10.0.0.0/8", or one of %s`,
+			text, suggest.DidYouMean(text, words), strings.Join(words, ", "))
 	}
 	if p.Addr().Is4In6() {
 		if p.Bits() < 96 {
@@ -82,11 +90,18 @@ func parsePrefix(text string) (netip.Prefix, error) {
 	return p, nil
 }
 
+// isAddress reports whether a client has an address: not one on a unix socket, nor one that a trusted
+// proxy does not name, for which [ClientIP] gives "::".
+func isAddress(ip netip.Addr) bool { return ip.IsValid() && !ip.IsUnspecified() }
+
 // has reports whether an address is in the set; one that is not valid is a client on a unix socket
-// or in this process.
+// or in this process. One that no proxy names is in no prefix, "::/0" either.
 func (a *addresses) has(ip netip.Addr) bool {
-	if !ip.IsValid() {
+	switch {
+	case !ip.IsValid():
 		return a.unix
+	case ip.IsUnspecified():
+		return a.unknown
 	}
 	return a.table.Contains(ip.WithZone("").Unmap())
 }

@@ -37,7 +37,8 @@ const maxHops = 32
 // A list is read from its right end: each entry was written by the proxy that the entry to the right
 // of it names, so the first that is not trusted is the client. What stands further left was sent
 // by the client, and is not looked at. A client that a proxy does not tell ("unknown", or a
-// name like "_hidden", RFC 7239 §6) becomes the unspecified address "::". A header that is malformed
+// name like "_hidden", RFC 7239 §6) becomes the unspecified address "::", which is in no
+// list of addresses but by the word "unknown". A header that is malformed
 // where it should be believed is answered 400.
 //
 // From a peer that is not trusted these headers are removed, in every spelling ("X_Forwarded_For").
@@ -48,6 +49,9 @@ func ClientIP(o ClientIPOptions) (Func, error) {
 	trusted, err := parseAddresses(o.Trusted)
 	if err != nil {
 		return nil, fmt.Errorf("client ip: trusted: %w", err)
+	}
+	if trusted.unknown {
+		return nil, fmt.Errorf(`client ip: trusted: "unknown" is whom no proxy names, and nobody to believe`)
 	}
 	header := textproto.CanonicalMIMEHeaderKey(o.Header)
 	if header == "" {

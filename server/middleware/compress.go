@@ -26,8 +26,9 @@ type CompressOptions struct {
 
 // Compress compresses answers as the client accepts it (RFC 9110 §12.5.3).
 //
-// It leaves alone what has a Content-Encoding, what says Cache-Control: no-transform, parts (206,
-// Content-Range), and answers without a body. A strong ETag becomes weak, for the bytes are not the
+// It leaves alone what has a Content-Encoding, what says Cache-Control: no-transform, what has a sum of
+// its bytes (Content-Digest, Repr-Digest, Content-MD5), parts (206, Content-Range), and answers without
+// a body. A strong ETag becomes weak, for the bytes are not the
 // ones it was made of; Vary names Accept-Encoding. A flush reaches the client. HEAD gets the header
 // that GET would get, if the size is known.
 //
@@ -133,8 +134,6 @@ func (w *compressWriter) WriteHeader(status int) {
 	case h.Get("Content-Length") != "":
 		n, err := strconv.ParseInt(h.Get("Content-Length"), 10, 64)
 		w.decide(err == nil && n >= int64(w.min))
-	case w.request.Method == http.MethodHead:
-		w.decide(false)
 	}
 }
 
@@ -144,10 +143,17 @@ func (w *compressWriter) eligible() bool {
 	switch {
 	case w.status < 200 || w.status == http.StatusNoContent || w.status == http.StatusPartialContent || w.status == http.StatusNotModified:
 		return false
-	case h.Get("Content-Encoding") != "" || len(h["Content-Range"]) > 0 || noTransform(h):
+	case h.Get("Content-Encoding") != "" || len(h["Content-Range"]) > 0 || noTransform(h) || digested(h):
 		return false
 	}
 	return len(h["Content-Type"]) == 0 || w.types.has(h.Get("Content-Type"))
+}
+
+// digests are sums of the very bytes that are sent (RFC 9530), which others would belie.
+var digests = []string{"Content-Digest", "Repr-Digest", "Digest", "Content-Md5"}
+
+func digested(h http.Header) bool {
+	return slices.ContainsFunc(digests, func(name string) bool { return len(h[name]) > 0 })
 }
 
 func noTransform(h http.Header) bool {
@@ -245,8 +251,11 @@ func (w *compressWriter) sniffed(p []byte) bool {
 }
 
 func (w *compressWriter) write(p []byte) (int, error) {
-	if w.enc != nil {
+	switch {
+	case w.enc != nil:
 		return w.enc.Write(p)
+	case w.state == encoded: // of HEAD: who counts these bytes would tell another length than GET has
+		return len(p), nil
 	}
 	return w.ResponseWriter.Write(p)
 }

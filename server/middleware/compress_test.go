@@ -270,6 +270,14 @@ func TestBombsAreDefused(t *testing.T) {
 		for _, o := range []middleware.DecompressOptions{{MaxBytes: 1 << 20, MaxRatio: 1 << 30}, {MaxBytes: 1 << 40}} {
 			var end error
 			w := ask(must(middleware.Decompress(o))(t)(echo(t, &end)), "POST /", body(coding, bomb))
+			if o.MaxRatio == 0 {
+				var ratio *middleware.RatioError
+				require.ErrorAs(t, end, &ratio, coding)
+				assert.Equal(t, 413, ratio.HTTPStatus())
+				assert.EqualValues(t, 100, ratio.Max, "the limit is named, and not what it comes to")
+				assert.Less(t, w.Body.Len(), 2<<20, coding)
+				continue
+			}
 			var limit *http.MaxBytesError
 			require.ErrorAs(t, end, &limit, coding)
 			assert.LessOrEqual(t, w.Body.Len(), 1<<20, coding)

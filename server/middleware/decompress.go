@@ -12,6 +12,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
+	"rws/server/exchange"
 	"rws/server/suggest"
 )
 
@@ -19,7 +20,8 @@ import (
 type DecompressOptions struct {
 	// Encodings are those that are accepted; default gzip, zstd and br.
 	Encodings []string
-	// MaxBytes is the size of a body after decompression; default 10 MiB.
+	// MaxBytes is the size of a body after decompression; default is what the exchange allows
+	// ([exchange.Exchange.BodyLimit]), which it can only lower, and 10 MiB where nothing is said.
 	MaxBytes int64
 	// MaxRatio is how many times its compressed size a body may have, beyond the first 64 KiB;
 	// default 100. Ordinary text is far below.
@@ -43,12 +45,24 @@ func (e *BodyError) Unwrap() error { return e.Err }
 // HTTPStatus is 400.
 func (e *BodyError) HTTPStatus() int { return http.StatusBadRequest }
 
+// RatioError says that a request body becomes much larger by decompression than bodies do.
+type RatioError struct{ Max int64 }
+
+// Error names the limit.
+func (e *RatioError) Error() string {
+	return fmt.Sprintf("the request body is more than %d times as large as it came", e.Max)
+}
+
+// HTTPStatus is 413.
+func (e *RatioError) HTTPStatus() int { return http.StatusRequestEntityTooLarge }
+
 // Decompress gives handlers the plain form of request bodies that have a Content-Encoding, which is
 // removed. An encoding that is not accepted, or a second one on top, is answered 415, with what is
-// accepted (RFC 9110 §15.5.16). A body that grows beyond the limits ends with an
-// [http.MaxBytesError], a broken one with a [*BodyError].
+// accepted (RFC 9110 §15.5.16). A body that grows beyond the limit of its
+// size ends with an [http.MaxBytesError], one beyond the ratio with a [*RatioError], a broken one with a
+// [*BodyError].
 func Decompress(o DecompressOptions) (Func, error) {
-	d := &decompressor{max: orInt(o.MaxBytes, 10<<20), ratio: orInt(o.MaxRatio, 100)}
+	d := &decompressor{max: o.MaxBytes, ratio: orInt(o.MaxRatio, 100)}
 	if d.max < 0 || d.ratio < 1 {
 		return nil, fmt.Errorf("decompress: max bytes %d, max ratio %d: must be positive: without limits a few bytes fill the memory", o.MaxBytes, o.MaxRatio)
 	}
@@ -67,8 +81,11 @@ func Decompress(o DecompressOptions) (Func, error) {
 	return d.wrap, nil
 }
 
+// defaultInflated bounds a body of which nobody says how large it may be, in bytes.
+const defaultInflated = 10 << 20
+
 type decompressor struct {
-	max, ratio int64
+	max, ratio int64 // max is 0 for what the exchange says
 	accepted   []string
 	decoders   map[string]*sync.Pool
 }
@@ -110,7 +127,7 @@ func (d *decompressor) wrap(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		body := &inflated{d: d, name: coding, pool: pool, source: counter{inner: r.Body}}
+		body := &inflated{d: d, name: coding, pool: pool, source: counter{inner: r.Body}, ex: exchange.From(r.Context())}
 		defer body.release()
 		r = r.WithContext(r.Context())
 		r.Header = r.Header.Clone()
@@ -142,6 +159,7 @@ type inflated struct {
 	d    *decompressor
 	name string
 	pool *sync.Pool
+	ex   *exchange.Exchange // nil outside of a server
 
 	mu     sync.Mutex // the goroutine of a proxy may still read when the handler returns
 	source counter
@@ -169,14 +187,41 @@ func (b *inflated) Read(p []byte) (int, error) {
 	}
 	n, err := b.dec.Read(p)
 	b.out += int64(n)
-	if limit := min(b.d.max, freeBytes+b.d.ratio*b.source.n); b.out > limit {
-		b.done = &http.MaxBytesError{Limit: limit}
-		return max(0, n-int(b.out-limit)), b.done
+	if over, fault := b.exceeds(); fault != nil {
+		b.done = fault
+		return max(0, n-int(over)), fault
 	}
 	if err != nil {
 		return n, b.fail(err)
 	}
 	return n, nil
+}
+
+// exceeds reports by how much too much has come out, and the limit that this is beyond.
+func (b *inflated) exceeds() (over int64, fault error) {
+	if limit := b.limit(); b.out > limit {
+		return b.out - limit, &http.MaxBytesError{Limit: limit}
+	}
+	if limit := freeBytes + b.d.ratio*b.source.n; b.out > limit {
+		return b.out - limit, &RatioError{b.d.ratio}
+	}
+	return 0, nil
+}
+
+// limit is the smallest that holds. It is asked for at each read: a route, and its limit, may be found
+// behind the middleware.
+func (b *inflated) limit() int64 {
+	limit, ok := int64(0), false
+	if b.ex != nil {
+		limit, ok = b.ex.BodyLimit()
+	}
+	switch {
+	case !ok:
+		return orInt(b.d.max, defaultInflated)
+	case b.d.max > 0:
+		return min(limit, b.d.max)
+	}
+	return limit
 }
 
 func (b *inflated) fail(err error) error {
@@ -185,7 +230,7 @@ func (b *inflated) fail(err error) error {
 		err = b.source.err
 	case err == io.EOF && b.source.n > 0 || err == io.EOF && b.out > 0:
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
-		err = &http.MaxBytesError{Limit: b.d.max}
+		err = &http.MaxBytesError{Limit: b.limit()}
 	case err == io.EOF: // nothing came: no encoding has an empty form
 		err = io.ErrUnexpectedEOF
 		fallthrough

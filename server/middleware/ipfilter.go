@@ -14,8 +14,9 @@ import (
 )
 
 // IPFilterOptions say who may come in. Lists have addresses, prefixes like "10.0.0.0/8" and
-// "2001:db8::/32", and the words "loopback", "private", "all", and "unix" for clients without an
-// address.
+// "2001:db8::/32", and the words "loopback", "private", "all", "unix" for clients without an address,
+// and "unknown" for those that a trusted proxy does not name. Neither of the last two is in "all", and
+// they may come in only where Allow has their word.
 type IPFilterOptions struct {
 	// Allow are those that may; nil, without files, is everybody with an address.
 	Allow []string
@@ -58,7 +59,8 @@ func NewIPFilter(o IPFilterOptions) (*IPFilter, error) {
 	}
 	lists, err := f.read()
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("ip filter: %w", err), f.Close())
+		_ = f.Close() // never fails
+		return nil, fmt.Errorf("ip filter: %w", err)
 	}
 	f.lists.CompareAndSwap(nil, lists) // unless a change came first
 	return f, nil
@@ -102,7 +104,7 @@ func readLists(name string, list, files []string) (*addresses, error) {
 	}
 	for _, file := range files {
 		if err := a.readFile(file); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, fmt.Errorf("%s files: %w", name, err)
 		}
 	}
 	return a, nil
@@ -121,7 +123,7 @@ func (a *addresses) readFile(name string) error {
 func (f *IPFilter) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ip, lists := clientIPOf(r), f.lists.Load()
-		pass := ip.IsValid()
+		pass := isAddress(ip)
 		if lists.allow != nil {
 			pass = lists.allow.has(ip)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"rws/server/middleware"
+	"rws/server/ratelimit"
 )
 
 func ipFilter(t *testing.T, o middleware.IPFilterOptions) http.Handler {
@@ -66,6 +67,41 @@ func TestTheFilterAsksForTheClientBehindAProxy(t *testing.T) {
 	assert.Equal(t, 403, w.Code)
 }
 
+// A proxy may leave out who the client is, and clients can have some do so.
+func TestClientsThatNoProxyNamesMayNotComeIn(t *testing.T) {
+	for _, c := range []struct {
+		allow, deny []string
+		want        int
+	}{
+		{nil, []string{"192.0.2.0/24"}, 403},
+		{[]string{"all"}, nil, 403},
+		{[]string{"::/0", "0.0.0.0/0", "::"}, nil, 403},
+		{[]string{"unknown"}, nil, 200},
+		{[]string{"all", "unknown"}, []string{"192.0.2.0/24"}, 200},
+		{[]string{"all", "unknown"}, []string{"unknown"}, 403},
+	} {
+		filter := ipFilter(t, middleware.IPFilterOptions{Allow: c.allow, Deny: c.deny})
+		for header, fields := range map[string][]string{
+			"Forwarded":       {"Forwarded: for=unknown", "Forwarded: for=_hidden", "Forwarded: proto=https", `Forwarded: for="[::]"`},
+			"X-Forwarded-For": {"X-Forwarded-For: unknown", "X-Forwarded-For: _hidden", "X-Forwarded-For: ::", "X-Forwarded-For: 0.0.0.0"},
+		} {
+			h := middleware.Chain(filter, must(middleware.ClientIP(middleware.ClientIPOptions{Trusted: []string{"10.0.0.1"}, Header: header}))(t))
+			for _, field := range fields {
+				assert.Equal(t, c.want, ask(h, "/", from("10.0.0.1:1"), with(field)).Code, "%v: %s", c, field)
+			}
+		}
+	}
+	refused(t, middleware.ClientIP, map[string]middleware.ClientIPOptions{"nobody to believe": {Trusted: []string{"unknown"}}})
+}
+
+func TestClientsThatNoProxyNamesAreLimitedTogether(t *testing.T) {
+	limit := must(middleware.RateLimit(middleware.RateLimitOptions{Rate: ratelimit.Rate{Count: 1, Per: time.Hour}, Store: ratelimit.NewMemory(0)}))(t)
+	h := middleware.Chain(say("ok"), must(middleware.ClientIP(middleware.ClientIPOptions{Trusted: []string{"10.0.0.1"}}))(t), limit)
+	assert.Equal(t, 200, ask(h, "/", from("10.0.0.1:1"), with("X-Forwarded-For: unknown")).Code)
+	assert.Equal(t, 429, ask(h, "/", from("10.0.0.1:1"), with("X-Forwarded-For: _other")).Code)
+	assert.Equal(t, 200, ask(h, "/", from("10.0.0.1:1"), with("X-Forwarded-For: ::1")).Code, "an address counts for itself")
+}
+
 func TestListsAreReadAgain(t *testing.T) {
 	file, log := filepath.Join(t.TempDir(), "deny"), &record{}
 	write := func(text string) { require.NoError(t, os.WriteFile(file, []byte(text), 0o600)) }
@@ -91,6 +127,7 @@ func TestIPFilterOptionsAreChecked(t *testing.T) {
 		"neither":                 {},
 		"allow: address \"x\"":    {Allow: []string{"x"}},
 		"192.168.1.0/24":          {Deny: []string{"192.168.1.7/24"}},
+		"deny files: open":        {DenyFiles: []string{filepath.Join(t.TempDir(), "none")}},
 		"missing":                 {DenyFiles: []string{filepath.Join(t.TempDir(), "missing")}},
 		`did you mean "private"?`: {Allow: []string{"privat"}},
 	} {

@@ -75,11 +75,15 @@ func orIP(kind string, name func(*http.Request) string) keyFunc {
 }
 
 // ipKey is the address of the client, for IPv6 the network of /64 that one customer has at least.
-// Clients without an address, on a unix socket, share a key.
+// Clients without an address, on a unix socket, share a key, and so do those that a trusted proxy does
+// not name.
 func ipKey(r *http.Request) string {
 	ip := clientIPOf(r)
-	if !ip.IsValid() {
+	switch {
+	case !ip.IsValid():
 		return "unix"
+	case ip.IsUnspecified():
+		return "unknown"
 	}
 	if ip.Is4() {
 		return ip.String()

@@ -78,8 +78,15 @@ func newRedirectRule(rule RedirectRule) (*redirectRule, error) {
 	if !strings.HasPrefix(path, "/") && !(c.origin != "" && strings.HasPrefix(path, "$0")) || strings.HasPrefix(path, "//") {
 		return nil, fmt.Errorf(`to %q: want a path, or an URL whose host is fixed, as in "/new/$1" or "https://example.com/$1"`, rule.To)
 	}
-	c.pattern, err = compilePattern(orInt(rule.From, "^.*$"), path)
-	return c, err
+	if c.pattern, err = compilePattern(orInt(rule.From, "^.*$"), path); err != nil || c.origin != "" || rule.From == "" { // any path: of one route, perhaps
+		return c, err
+	}
+	for _, from := range []string{path, "/", "/a", "/a/b"} {
+		if to, _, ok := c.pattern.replace(from); ok && to == from {
+			return nil, fmt.Errorf("from %q to %q: a client that asks for %q is sent there again, for ever: let from not match it", rule.From, rule.To, from)
+		}
+	}
+	return c, nil
 }
 
 func redirect(rules []*redirectRule, w http.ResponseWriter, r *http.Request) (done bool) {

@@ -261,3 +261,18 @@ func FuzzRewrite(f *testing.F) {
 		assert.Equal(t, strings.Count(before, "/")+1, strings.Count(after, "/"), "slashes keep their meaning: %q %q", before, after)
 	})
 }
+
+func TestRedirectsInACircleAreRefused(t *testing.T) {
+	for _, rule := range []middleware.RedirectRule{
+		{From: "^/a$", To: "/a"}, {From: "^/(.*)$", To: "/$1"}, {From: "^/old", To: "/old/new", Status: 302},
+	} {
+		_, err := middleware.Redirect(rule)
+		assert.ErrorContains(t, err, "for ever", rule)
+	}
+	for _, rule := range []middleware.RedirectRule{
+		{From: "^/a$", To: "/b"}, {Host: "www.example.com", To: "https://example.com$0"}, {From: "^/a/(.*)$", To: "/b/$1"},
+	} {
+		_, err := middleware.Redirect(rule)
+		assert.NoError(t, err, rule)
+	}
+}

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"rws/server/exchange"
 	"rws/server/suggest"
 )
 
@@ -190,7 +191,12 @@ func newNonce() string {
 
 // Nonce is what a template writes into <script nonce="…"> of the page that answers the request of
 // ctx; "" when its policy has no 'nonce'.
+//
+// The answer is then for one client, and no cache keeps it: see [exchange.Exchange.Private].
 func Nonce(ctx context.Context) string {
 	nonce, _ := ctx.Value(nonceKey{}).(string)
+	if e := exchange.From(ctx); e != nil && nonce != "" {
+		e.Private = true
+	}
 	return nonce
 }

@@ -87,7 +87,7 @@ func send(w http.ResponseWriter, r *http.Request, root *os.Root, name string, f 
 			setLength(r, h, info.Size())
 		}
 	}
-	r = heeded(r)
+	r = Heeded(r)
 	modified := info.ModTime()
 	if modified.Unix() <= 1 {
 		// Reproducible builds stamp every file with second 0 or 1: such a time

@@ -16,23 +16,40 @@ const maxRanges = 16
 
 const bytesUnit = "bytes="
 
-// heeded returns r without a Range that must be ignored (RFC 9110 §14.2): one of a method other
-// than GET, of another unit, that does not parse, or with too many parts.
-func heeded(r *http.Request) *http.Request {
+// Heeded returns r without a Range that must be ignored (RFC 9110 §14.2): one of a method other
+// than GET, of another unit, that does not parse, or with too many parts. What is left
+// [http.ServeContent] understands, which knows the unit in lower case only, and no "-0", the last
+// nothing, which cannot be satisfied.
+func Heeded(r *http.Request) *http.Request {
 	text := r.Header.Get("Range")
 	if text == "" {
 		return r
 	}
 	good := r.Method == http.MethodGet && len(r.Header["Range"]) == 1 && isRange(text)
-	if good && strings.HasPrefix(text, bytesUnit) {
+	if good && strings.HasPrefix(text, bytesUnit) && !strings.Contains(text, "-0") {
 		return r
 	}
-	r = r.Clone(r.Context())
-	r.Header.Del("Range")
-	if good { // net/http knows the unit in lower case only
-		r.Header.Set("Range", bytesUnit+text[len(bytesUnit):])
+	own := *r
+	own.Header = r.Header.Clone()
+	own.Header.Del("Range")
+	if good {
+		own.Header.Set("Range", bytesUnit+satisfiable(text[len(bytesUnit):]))
 	}
-	return r
+	return &own
+}
+
+// beyond is a span that no file reaches.
+const beyond = "9223372036854775807-"
+
+// satisfiable puts what cannot be satisfied in the place of "-0".
+func satisfiable(set string) string {
+	parts := strings.Split(set, ",")
+	for i, part := range parts {
+		if last, ok := strings.CutPrefix(strings.Trim(part, " \t"), "-"); ok && strings.Trim(last, "0") == "" {
+			parts[i] = beyond
+		}
+	}
+	return strings.Join(parts, ",")
 }
 
 // isRange reports whether text is a set of byte ranges as RFC 9110 §14.1.2 writes them.
@@ -61,7 +78,7 @@ func isSpan(text string) bool {
 	}
 	from, err := strconv.ParseInt(cmp.Or(first, "0"), 10, 64)
 	to, err2 := strconv.ParseInt(cmp.Or(last, first), 10, 64)
-	return err == nil && err2 == nil && (first == "" && to > 0 || first != "" && from <= to)
+	return err == nil && err2 == nil && (first == "" || from <= to)
 }
 
 func areDigits(text string) bool { return strings.Trim(text, "0123456789") == "" }

@@ -445,14 +445,15 @@ function App:health(options, ...) end
 ---  `$route`, `$host`, `$scheme`, `$server_protocol` and `$http_NAME`. As the setting `log`: Default auto
 ---@field file? string file for these lines alone, in a folder that exists; SIGHUP opens it again, for logrotate. Without one
 ---  the lines are in the log
----@field max_size? rws.Size size at which a new file is begun; the old one gets its time into its name. Default 100mb
+---@field max_size? rws.Size size at which a new file is begun, 1mb or more; the old one gets its time into its name. Default
+---  100mb
 ---@field max_files? integer old files that stay; 0 is all. Default 7
 ---@field max_age? rws.Duration|"off" age, in days, at which old files go. Default off
 ---@field every? rws.Duration|"off" time after which a new file is begun. Default off
 ---@field compress? boolean compress old files by gzip. Default true
 ---@field sample? number share of the lines that are written; server errors always are. Default 1
 ---@field redact? string|string[] names in queries and headers whose values are not written, beside `token`, `password`,
----  `cookie` and their like
+---  `cookie` and their like, and in queries `code`, `key`, `signature`, `sig`, `otp`, `pin`, `assertion` and `credit_card`
 
 ---@class rws.ConfigMetrics
 ---@field listen? string address for metrics and health alone, as `"127.0.0.1:9100"`; it speaks plain HTTP

@@ -3,23 +3,29 @@
 ---Options of `rws.http_cache`.
 ---@class rws.HttpCacheOptions
 ---@field ttl? rws.Duration how long an answer is fresh that does not say so itself in `Cache-Control` or `Expires`, and has the status 200, 203, 300, 301, 308 or 410; default such answers are not kept
----@field size? rws.Size bound of all that is kept, in memory. Default 64mb
+---@field size? rws.Size bound of all that is kept, in memory; 64kb or more. Default 64mb
 ---@field max_entry? rws.Size largest answer that is kept. Default 4mb, or `size` if that is less
 ---@field stale_while_revalidate? rws.Duration how long after that an answer is given out stale, while a new one is made in the background
 ---@field stale_if_error? rws.Duration how long after that an answer is given out stale in place of a status from 500 on
 ---@field vary? string|string[] request headers that choose between answers, in addition to those that answers name in `Vary`
 ---@field ignore_cookies? string|string[] names of cookies that change no answer, such as `"_ga*"`; a request that has others gets its own answers
----@field ignore_client? boolean does not obey `Cache-Control` and `Pragma` of requests, by which any client can have the handler called
+---@field ignore_client? boolean does not obey `Cache-Control`, `Pragma`, `If-Match` and `If-Unmodified-Since` of requests, by which any client can have the handler called; a request with `X-HTTP-Method-Override`, `X-Original-URL` or their like passes and is not kept. Another query is another answer still: a limit behind the cache bounds those
 
 ---A shared HTTP cache (RFC 9111) in the memory of the server, for an app, a group, a host or a route. What it has
 ---is answered without Lua. It obeys `Cache-Control` and `Vary`, answers conditional requests, HEAD and ranges from
 ---what it has, calls the handler once however many ask for the same, and forgets the answers of a path when a
----POST, PUT, PATCH or DELETE to it succeeds. `Cache-Status` tells what it did.
+---POST, PUT, PATCH or DELETE to it succeeds, whichever route of the app answers that. `Cache-Status` tells what it did.
 ---
 ---It keeps nothing that may be for one visitor: no answer with `Set-Cookie`; none to a request with cookies or a
 ---user (`c.user`) unless it is `public` or has `s-maxage`, and none to one with `Authorization` unless it has one
----of these or `must-revalidate`. Guards belong before it: who gets past them may get an answer it has. When the
----script is loaded again, the cache begins empty.
+---of these or `must-revalidate`. When the script is loaded again, the cache begins empty.
+---
+---Guards belong before it, for who gets past it may get any answer it has. The script does not load when
+---`rws.auth.*`, `rws.ip_filter`, `rws.csrf`, `rws.maintenance` or a webhook's guard stands behind a cache. What a Lua
+---function behind a cache decides cannot be known: it is not asked for what the cache has, so one that lets only
+---some visitors in belongs before the cache as well, or has to set `c.user`, or answer with
+---`Cache-Control: private` or the right `Vary`. A limit behind it (`rws.rate_limit`, `rws.concurrency`) counts only
+---what the cache does not answer.
 ---
 ---```lua
 ---local pages = rws.http_cache { ttl = "1m", stale_while_revalidate = "10m" }

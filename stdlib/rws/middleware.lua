@@ -38,7 +38,7 @@ function rws.request_id(options) end
 ---  SVG and uncompressed fonts
 
 ---Compresses answers as the client accepts it. What is compressed already, parts of a file, and answers that say
----`Cache-Control: no-transform` stay as they are. A strong ETag becomes weak. `out:write` of a stream still
+---`Cache-Control: no-transform` or have a `Content-Digest`, `Repr-Digest` or `Content-MD5` stay as they are. A strong ETag becomes weak. `out:write` of a stream still
 ---reaches the client at once.
 ---
 ---```lua
@@ -57,11 +57,13 @@ function rws.compress(options) end
 ---Options of `rws.decompress`.
 ---@class rws.DecompressOptions
 ---@field encodings? string[] those that are accepted; default `{ "gzip", "zstd", "br" }`
----@field max_size? rws.Size of a body when it is decompressed, after which the answer is 413; default 10mb
+---@field max_size? rws.Size of a body when it is decompressed, after which the answer is 413. It can only lower what
+---  `max_body` of the route or of the app allows, which is the default
 ---@field max_ratio? integer how many times its compressed size a body may have, beyond the first 64 KiB; default 100
 
 ---Gives handlers the plain form of request bodies that came compressed. An encoding that is not accepted is
----answered 415, a body that grows too large 413, a broken one 400.
+---answered 415, a body that grows too large 413, a broken one 400. The limits of bodies (the setting `max_body`, that of
+---a route, and `rws.max_body`) hold for the plain form too.
 ---
 ---```lua
 ---app:post("/import", rws.decompress { max_size = "1mb" }, function(c) return #c.body end)
@@ -181,7 +183,8 @@ function rws.cors(options) end
 function rws.headers(options) end
 
 ---Options of `rws.ip_filter`. Addresses are `"192.0.2.7"`, `"10.0.0.0/8"`, `"2001:db8::/32"`, and the words
----`"loopback"`, `"private"`, `"all"`, and `"unix"` for clients of a unix socket.
+---`"loopback"`, `"private"`, `"all"`, `"unix"` for clients of a unix socket, and `"unknown"` for clients that a
+---trusted proxy does not name. These two are not in `"all"`, and may come in only where `allow` has their word.
 ---@class rws.IpFilterOptions
 ---@field allow? string|string[] who may come in; `{}` is nobody. Default, without `allow_files`: everybody
 ---@field deny? string|string[] who may not, also when allowed. Default nobody
@@ -254,7 +257,9 @@ function rws.redirect(rules) end
 ---@field hosts? string|string[] those that are redirected to, others are answered 400. Default: the one that is asked for
 ---@field status? 301|302|303|307|308 default 308
 
----Sends clients that do not speak TLS, with us or with a trusted proxy, to the same place over TLS.
+---Sends clients that do not speak TLS, with us or with a trusted proxy, to the same place over TLS. Without `hosts`
+---that is at whatever host the client names, which a cache before the server may keep for others; in production the
+---log warns of it at the start.
 ---
 ---```lua
 ---app:use(rws.redirect_https { hosts = { "example.com", "*.example.com" } })
@@ -269,13 +274,14 @@ function rws.redirect_https(options) end
 
 ---Options of `rws.maintenance`.
 ---@class rws.MaintenanceOptions
----@field file string in the app's folder: the service is in maintenance while it exists. What is in it is the page. It is
----  looked for once a second
+---@field file string in the app's folder, or one of the setting `fs.allow`: the service is in maintenance while it
+---  exists. What is in it is the page. It is looked for once a second; its folder has to be there
 ---@field page? string HTML for when the file is empty. Default: a plain problem
 ---@field allow? string|string[] who is served nevertheless, as in `rws.ip_filter`. Default nobody
 ---@field retry_after? rws.Duration when clients are told to come again; default 5m
 
----Answers 503 with `Retry-After` while a file exists: `touch maintenance.html` begins it, `rm` ends it.
+---Answers 503 with `Retry-After` while a file exists: `touch maintenance.html` begins it, `rm` ends it. The routes of
+---`app:health` and `app:metrics` answer as ever: they are for who runs the service.
 ---
 ---```lua
 ---app:use(rws.maintenance { file = "maintenance.html", allow = "10.0.0.0/8", retry_after = "10m" })

@@ -5,7 +5,7 @@
 ---(GCRA): after a rest as many as the rate says may come at once, then one each part of the time.
 ---
 ---Addresses are those of `c.ip`, which believes only proxies that are trusted; IPv6 is counted by the network of /64
----that one customer has. By `"user"` is by `c.user`, which a guard or a function before the limit has set: its `sub`,
+---that one customer has, and all clients that a trusted proxy does not name (`for=unknown`) count as one. By `"user"` is by `c.user`, which a guard or a function before the limit has set: its `sub`,
 ---`id`, `uid`, `name` or `email`, or itself when it is a text. Who has no user, no such header or no name by the
 ---function is counted by address.
 ---

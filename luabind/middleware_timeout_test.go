@@ -1,0 +1,58 @@
+package luabind_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"rws/luabind"
+	"rws/server"
+)
+
+// A client that leaves when it has got its 504 is not why the handler has failed.
+func TestABusyLoopBeyondItsTimeIsNoClientThatLeft(t *testing.T) {
+	var out bytes.Buffer
+	p, err := luabind.Load(luabind.Options{File: "app.lua", Dir: t.TempDir(), Source: `
+		app:config { stall = "200ms" }
+		app:get("/", rws.timeout "20ms", function() while true do end end)
+	`, Logger: func(*luabind.Config) *slog.Logger { return slog.New(slog.NewTextHandler(&out, nil)) }})
+	require.NoError(t, err)
+	defer p.Close(t.Context())
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&out, nil))) // where a handler without a server writes
+	defer slog.SetDefault(before)
+	h, err := server.Compile(p.App)
+	require.NoError(t, err)
+	for range 10 {
+		ctx, leave := context.WithCancel(t.Context())
+		w := &leaving{httptest.NewRecorder(), leave}
+		h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil).WithContext(ctx))
+		assert.Equal(t, 504, w.Code)
+	}
+	assert.NotContains(t, out.String(), "client closed")
+	assert.Contains(t, out.String(), "app.lua:3", "the place where it computed")
+}
+
+// leaving is a client that leaves when it has its answer.
+type leaving struct {
+	*httptest.ResponseRecorder
+	leave func()
+}
+
+func (l *leaving) WriteHeader(status int) {
+	l.ResponseRecorder.WriteHeader(status)
+	l.leave()
+}
+
+func TestATimeoutOfASpecSaysWhatItWas(t *testing.T) {
+	h := handler(t, `app:get("/", { timeout = "10ms" }, function() rws.sleep("10s") end)`)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	assert.Equal(t, 504, w.Code)
+	assert.Contains(t, w.Body.String(), "The answer took too long.")
+}
