@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -73,7 +74,9 @@ func readLimit(L *lua.LState, v lua.LValue) (o limitOptions, err error) {
 	case lua.LString:
 		o.Rate = string(v)
 	case *lua.LTable:
-		err = bind.Decode(L, v, &o)
+		if err = bind.Decode(L, v, &o); err == nil {
+			err = saysSomething(v, reflect.TypeFor[limitOptions]())
+		}
 	default:
 		err = fmt.Errorf(`a table such as { rate = "100/min", by = "ip" } expected, got %s`, v.Type())
 	}
