@@ -132,6 +132,7 @@ func (a *App) declare(L *lua.LState, name, method string, n int) int {
 	if !ok || last == n {
 		bind.ArgError(L, name, max(last-1, n), "the last argument is the handler, a function, got %s", L.Get(max(last, n+1)).Type())
 	}
+	mustBeCalled(L, handler)
 	r := &route{method: method, pattern: string(pattern), handler: handler, kind: "lua"}
 	for i := n + 1; i < last; i++ {
 		a.option(L, name, r, i)
@@ -169,6 +170,7 @@ func (a *App) option(L *lua.LState, name string, r *route, n int) {
 func asLink(L *lua.LState, n int) (link, bool) { return linkOf(L, L.Get(n)) }
 
 func linkOf(L *lua.LState, v lua.LValue) (link, bool) {
+	mustBeCalled(L, v)
 	switch v := v.(type) {
 	case *lua.LFunction:
 		return link{fn: v, source: functionAt(v)}, true

@@ -114,7 +114,7 @@ func (p *Program) compile() error {
 		}
 		route := server.Route{
 			Method: r.method, Host: r.host, Pattern: r.pattern, Name: r.name, Source: r.source,
-			Handler: p.chainHandler(k), Middleware: names, Kind: r.kind, Preflight: r.preflight(),
+			Handler: p.chainHandler(k), Middleware: names, Kind: r.kind, Preflight: r.preflight(), Guard: r.optionsGuard(),
 		}
 		if r.spec != nil {
 			route.Summary, route.MaxBody = r.spec.summary, r.spec.maxBody

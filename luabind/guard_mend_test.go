@@ -1,0 +1,48 @@
+package luabind_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"rws/luabind"
+)
+
+// A constructor that was not called guards nothing.
+func TestGuardsThatWereNotCalledFailTheLoad(t *testing.T) {
+	for source, want := range map[string]string{
+		`app:get("/", rws.auth.jwt, function() end)`:                    "rws.auth.jwt was not called: write rws.auth.jwt { … }",
+		`app:use(rws.csrf)`:                                             "rws.csrf was not called",
+		`app:group("/a", rws.rate_limit)`:                               "rws.rate_limit was not called",
+		`app:get("/", { auth = rws.auth.basic }, function() end)`:       "rws.auth.basic was not called",
+		`app:get("/", { auth = { rws.auth.api_key } }, function() end)`: "rws.auth.api_key was not called",
+		`app:post("/", rws.webhook.guard, function() end)`:              `rws.webhook.guard was not called: write rws.webhook.guard("github", { … })`,
+		`app:get("/", rws.http_cache, function() end)`:                  "rws.http_cache was not called",
+		`app:get("/", rws.auth.require)`:                                "rws.auth.require was not called",
+		`app:resource("/a", rws.ip_filter, { index = function() end })`: "rws.ip_filter was not called",
+	} {
+		_, err := load(t, source, nil)
+		assert.ErrorContains(t, err, want, source)
+		assert.ErrorContains(t, err, "app.lua:1", source)
+	}
+}
+
+// The engine's own answer to OPTIONS passes the guards of the route, wherever they stand.
+func TestOptionsPassesTheGuards(t *testing.T) {
+	p := newApp(t, `
+		app:get("/", function() return "ok" end)
+		local g = app:group("/g", rws.auth.jwt { secret = "`+tokenSecret+`" })
+		g:get("/x", function() return "ok" end)
+		app:get("/spec", { auth = rws.auth.jwt { secret = "`+tokenSecret+`" }, limit = "1/h" }, function() return "ok" end)
+		local cors = app:group("/cors", rws.cors { origins = { "https://a.test" } }, rws.auth.jwt { secret = "`+tokenSecret+`" })
+		cors:get("/x", function() return "ok" end)
+	`, nil)
+	assert.Equal(t, 204, do(t, p, "OPTIONS /").Status)
+	assert.Equal(t, 401, do(t, p, "OPTIONS /g/x").Status)
+	assert.Equal(t, 401, do(t, p, "OPTIONS /spec").Status)
+	assert.Equal(t, 429, do(t, p, "OPTIONS /spec").Status)
+	assert.Equal(t, 401, do(t, p, "OPTIONS /cors/x").Status)
+	preflight := luabind.Call{Header: map[string]string{"Origin": "https://a.test", "Access-Control-Request-Method": "GET"}}
+	assert.Equal(t, 204, do(t, p, "OPTIONS /cors/x", preflight).Status)
+	assert.Equal(t, 401, do(t, p, "OPTIONS /g/x", preflight).Status)
+}
