@@ -2,10 +2,13 @@ package luabind_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"rws/luabind"
+	"rws/server/auth/apikey"
 )
 
 // A constructor that was not called guards nothing.
@@ -45,4 +48,23 @@ func TestOptionsPassesTheGuards(t *testing.T) {
 	preflight := luabind.Call{Header: map[string]string{"Origin": "https://a.test", "Access-Control-Request-Method": "GET"}}
 	assert.Equal(t, 204, do(t, p, "OPTIONS /cors/x", preflight).Status)
 	assert.Equal(t, 401, do(t, p, "OPTIONS /g/x", preflight).Status)
+}
+
+// The time of a route is also that of what stands before its handler.
+func TestTheTimeOfARouteCoversItsGuards(t *testing.T) {
+	key, _, err := apikey.Generate("")
+	require.NoError(t, err)
+	p := newApp(t, `
+		app:get("/key", { timeout = "30ms", auth = rws.auth.api_key { lookup = function() rws.sleep("20s") end } }, function() return "ok" end)
+		app:get("/busy", { timeout = "30ms", auth = rws.auth.api_key { lookup = function() while true do end end } }, function() return "ok" end)
+		app:get("/by", { timeout = "30ms", limit = { rate = "1/min", by = function() rws.sleep("20s") end } }, function() return "ok" end)
+		app:get("/slow", { timeout = "30ms", auth = rws.auth.api_key { lookup = function() error("down") end } }, function() return "ok" end)
+	`, nil)
+	call := luabind.Call{Header: map[string]string{"X-Api-Key": key}}
+	start := time.Now()
+	assert.Equal(t, 504, do(t, p, "GET /key", call).Status)
+	assert.Equal(t, 504, do(t, p, "GET /busy", call).Status)
+	assert.Equal(t, 504, do(t, p, "GET /by", call).Status)
+	assert.Equal(t, 503, do(t, p, "GET /slow", call).Status)
+	assert.Less(t, time.Since(start), 5*time.Second)
 }
