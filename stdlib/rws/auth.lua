@@ -78,8 +78,8 @@ function rws.auth.jwt(options) end
 
 ---Lets in who knows a name and a password (RFC 7617); `c.user` is `{ name = … }`. Use it under TLS only: the password
 ---comes with every request. Hashes are those of `rws.password.hash`, bcrypt, and of htpasswd files also `{SHA}` and
----`$apr1$`; passwords as they are, are refused. A file is read again when it changes; one that is broken is logged,
----and the users stay. Who tries too often is answered 429.
+---`$apr1$`; passwords as they are, are refused. A file is read again when it changes: one that is empty then lets
+---nobody in; one that is broken or gone is logged, each minute anew, and the users stay. Who tries too often is answered 429.
 ---
 ---```lua
 ---app:use(rws.auth.basic { users = { ann = rws.password.hash("correct horse") } })
@@ -105,8 +105,10 @@ function rws.auth.basic(options) end
 ---Asks an authentication service about each request, as Traefik's ForwardAuth and the `auth_request` of nginx do. It
 ---gets a GET with the headers of the client and `X-Forwarded-Method`, `-Proto`, `-Host`, `-Uri` and `-For`, and no
 ---body. When it answers 2xx the request goes on, with the headers in `copy`; any other answer goes to the client as
----it is. When it does not answer, that is 502 or 504, and nobody enters. `c.user` has the copied headers by name, and
----the first of them as `name`.
+---it is. When it does not answer, or with more than 64 kB, that is 502 or 504, and nobody enters; the log says which.
+---`c.user` has the copied headers by name, and the first of them as `name`. The values of one that comes several times
+---stand in one text, as `"staff, admin"`, which `rws.auth.require { role_claim = "Remote-Groups", roles = … }` takes
+---apart.
 ---
 ---A header in `copy` means what the service says and nothing else: what the client sent under its name, or one that
 ---others take for it (`Remote_User`), is removed first.
