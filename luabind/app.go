@@ -54,6 +54,8 @@ type Middleware struct {
 	// Preflight is for what answers the preflights of CORS.
 	Preflight bool
 	perIP     bool             // a limit that needs to know no more than the address
+	perUser   bool             // a limit by c.user
+	limit     *limit           // of rws.rate_limit
 	cache     *httpcache.Cache // of rws.http_cache
 }
 
@@ -207,6 +209,7 @@ func (a *App) add(L *lua.LState, name string, r *route) {
 	if err != nil {
 		fault.Raise(L, &fault.Error{Code: "pattern", Message: name + ": " + err.Error()})
 	}
+	a.state.nameLimits(r.chain, r.limitPlace())
 	if top := a.top(); top.detached {
 		top.routes = append(top.routes, r)
 		return
@@ -236,6 +239,7 @@ func appUse(L *lua.LState, a *App) int {
 		if !ok {
 			bind.ArgError(L, "app:use", n-1, "middleware expected: function(c, next) or one of rws, got %s", L.Get(n).Type())
 		}
+		a.state.nameLimits([]link{l}, a.limitPlace(L))
 		if a.standsBefore(l) {
 			a.early = append(a.early, l)
 		} else {

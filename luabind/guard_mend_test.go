@@ -1,6 +1,7 @@
 package luabind_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -67,4 +68,37 @@ func TestTheTimeOfARouteCoversItsGuards(t *testing.T) {
 	assert.Equal(t, 504, do(t, p, "GET /by", call).Status)
 	assert.Equal(t, 503, do(t, p, "GET /slow", call).Status)
 	assert.Less(t, time.Since(start), 5*time.Second)
+}
+
+// A limit counts under a name that other limits don't change.
+func TestLimitsAreNamedByTheirPlace(t *testing.T) {
+	names := func(more string) []string {
+		p := newApp(t, more+`
+			app:use(rws.rate_limit "100/min")
+			local shared = rws.rate_limit "7/min"
+			local g = app:group("/api", rws.rate_limit "5/min", shared)
+			g:use(rws.rate_limit { rate = "5/min", by = function() end })
+			g:get("/x", shared, rws.rate_limit "5/min", { limit = "3/min" }, function() end)
+			app:get("/a/:id", rws.rate_limit "5/min burst 2", function() end)
+			app:get("/a/*id", rws.rate_limit "5/min burst 2", function() end)
+			app:get("/twice", rws.rate_limit "5/min", rws.rate_limit "5/min", function() end)
+			app:get("/`+strings.Repeat("long", 20)+`/b", rws.rate_limit "5/min", function() end)
+		`, nil)
+		var list []string
+		for _, text := range p.RateLimits() {
+			name, _, _ := strings.Cut(text, " ")
+			list = append(list, name)
+		}
+		return list
+	}
+	alone := names("")
+	assert.Equal(t, []string{"app.100/min.ip", "/api.7/min.ip", "/api.5/min.ip", "/api.5/min.function", "GET./api/x.5/min.ip", "GET./api/x"}, alone[:6])
+	assert.Regexp(t, `^GET./a/_id.5/min.burst.2.ip\.[0-9a-f]{8}$`, alone[6])
+	assert.Regexp(t, `^GET./a/_id.5/min.burst.2.ip\.[0-9a-f]{8}$`, alone[7])
+	assert.NotEqual(t, alone[6], alone[7])
+	assert.Equal(t, []string{"GET./twice.5/min.ip", "GET./twice.5/min.ip.2"}, alone[8:10])
+	assert.Len(t, alone[10], 56)
+	more := names(`app:use(rws.rate_limit "9/min") app:get("/new", rws.rate_limit "5/min", function() end)`)
+	assert.Subset(t, more, alone)
+	assert.Len(t, more, len(alone)+2)
 }
