@@ -33,6 +33,8 @@ type App struct {
 	detached bool   // made by rws.app(): routes wait for a mount
 	routes   []*route
 	data     *lua.LTable // app.state
+	declared bool        // it has routes
+	idle     []link      // behind all of them, see used
 }
 
 // A link is one element of a chain: a Lua function or a middleware of the engine.
@@ -210,6 +212,7 @@ func (a *App) add(L *lua.LState, name string, r *route) {
 		fault.Raise(L, &fault.Error{Code: "pattern", Message: name + ": " + err.Error()})
 	}
 	a.state.nameLimits(r.chain, r.limitPlace())
+	a.declares()
 	if top := a.top(); top.detached {
 		top.routes = append(top.routes, r)
 		return
@@ -245,6 +248,7 @@ func appUse(L *lua.LState, a *App) int {
 		} else {
 			l.mustWork(L, "app:use")
 			a.chain = append(a.chain, l)
+			a.used(l)
 		}
 	}
 	L.Push(L.Get(1))

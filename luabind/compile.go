@@ -104,6 +104,9 @@ func (p *Program) compile() error {
 	if err != nil {
 		return err
 	}
+	if err := p.checkOrder(early); err != nil {
+		return err
+	}
 	for _, l := range early {
 		app.Before = append(app.Before, p.before(l.native))
 	}

@@ -1,6 +1,9 @@
 package luabind_test
 
 import (
+	"bytes"
+	"context"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -101,4 +104,66 @@ func TestLimitsAreNamedByTheirPlace(t *testing.T) {
 	more := names(`app:use(rws.rate_limit "9/min") app:get("/new", rws.rate_limit "5/min", function() end)`)
 	assert.Subset(t, more, alone)
 	assert.Len(t, more, len(alone)+2)
+}
+
+// Guards that can do nothing where they stand are found when the script loads.
+func TestTheOrderOfGuardsIsChecked(t *testing.T) {
+	warnings := func(source string) (string, error) {
+		var log bytes.Buffer
+		p, err := luabind.Load(luabind.Options{File: "app.lua", Dir: t.TempDir(), Source: source,
+			Logger: func(*luabind.Config) *slog.Logger { return slog.New(slog.NewTextHandler(&log, nil)) }})
+		if err == nil {
+			t.Cleanup(func() { _ = p.Close(context.Background()) })
+		}
+		return log.String(), err
+	}
+	const jwt = `rws.auth.jwt { secret = "` + tokenSecret + `" }`
+	for source, want := range map[string]string{
+		`app:get("/", rws.auth.require { user = true }, function() end)`:                                                           "nobody is known yet",
+		`app:use(rws.auth.require { user = true }) app:get("/", ` + jwt + `, function() end)`:                                      "nobody is known yet",
+		`app:get("/", { auth = { rws.auth.require { user = true }, ` + jwt + ` } }, function() end)`:                               "nobody is known yet",
+		`local a = rws.app() a:get("/", rws.auth.require { user = true }, function() end) app:mount("/a", a)`:                      "nobody is known yet",
+		`app:get("/", function(c, next) return next() end, rws.auth.require { user = true }, function() end)`:                      "",
+		`app:use(` + jwt + `) app:group("/a"):get("/", rws.auth.require { user = true }, function() end)`:                          "",
+		`local a = rws.app() a:get("/", rws.auth.require { user = true }, function() end) app:use(` + jwt + `) app:mount("/a", a)`: "",
+	} {
+		_, err := warnings(source)
+		if want == "" {
+			assert.NoError(t, err, source)
+			continue
+		}
+		require.ErrorContains(t, err, want, source)
+		assert.ErrorContains(t, err, "app.lua:1", source)
+	}
+	for source, want := range map[string]string{
+		`local g = app:group("/a") g:get("/x", function() end) g:use(` + jwt + `)`:                             "all routes were declared before this",
+		`app:get("/x", function() end) app:use(` + jwt + `)`:                                                   "all routes were declared before this",
+		`app:get("/x", { limit = "1/min per user" }, function() end)`:                                          "it counts by address",
+		`app:get("/x", rws.rate_limit { rate = "1/min", by = "user" }, ` + jwt + `, function() end)`:           "it counts by address",
+		`local g = app:group("/a") g:get("/x", function() end) g:use(` + jwt + `) g:get("/y", function() end)`: "",
+		`local g = app:group("/a") g:use(` + jwt + `)`:                                                         "",
+		`app:get("/x", function() end) app:use(function(c, next) return next() end)`:                           "",
+		`app:get("/x", { limit = "1/min per user", auth = ` + jwt + ` }, function() end)`:                      "",
+	} {
+		log, err := warnings(source)
+		require.NoError(t, err, source)
+		if want == "" {
+			assert.NotContains(t, log, "WARN", source)
+			continue
+		}
+		assert.Contains(t, log, want, source)
+		assert.Contains(t, log, "at=app.lua:1", source)
+	}
+}
+
+// A file that can't be the store of limits fails the start, and not each request.
+func TestAStoreOfLimitsThatCannotBeOpenedFailsTheStart(t *testing.T) {
+	p := newApp(t, `app:get("/", rws.rate_limit { rate = "1/min", store = "sqlite:none/limits.db", fail = "open" }, function() return "ok" end)`, nil)
+	require.ErrorContains(t, p.Start(t.Context()), "opening the store of limits")
+	p = newApp(t, `app:get("/", rws.rate_limit { rate = "1/min", store = "sqlite:limits.db" }, function() return "ok" end)`, nil)
+	require.NoError(t, p.Start(t.Context()))
+	_, err := load(t, `app:use(rws.rate_limit { rate = "1/min", store = "redis://" })`, nil)
+	require.ErrorContains(t, err, `option "store": the URL has no host`)
+	_, err = load(t, `app:use(rws.rate_limit { rate = "1/min", store = "redis://a:b@/0" })`, nil)
+	require.ErrorContains(t, err, "the URL has no host")
 }

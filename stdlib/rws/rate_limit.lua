@@ -10,7 +10,8 @@
 ---function is counted by address.
 ---
 ---Limits in memory are kept over reloads. To share a limit between instances use a `store`; while it does not answer,
----requests are answered 503 and the log says so, unless `fail` is `"open"`.
+---requests are answered 503 and the log says so, unless `fail` is `"open"`: then they pass, and the store is asked once
+---a second. A file that can't be opened fails the start.
 ---
 ---```lua
 ---app:use(rws.rate_limit { rate = "100/min" })
