@@ -33,6 +33,8 @@ type App struct {
 	detached bool   // made by rws.app(): routes wait for a mount
 	routes   []*route
 	data     *lua.LTable // app.state
+	declared bool        // it has routes
+	idle     []link      // behind all of them, see used
 }
 
 // A link is one element of a chain: a Lua function or a middleware of the engine.
@@ -55,9 +57,11 @@ type Middleware struct {
 	Preflight bool
 	// Guard is for what keeps requests out by who sends them, or when: a cache before it would give its
 	// answers to everybody.
-	Guard bool
-	perIP bool             // a limit that needs to know no more than the address
-	cache *httpcache.Cache // of rws.http_cache
+	Guard   bool
+	perIP   bool             // a limit that needs to know no more than the address
+	perUser bool             // a limit by c.user
+	limit   *limit           // of rws.rate_limit
+	cache   *httpcache.Cache // of rws.http_cache
 }
 
 // A route is one declaration.
@@ -135,6 +139,7 @@ func (a *App) declare(L *lua.LState, name, method string, n int) int {
 	if !ok || last == n {
 		bind.ArgError(L, name, max(last-1, n), "the last argument is the handler, a function, got %s", L.Get(max(last, n+1)).Type())
 	}
+	mustBeCalled(L, handler)
 	r := &route{method: method, pattern: string(pattern), handler: handler, kind: "lua"}
 	for i := n + 1; i < last; i++ {
 		a.option(L, name, r, i)
@@ -172,12 +177,9 @@ func (a *App) option(L *lua.LState, name string, r *route, n int) {
 func asLink(L *lua.LState, n int) (link, bool) { return linkOf(L, L.Get(n)) }
 
 func linkOf(L *lua.LState, v lua.LValue) (link, bool) {
+	mustBeCalled(L, v)
 	switch v := v.(type) {
 	case *lua.LFunction:
-		if v.IsG { // rws.ip_filter for rws.ip_filter { … }: it would make one for each request, and use none
-			fault.Raise(L, &fault.Error{Code: "argument", Message: "middleware expected, got a function of rws that makes one",
-				Hint: "call it, as in app:use(rws.compress())"})
-		}
 		return link{fn: v, source: functionAt(v)}, true
 	case *lua.LUserData:
 		if m, ok := v.Value.(*Middleware); ok {
@@ -212,6 +214,8 @@ func (a *App) add(L *lua.LState, name string, r *route) {
 	if err != nil {
 		fault.Raise(L, &fault.Error{Code: "pattern", Message: name + ": " + err.Error()})
 	}
+	a.state.nameLimits(r.chain, r.limitPlace())
+	a.declares()
 	if top := a.top(); top.detached {
 		top.routes = append(top.routes, r)
 		return
@@ -241,11 +245,13 @@ func appUse(L *lua.LState, a *App) int {
 		if !ok {
 			bind.ArgError(L, "app:use", n-1, "middleware expected: function(c, next) or one of rws, got %s", L.Get(n).Type())
 		}
+		a.state.nameLimits([]link{l}, a.limitPlace(L))
 		if a.standsBefore(l) {
 			a.early = append(a.early, l)
 		} else {
 			l.mustWork(L, "app:use")
 			a.chain = append(a.chain, l)
+			a.used(l)
 		}
 	}
 	L.Push(L.Get(1))

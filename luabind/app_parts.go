@@ -43,6 +43,7 @@ func appGroup(L *lua.LState, a *App) int {
 		l.mustWork(L, "app:group")
 		g.chain = append(g.chain, l)
 	}
+	a.state.nameLimits(g.chain, g.limitPlace(L))
 	a.state.parts = append(a.state.parts, g)
 	L.Push(bind.New(L, appType, g))
 	return 1

@@ -57,7 +57,7 @@ type apiKeyRecord struct {
 
 // authAPIKey is rws.auth.api_key.
 func authAPIKey(L *lua.LState) int {
-	o := bind.Options[apiKeyOptions](L, "rws.auth.api_key", 1)
+	o := guardOptions[apiKeyOptions](L, "rws.auth.api_key", 1)
 	callback := -1
 	if o.Lookup != nil {
 		callback = stateOf(L).keepCallback(o.Lookup)

@@ -19,13 +19,13 @@ type authBasicOptions struct {
 	Users    map[string]string `json:"users"`
 	Htpasswd string            `json:"htpasswd"`
 	Realm    string            `json:"realm"`
-	Remember time.Duration     `json:"remember"`
+	Remember *time.Duration    `json:"remember" zero:"true"` // zero is for not at all
 	Attempts string            `json:"attempts"`
 }
 
 // authBasic is rws.auth.basic.
 func authBasic(L *lua.LState) int {
-	o := bind.Options[authBasicOptions](L, "rws.auth.basic", 1)
+	o := guardOptions[authBasicOptions](L, "rws.auth.basic", 1)
 	return guard(L, "auth.basic", "auth.basic", func(p *Program) (wrapper, error) {
 		file, err := p.htpasswd(o.Htpasswd)
 		if err != nil {
@@ -39,13 +39,30 @@ func authBasic(L *lua.LState) int {
 		if err != nil {
 			return nil, err
 		}
-		g, err := basic.New(basic.Options{Users: o.Users, File: file, Realm: o.Realm, Hasher: hasher, Remember: o.Remember,
+		remember, err := o.remembered()
+		if err != nil {
+			return nil, err
+		}
+		g, err := basic.New(basic.Options{Users: o.Users, File: file, Realm: o.Realm, Hasher: hasher, Remember: remember,
 			Attempts: attempts, Store: p.shared.kept.limitMemory(p.options.Clock), Log: p.log()})
 		if err != nil {
 			return nil, err
 		}
 		return g.Wrap, nil
 	})
+}
+
+// remembered is how long in the words of the engine, where 0 is the default.
+func (o authBasicOptions) remembered() (time.Duration, error) {
+	switch {
+	case o.Remember == nil:
+		return 0, nil
+	case *o.Remember < 0:
+		return 0, badOption("remember", "%s: must not be negative", *o.Remember)
+	case *o.Remember == 0:
+		return -1, nil
+	}
+	return *o.Remember, nil
 }
 
 // htpasswd is the place of a file of users.
@@ -84,7 +101,7 @@ type authForwardOptions struct {
 
 // authForward is rws.auth.forward.
 func authForward(L *lua.LState) int {
-	o := bind.Options[authForwardOptions](L, "rws.auth.forward", 1)
+	o := guardOptions[authForwardOptions](L, "rws.auth.forward", 1)
 	return guard(L, "auth.forward", "auth.forward", func(p *Program) (wrapper, error) {
 		if o.URL == "" {
 			return nil, badOption("url", "it is missing: the address of the authentication service (if you gave one, its value is nil)")

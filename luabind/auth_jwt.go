@@ -1,12 +1,12 @@
 package luabind
 
 import (
+	"errors"
 	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
-	"rws/luabind/bind"
 	"rws/server/auth/bearer"
 	"rws/server/auth/require"
 	"rws/server/suggest"
@@ -22,7 +22,7 @@ type authJWTOptions struct {
 	Issuer        []string      `json:"issuer"`
 	Audience      []string      `json:"audience"`
 	Algorithms    []string      `json:"algorithms"`
-	Leeway        time.Duration `json:"leeway"`
+	Leeway        time.Duration `json:"leeway" zero:"true"`
 	RequireExpiry bool          `json:"require_expiry"`
 	Type          string        `json:"type"`
 	From          []string      `json:"from"`
@@ -35,9 +35,12 @@ type authJWTOptions struct {
 
 // authJWT is rws.auth.jwt.
 func authJWT(L *lua.LState) int {
-	o := bind.Options[authJWTOptions](L, "rws.auth.jwt", 1)
+	o := guardOptions[authJWTOptions](L, "rws.auth.jwt", 1)
 	label := scoped{o.Scopes, o.Roles, o.RoleClaim}.label("auth.jwt")
 	return guard(L, "auth.jwt", label, func(p *Program) (wrapper, error) {
+		if err := claimOfNone(o.RoleClaim, o.Roles); err != nil {
+			return nil, err
+		}
 		v, err := p.newVerifier(verifyOptions{o.Secret, o.Key, o.KeyFile, o.JWKS, o.JWKSOptions, o.Issuer, o.Audience,
 			o.Algorithms, o.Leeway, o.RequireExpiry, o.Type})
 		if err != nil {
@@ -73,20 +76,32 @@ func tokenSources(list []string) ([]bearer.Source, error) {
 	return sources, nil
 }
 
+// claimOfNone refuses a place of roles without roles: those were nil.
+func claimOfNone(claim string, roles []string) error {
+	if claim != "" && len(roles) == 0 {
+		return badOption("role_claim", "there are no roles that it is for (if you gave some, the value is nil)")
+	}
+	return nil
+}
+
 // authRequireOptions are the options of rws.auth.require.
 type authRequireOptions struct {
 	Scopes    []string `json:"scopes"`
 	Roles     []string `json:"roles"`
 	RoleClaim string   `json:"role_claim"`
+	User      bool     `json:"user"`
 }
 
 // authRequire is rws.auth.require.
 func authRequire(L *lua.LState) int {
-	o := bind.Options[authRequireOptions](L, "rws.auth.require", 1)
+	o := guardOptions[authRequireOptions](L, "rws.auth.require", 1)
 	label := scoped{o.Scopes, o.Roles, o.RoleClaim}.label("auth.require")
 	return guard(L, "auth.require", label, func(*Program) (wrapper, error) {
-		if err := noEmpty(map[string][]string{"scopes": o.Scopes, "roles": o.Roles}); err != nil {
+		if err := claimOfNone(o.RoleClaim, o.Roles); err != nil {
 			return nil, err
+		}
+		if len(o.Scopes)+len(o.Roles) == 0 && !o.User {
+			return nil, errors.New("it asks for nothing: give scopes or roles (if you did, the value is nil, as that of a variable of env which is not set), or user = true, for anybody who is signed in")
 		}
 		return require.New(require.Options{Scopes: o.Scopes, Roles: o.Roles, RoleClaim: o.RoleClaim})
 	})

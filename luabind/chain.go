@@ -1,9 +1,11 @@
 package luabind
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -39,11 +41,24 @@ func (p *Program) chainHandler(k int) http.Handler {
 			h = &segment{program: p, route: k, from: from, to: to, inner: h}
 		}
 		if from == 0 {
-			return h
+			return r.timed(h)
 		}
 		h = r.chain[from-1].native.Wrap(h)
 		to = from - 1
 	}
+}
+
+// timed gives what stands before the handler, such as the function of a guard, the time of the route
+// too, counted from the arrival of the request.
+func (r *route) timed(h http.Handler) http.Handler {
+	if r.spec == nil || r.spec.timeout <= 0 || !slices.ContainsFunc(r.chain, link.isNative) {
+		return h
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		ctx, cancel := context.WithDeadline(q.Context(), exchange.From(q.Context()).Start.Add(r.spec.timeout))
+		defer cancel()
+		h.ServeHTTP(w, q.WithContext(ctx))
+	})
 }
 
 // ServeHTTP runs the segment and sends what came of it.

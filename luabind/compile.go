@@ -104,6 +104,9 @@ func (p *Program) compile() error {
 	if err != nil {
 		return err
 	}
+	if err := p.checkOrder(early); err != nil {
+		return err
+	}
 	if slices.Contains(p.Config.Proxies.Trusted, "all") {
 		p.logger.Warn("trusted_proxies is \"all\": whoever reaches the server says who the client is, past rws.ip_filter and limits; name the proxies")
 	}
@@ -123,7 +126,7 @@ func (p *Program) compile() error {
 		}
 		route := server.Route{
 			Method: r.method, Host: r.host, Pattern: r.pattern, Name: r.name, Source: r.source,
-			Handler: p.chainHandler(k), Middleware: names, Kind: r.kind, Preflight: r.preflight(),
+			Handler: p.chainHandler(k), Middleware: names, Kind: r.kind, Preflight: r.preflight(), Guard: r.optionsGuard(),
 		}
 		if r.spec != nil {
 			route.Summary, route.MaxBody = r.spec.summary, r.spec.maxBody

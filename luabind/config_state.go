@@ -2,6 +2,7 @@ package luabind
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -148,6 +149,10 @@ func checkSQL(url string) error {
 
 // checkRedis finds mistakes in a URL without connecting.
 func checkRedis(url string) error {
+	_, rest, ok := strings.Cut(url, "://")
+	if host := rest[strings.LastIndexByte(rest, '@')+1:]; ok && urlScheme(url) != "unix" && (host == "" || host[0] == '/' || host[0] == '?') {
+		return errors.New(`the URL has no host; it looks like "redis://127.0.0.1:6379/0"`)
+	}
 	client, err := redis.Open(url)
 	if err != nil {
 		return err

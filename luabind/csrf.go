@@ -8,7 +8,6 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
-	"rws/luabind/bind"
 	"rws/luabind/fault"
 	"rws/luabind/vm"
 	"rws/server/exchange"
@@ -28,7 +27,7 @@ type csrfOptions struct {
 
 // csrf is rws.csrf. The key is made of the app's secret.
 func csrf(L *lua.LState) int {
-	o := bind.Options[csrfOptions](L, "rws.csrf", 1)
+	o := guardOptions[csrfOptions](L, "rws.csrf", 1)
 	return guard(L, "csrf", "csrf", func(p *Program) (wrapper, error) {
 		options := middleware.CSRFOptions{TrustedOrigins: o.TrustedOrigins, Always: o.Always, Cookie: o.Cookie, Header: o.Header, Field: o.Field,
 			Key: make([]byte, secret.MinLength), Session: p.sessionOf}

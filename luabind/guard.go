@@ -118,13 +118,17 @@ func (p *Program) call(ctx context.Context, callback int, c *Ctx, give func(L *l
 	defer c.end()
 	run := &vm.Run{Context: ctx, Owner: c}
 	run.SetDeadline(c.deadline(ctx))
-	return s.isolate.Do(run, func(L *lua.LState) error {
+	err := s.isolate.Do(run, func(L *lua.LState) error {
 		v, err := vm.Call(L, s.callbacks[callback], give(L, c))
 		if err != nil {
 			return err
 		}
 		return take(L, v)
 	})
+	if errors.Is(err, vm.ErrDeadline) {
+		err = fmt.Errorf("%w: %w", err, context.DeadlineExceeded) // which the engine knows
+	}
+	return err
 }
 
 // nearest is the isolate that a request is in already, or the one with the least to do.

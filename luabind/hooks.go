@@ -25,6 +25,9 @@ func (p *Program) Start(ctx context.Context) error {
 	if err := p.tryStores(ctx); err != nil {
 		return err
 	}
+	if err := p.tryLimits(); err != nil {
+		return err
+	}
 	return p.states[0].runHooks(ctx, "start")
 }
 

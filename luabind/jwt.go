@@ -34,7 +34,7 @@ type verifyOptions struct {
 	Issuer        []string      `json:"issuer"`
 	Audience      []string      `json:"audience"`
 	Algorithms    []string      `json:"algorithms"`
-	Leeway        time.Duration `json:"leeway"`
+	Leeway        time.Duration `json:"leeway" zero:"true"`
 	RequireExpiry bool          `json:"require_expiry"`
 	Type          string        `json:"type"`
 }
@@ -52,7 +52,7 @@ type signOptions struct {
 func jwtSign(L *lua.LState) int {
 	const name = "rws.jwt.sign"
 	claims := claimsArg(L, name)
-	o := bind.Options[signOptions](L, name, 2)
+	o := guardOptions[signOptions](L, name, 2)
 	k, err := stateOf(L).program.signingKey(o)
 	if err != nil {
 		raiseOption(L, name, err)
@@ -119,7 +119,7 @@ func claimsArg(L *lua.LState, name string) map[string]any {
 func jwtVerify(L *lua.LState) int {
 	const name = "rws.jwt.verify"
 	token := bind.Arg[bind.Opt[string]](L, name, 1)
-	o := bind.Options[verifyOptions](L, name, 2)
+	o := guardOptions[verifyOptions](L, name, 2)
 	v, err := stateOf(L).program.verifier(o)
 	if err != nil {
 		raiseOption(L, name, err)

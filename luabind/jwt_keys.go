@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -166,13 +167,34 @@ func (p *Program) verifier(o verifyOptions) (*jwt.Verifier, error) {
 	return v, nil
 }
 
+// anyAudience is how a script says that the audience does not matter.
+var anyAudience = []string{"*"}
+
+// checkParties has who uses published keys say whom tokens are for: their owner signs tokens for
+// others with them as well (RFC 8725 §3.9).
+func (o verifyOptions) checkParties() error {
+	const nilled = " (if you did, the value is nil, as that of a variable of env which is not set)"
+	switch anybody := slices.Equal(o.Audience, anyAudience); {
+	case slices.Contains(o.Audience, "*") && !anybody:
+		return badOption("audience", `"*" accepts any: leave out the others`)
+	case o.JWKS != "" && len(o.Audience) == 0:
+		return badOption("jwks", `say audience too, or audience = "*" and issuer: who publishes keys signs tokens for others with them as well%s`, nilled)
+	case o.JWKS != "" && anybody && len(o.Issuer) == 0:
+		return badOption("jwks", `any audience is accepted: say issuer%s`, nilled)
+	}
+	return nil
+}
+
 // newVerifier checks the options of a verifier.
 func (p *Program) newVerifier(o verifyOptions) (*jwt.Verifier, error) {
 	if err := noEmpty(map[string][]string{"secret": o.Secret, "key": o.Key, "issuer": o.Issuer, "audience": o.Audience, "algorithms": o.Algorithms}); err != nil {
 		return nil, err
 	}
-	if o.JWKS != "" && len(o.Issuer)+len(o.Audience) == 0 {
-		return nil, badOption("jwks", "say issuer or audience too: who publishes keys signs tokens for others with them as well (if you did, the value is nil)")
+	if err := o.checkParties(); err != nil {
+		return nil, err
+	}
+	if slices.Equal(o.Audience, anyAudience) {
+		o.Audience = nil
 	}
 	keys, err := p.jwtSource(keyOptions{o.Secret, o.Key, o.KeyFile, o.JWKS, o.JWKSOptions})
 	if err != nil {

@@ -4,9 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -53,8 +52,8 @@ func rateLimit(L *lua.LState) int {
 	s := stateOf(L)
 	s.root.mustLoad(L, name)
 	o, err := readLimit(L, L.Get(1))
-	if err == nil {
-		err = s.nameLimit(L, &o, s.freeLimitName())
+	if err == nil && o.Name != "" { // else where it is put names it
+		err = s.nameLimit(L, &o, "")
 	}
 	var m *Middleware
 	if err == nil {
@@ -73,21 +72,13 @@ func readLimit(L *lua.LState, v lua.LValue) (o limitOptions, err error) {
 	case lua.LString:
 		o.Rate = string(v)
 	case *lua.LTable:
-		err = bind.Decode(L, v, &o)
+		if err = bind.Decode(L, v, &o); err == nil {
+			err = saysSomething(v, reflect.TypeFor[limitOptions]())
+		}
 	default:
 		err = fmt.Errorf(`a table such as { rate = "100/min", by = "ip" } expected, got %s`, v.Type())
 	}
 	return o, err
-}
-
-// freeLimitName is the name of a limit that was given none: its number among those, which stays the
-// same over reloads and in all instances.
-func (s *state) freeLimitName() string {
-	for n := 1; ; n++ {
-		if _, taken := s.limits[strconv.Itoa(n)]; !taken {
-			return strconv.Itoa(n)
-		}
-	}
 }
 
 // nameLimit gives a limit the name under which it counts.
@@ -97,10 +88,7 @@ func (s *state) nameLimit(L *lua.LState, o *limitOptions, preset string) error {
 	} else if at, taken := s.limits[o.Name]; taken {
 		return badOption("name", "%q is the limit of %s already, and both would count together; to share a limit keep it in a local and use it twice", o.Name, at)
 	}
-	if s.limits == nil {
-		s.limits = make(map[string]string)
-	}
-	s.limits[o.Name] = fault.Where(L)
+	s.takeLimitName(o.Name, fault.Where(L))
 	return nil
 }
 
@@ -122,7 +110,7 @@ func (s *state) newLimit(L *lua.LState, name string, o limitOptions) (*Middlewar
 	if err := l.check(o); err != nil {
 		return nil, err
 	}
-	m := &Middleware{Name: "rate_limit", Limit: l.text, perIP: by == "ip"}
+	m := &Middleware{Name: "rate_limit", Limit: l.text, perIP: by == "ip", limit: l, perUser: by == "user"}
 	if s.isolate.Number() == 0 {
 		s.program.addLimit(L, name, l, o.Store)
 		m.Wrap = func(next http.Handler) http.Handler { return l.wrap(next) }
@@ -193,6 +181,7 @@ func (p *Program) addLimit(L *lua.LState, name string, l *limit, store string) {
 			return atOption("store", err)
 		}
 		l.options.Logger = p.logger
+		l.nameAt(p.states[0], "nowhere")
 		l.wrap, err = middleware.RateLimit(l.options)
 		if err == nil && l.callback >= 0 {
 			l.wrap = p.named(l.callback, l.wrap)
@@ -287,7 +276,7 @@ func (s *state) guardRoute(L *lua.LState, name string, r *route, links int) {
 func (s *state) specLimit(L *lua.LState, name string, r *route, links int) error {
 	o, err := readLimit(L, r.spec.limit)
 	if err == nil {
-		err = s.nameLimit(L, &o, s.routeLimitName(r))
+		err = s.nameLimit(L, &o, s.freeLimitName(r.limitPlace()))
 	}
 	var m *Middleware
 	if err == nil {
@@ -303,27 +292,4 @@ func (s *state) specLimit(L *lua.LState, name string, r *route, links int) error
 	}
 	r.chain = slices.Insert(r.chain, at, link{native: m, source: fault.Where(L)})
 	return nil
-}
-
-// routeLimitName names the limit of a route by the route.
-func (s *state) routeLimitName(r *route) string {
-	base := strings.Map(func(c rune) rune {
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.ContainsRune("-_./", c):
-			return c
-		case c == ' ':
-			return '.'
-		}
-		return '_'
-	}, r.method+" "+r.host+r.pattern)
-	base = base[:min(len(base), 56)]
-	for n := 1; ; n++ {
-		name := base
-		if n > 1 {
-			name += "." + strconv.Itoa(n)
-		}
-		if _, taken := s.limits[name]; !taken {
-			return name
-		}
-	}
 }

@@ -3,6 +3,8 @@ package luabind
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -86,6 +88,25 @@ func (p *Program) openSQLLimits(url string) (*ratelimit.SQL, error) {
 		return nil, errors.Join(err, d.release())
 	}
 	return store, p.stores.atClose(func() error { return errors.Join(store.Close(), d.release()) })
+}
+
+// tryLimits opens the stores of limits that are files, at the start: one that can't be opened never
+// will be, and a limit would refuse everybody or, with fail = "open", nobody. Servers may be away for a
+// while.
+func (p *Program) tryLimits() error {
+	p.stores.mu.Lock()
+	stores := maps.Clone(p.stores.limits)
+	p.stores.mu.Unlock()
+	for _, url := range slices.Sorted(maps.Keys(stores)) {
+		if !p.placeOf(url).isSQLite() {
+			continue
+		}
+		a := stores[url].begin()
+		if <-a.done; a.err != nil {
+			return fmt.Errorf("opening the store of limits %s: %w", shownURL(url), a.err)
+		}
+	}
+	return nil
 }
 
 // lateLimits is a store that is opened when it is first used.

@@ -55,14 +55,6 @@ func TestWhereMaintenanceIsSwitched(t *testing.T) {
 	}
 }
 
-func TestMiddlewareHasToBeMade(t *testing.T) {
-	for _, source := range []string{"\napp:use(rws.ip_filter)", "\napp:get('/', rws.compress, function() end)", "\napp:group('/a', rws.auth.jwt)"} {
-		_, err := loadScript(t, source, nil)
-		assert.ErrorContains(t, err, "app.lua:2", source)
-		assert.ErrorContains(t, err, "a function of rws that makes one", source)
-	}
-}
-
 // What is dangerous and may be meant is told in the log, when the program loads.
 func TestDangerousSettingsAreTold(t *testing.T) {
 	for source, want := range map[string]string{

@@ -68,8 +68,19 @@ func (r *route) preflight() http.Handler {
 	if !slices.ContainsFunc(r.chain, link.answersPreflights) {
 		return nil
 	}
-	return wrapped(r.chain, func(l link) bool { return l.native != nil }, http.HandlerFunc(noContent))
+	return wrapped(r.chain, link.isNative, http.HandlerFunc(noContent))
 }
+
+// optionsGuard is what stands before the engine's own answer to OPTIONS: the chain without its
+// functions, as for preflights. nil is for none.
+func (r *route) optionsGuard() func(http.Handler) http.Handler {
+	if !slices.ContainsFunc(r.chain, link.isNative) {
+		return nil
+	}
+	return func(h http.Handler) http.Handler { return wrapped(r.chain, link.isNative, h) }
+}
+
+func (l link) isNative() bool { return l.native != nil }
 
 func (l link) answersPreflights() bool { return l.native != nil && l.native.Preflight }
 

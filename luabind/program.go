@@ -137,6 +137,7 @@ type state struct {
 	shapes     shapes            // of rows
 	callbacks  []*lua.LFunction  // that Go calls for requests
 	limits     map[string]string // where the limit of a name was declared
+	late       []*App            // that may have idle middleware
 	health     bool              // app:health was called
 	httpCaches int               // how many the script has declared so far
 }

@@ -27,7 +27,7 @@ func webhookModule() bind.Module {
 // webhookOptions are the options of rws.webhook.verify.
 type webhookOptions struct {
 	Header    string        `json:"header"`
-	Prefix    string        `json:"prefix"`
+	Prefix    string        `json:"prefix" zero:"true"`
 	Encoding  string        `json:"encoding"`
 	Hash      string        `json:"hash"`
 	Tolerance time.Duration `json:"tolerance"`
@@ -39,7 +39,7 @@ type webhookOptions struct {
 type webhookGuardOptions struct {
 	Secret    []string      `json:"secret"`
 	Header    string        `json:"header"`
-	Prefix    string        `json:"prefix"`
+	Prefix    string        `json:"prefix" zero:"true"`
 	Encoding  string        `json:"encoding"`
 	Hash      string        `json:"hash"`
 	Tolerance time.Duration `json:"tolerance"`
@@ -52,7 +52,7 @@ type webhookGuardOptions struct {
 type webhookSignOptions struct {
 	ID       string `json:"id"`
 	Header   string `json:"header"`
-	Prefix   string `json:"prefix"`
+	Prefix   string `json:"prefix" zero:"true"`
 	Encoding string `json:"encoding"`
 	Hash     string `json:"hash"`
 }
@@ -81,7 +81,7 @@ func (o webhookGuardOptions) engine(provider string) (webhook.Options, error) {
 func webhookGuard(L *lua.LState) int {
 	const name = "rws.webhook.guard"
 	provider := bind.Arg[string](L, name, 1)
-	o := bind.Options[webhookGuardOptions](L, name, 2)
+	o := guardOptions[webhookGuardOptions](L, name, 2)
 	return guard(L, "webhook.guard", "webhook.guard "+provider, func(p *Program) (wrapper, error) {
 		options, err := o.engine(provider)
 		if err != nil {
@@ -121,7 +121,7 @@ func webhookVerify(L *lua.LState) int {
 	}
 	contextOf(L, c)
 	secrets := secretArg(L, name)
-	o := bind.Options[webhookOptions](L, name, 4)
+	o := guardOptions[webhookOptions](L, name, 4)
 	hook, err := stateOf(L).program.hook(provider, webhookGuardOptions{Secret: secrets, Header: o.Header, Prefix: o.Prefix, Encoding: o.Encoding,
 		Hash: o.Hash, Tolerance: o.Tolerance, Replays: o.Replays, ReplayTTL: o.ReplayTTL})
 	if err != nil {
@@ -158,7 +158,7 @@ func webhookSign(L *lua.LState) int {
 	const name = "rws.webhook.sign"
 	provider, body := bind.Arg[string](L, name, 1), bind.Arg[string](L, name, 2)
 	secrets := secretArg(L, name)
-	o := bind.Options[webhookSignOptions](L, name, 4)
+	o := guardOptions[webhookSignOptions](L, name, 4)
 	options, err := webhookGuardOptions{Secret: secrets, Header: o.Header, Prefix: o.Prefix, Encoding: o.Encoding, Hash: o.Hash}.engine(provider)
 	var hook *webhook.Hook
 	if err == nil {

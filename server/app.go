@@ -73,6 +73,11 @@ type Route struct {
 	// is a route for OPTIONS in the same place. nil leaves OPTIONS to the routing.
 	Preflight http.Handler
 
+	// Guard stands before the answer to OPTIONS that the engine itself gives for the path (204 with
+	// Allow), where no route takes that method. Of several routes the first that has one counts, by
+	// the names of their methods. nil is for none.
+	Guard func(http.Handler) http.Handler
+
 	// What listings show.
 	Name       string   // for building URLs, unique or ""
 	Source     string   // the place of the declaration, as "app.lua:12"; also in error texts

@@ -50,7 +50,8 @@ type around struct {
 // route is a Route at work.
 type route struct {
 	*Route
-	maxBody int64 // negative for no limit
+	maxBody int64        // negative for no limit
+	options http.Handler // what Guard stands before; nil without
 	counters
 }
 
@@ -73,6 +74,9 @@ func compile(app *App, a around) (*Handler, error) {
 		r := &route{Route: &app.Routes[i], maxBody: app.Routes[i].MaxBody}
 		if r.maxBody == 0 {
 			r.maxBody = settings.MaxBody
+		}
+		if r.Guard != nil {
+			r.options = r.Guard(http.HandlerFunc(allowed))
 		}
 		faults = append(faults, b.Add(router.Route{Host: r.Host, Method: r.Method, Pattern: r.Pattern, Source: r.Source}, r), r.check())
 		h.routes = append(h.routes, r)

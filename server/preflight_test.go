@@ -45,6 +45,37 @@ func TestPreflightIsAnsweredByTheRouteItAsksFor(t *testing.T) {
 	}).Body.String(), "two methods are none")
 }
 
+// The engine's own answer to OPTIONS tells nothing to whom the route tells nothing.
+func TestOptionsPassesTheGuardOfTheRoute(t *testing.T) {
+	guard := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Authorization") == "" {
+				w.WriteHeader(http.StatusUnauthorized)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+	h := compiled(t, &server.App{Routes: []server.Route{
+		{Method: "GET", Pattern: "/notes/:id", Handler: say("get"), Guard: guard},
+		{Method: "POST", Pattern: "/notes/:id", Handler: say("post")},
+		{Method: "GET", Pattern: "/open", Handler: say("get")},
+		{Method: "GET", Pattern: "/own", Handler: say("get"), Guard: guard},
+		{Method: "OPTIONS", Pattern: "/own", Handler: say("own")},
+	}})
+	w := ask(h, "OPTIONS /notes/7")
+	assert.Equal(t, 401, w.Code)
+	assert.Empty(t, w.Header().Get("Allow"))
+	assert.Equal(t, 401, ask(h, "OPTIONS /notes/7", preflight("GET")).Code, "nobody answers preflights here")
+	w = ask(h, "OPTIONS /notes/7", func(r *http.Request) { r.Header.Set("Authorization", "x") })
+	assert.Equal(t, 204, w.Code)
+	assert.Equal(t, "GET, HEAD, OPTIONS, POST", w.Header().Get("Allow"))
+	w = ask(h, "OPTIONS /open")
+	assert.Equal(t, 204, w.Code)
+	assert.Equal(t, "GET, HEAD, OPTIONS", w.Header().Get("Allow"))
+	assert.Equal(t, "own", ask(h, "OPTIONS /own").Body.String())
+}
+
 func TestHeaderNamesThatPassForOthersAreDropped(t *testing.T) {
 	h := compiled(t, app(map[string]http.Handler{"/": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		assert.Equal(t, http.Header{"X-User": {"ann"}}, r.Header)

@@ -26,6 +26,7 @@ type transaction struct {
 	request *http.Request
 	writer  writer
 	body    body
+	allow   string // of the answer to OPTIONS
 	counted func() // counts the request out of the metrics; nil without them
 }
 
@@ -97,6 +98,10 @@ func (t *transaction) dispatch(w http.ResponseWriter, r *http.Request) {
 		matches.Put(m)
 		return
 	}
+	if kind == router.Options && t.guardedOptions(w, r, m.Allow) {
+		matches.Put(m)
+		return
+	}
 	if kind != router.Found {
 		t.miss(w, r, kind, m)
 		matches.Put(m)
@@ -132,6 +137,29 @@ func (t *transaction) preflight(w http.ResponseWriter, r *http.Request, options 
 	t.take(m)
 	t.run(w, r, t.route.Preflight)
 	return true
+}
+
+// guardedOptions answers OPTIONS for a path with these methods behind the guard of a route that has
+// one: who may not ask for a thing does not learn what can be done with it.
+func (t *transaction) guardedOptions(w http.ResponseWriter, r *http.Request, allow []string) bool {
+	for _, method := range allow {
+		m := matches.Get().(*router.Match[*route])
+		if t.handler.table.Match(r.Host, method, r.URL.EscapedPath(), m) != router.Found || m.Value.options == nil {
+			matches.Put(m)
+			continue
+		}
+		t.take(m)
+		t.allow = strings.Join(allow, ", ")
+		t.run(w, r, t.route.options)
+		return true
+	}
+	return false
+}
+
+// allowed is the engine's own answer to OPTIONS.
+func allowed(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Allow", exchange.From(r.Context()).Server.(*transaction).allow)
+	w.WriteHeader(http.StatusNoContent)
 }
 
 // ownOptions reports whether options is declared for OPTIONS in the place of r.
@@ -263,8 +291,8 @@ func (t *transaction) miss(w http.ResponseWriter, r *http.Request, kind router.K
 		w.WriteHeader(http.StatusPermanentRedirect)
 		return
 	case router.Options:
-		w.Header().Set("Allow", strings.Join(m.Allow, ", "))
-		w.WriteHeader(http.StatusNoContent)
+		t.allow = strings.Join(m.Allow, ", ")
+		allowed(w, r)
 		return
 	case router.MethodNotAllowed:
 		w.Header().Set("Allow", strings.Join(m.Allow, ", "))

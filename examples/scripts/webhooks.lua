@@ -1,7 +1,7 @@
 -- Webhooks that come in are verified before anything looks at them, and only once; those that go out are signed.
--- Run:   GITHUB_SECRET=s1 STRIPE_SECRET=s2 HOOK_SECRET=whsec_$(openssl rand -base64 24) rws webhooks.lua
+-- Run:   GITHUB_SECRET=secret-of-github STRIPE_SECRET=secret-of-stripe HOOK_SECRET=whsec_$(openssl rand -base64 24) rws webhooks.lua
 -- Then:  BODY='{"action":"opened"}'
---        SIGN=$(printf %s "$BODY" | openssl dgst -sha256 -hmac s1 | sed 's/.* //')
+--        SIGN=$(printf %s "$BODY" | openssl dgst -sha256 -hmac secret-of-github | sed 's/.* //')
 --        curl -i localhost:3000/hooks/github -d "$BODY" -H "X-Hub-Signature-256: sha256=$SIGN"
 
 -- as a guard: what is not signed is answered 403, a replay 409

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"golang.org/x/net/http/httpguts"
+	"golang.org/x/net/publicsuffix"
 )
 
 // CORSOptions say which pages of other origins may read answers.
@@ -42,7 +43,8 @@ type CORSOptions struct {
 // that is not allowed is answered 403; other requests go on without the mark, so that browsers keep the
 // answer from the page: this protects answers, not actions, for which there is [CSRF].
 //
-// A handler behind it must not set these headers itself.
+// What a handler behind it says in Vary is kept, and Access-Control-Allow-Origin and -Credentials are
+// decided here whatever it says.
 func CORS(o CORSOptions) (Func, error) {
 	c, err := newCORS(o)
 	if err != nil {
@@ -86,7 +88,10 @@ func newCORS(o CORSOptions) (*cors, error) {
 	if c.any && o.Credentials {
 		return nil, errors.New(`origin "*" with credentials would let every page act as its visitor: name the origins`)
 	}
-	if c.methods == nil {
+	switch {
+	case c.methods != nil && len(c.methods) == 0:
+		return nil, errors.New("the list of methods is empty: leave it out for GET, HEAD and POST")
+	case c.methods == nil:
 		c.methods = []string{http.MethodGet, http.MethodHead, http.MethodPost}
 	}
 	for _, m := range c.methods {
@@ -164,6 +169,9 @@ func (c *cors) addOrigin(origin string) error {
 	if _, err := netip.ParseAddr(u.Hostname()); err == nil || !strings.Contains(u.Hostname(), ".") && u.Hostname() != "localhost" {
 		return fmt.Errorf("origin %q: anybody can have a name below that", origin)
 	}
+	if suffix, _ := publicsuffix.PublicSuffix(u.Hostname()); suffix == u.Hostname() && suffix != "localhost" {
+		return fmt.Errorf("origin %q: anybody can have a name below that, which is a public suffix (publicsuffix.org)", origin)
+	}
 	c.patterns = append(c.patterns, originPattern{scheme + "://", "." + name})
 	return nil
 }
@@ -215,16 +223,47 @@ func (c *cors) serve(next http.Handler, w http.ResponseWriter, r *http.Request) 
 		c.preflight(w, r, allow)
 		return
 	}
-	if allow != nil {
-		h["Access-Control-Allow-Origin"] = allow
-		if c.credentials {
-			h["Access-Control-Allow-Credentials"] = yes[:1:1]
-		}
-		if c.expose != nil {
-			h["Access-Control-Expose-Headers"] = c.expose[:1:1]
-		}
+	c.mark(h, allow) // also for an answer that somebody outside of us writes
+	marked := &corsWriter{through: through{ResponseWriter: w}, mark: corsMark{c, allow, w}}
+	marked.hook = &marked.mark
+	next.ServeHTTP(marked, r)
+	if !marked.started {
+		c.mark(h, allow)
 	}
-	next.ServeHTTP(w, r)
+}
+
+// corsWriter marks the answer when it begins.
+type corsWriter struct {
+	through
+	mark corsMark
+}
+
+type corsMark struct {
+	*cors
+	allow []string
+	w     http.ResponseWriter
+}
+
+func (m *corsMark) start() { m.cors.mark(m.w.Header(), m.allow) }
+
+// mark sets the header fields of an answer, and removes those that a handler has made up: what is
+// allowed is decided here.
+func (c *cors) mark(h http.Header, allow []string) {
+	if !c.any {
+		addVary(h, varyOrigin)
+	}
+	delete(h, "Access-Control-Allow-Origin")
+	delete(h, "Access-Control-Allow-Credentials")
+	if allow == nil {
+		return
+	}
+	h["Access-Control-Allow-Origin"] = allow
+	if c.credentials {
+		h["Access-Control-Allow-Credentials"] = yes[:1:1]
+	}
+	if c.expose != nil && h["Access-Control-Expose-Headers"] == nil {
+		h["Access-Control-Expose-Headers"] = c.expose[:1:1]
+	}
 }
 
 func (c *cors) preflight(w http.ResponseWriter, r *http.Request, allow []string) {

@@ -85,10 +85,39 @@ func TestAnyOrigin(t *testing.T) {
 	assert.Equal(t, 403, pre("Authorization"))
 }
 
+// A handler may say what it likes of these headers: what is allowed is decided here.
+func TestHandlersDoNotWidenCORS(t *testing.T) {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Vary", "Accept")
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		w.Header().Set("Access-Control-Allow-Credentials", "true")
+		if r.URL.Path == "/flush" {
+			_ = http.NewResponseController(w).Flush()
+		}
+		if r.URL.Path != "/silent" {
+			_, _ = io.WriteString(w, "ok")
+		}
+	})
+	h := must(middleware.CORS(middleware.CORSOptions{Origins: []string{"https://a.test"}}))(t)(handler)
+	for _, path := range []string{"/", "/flush", "/silent"} {
+		w := ask(h, path, with("Origin: https://a.test"))
+		assert.Equal(t, []string{"Accept", "Origin"}, w.Header()["Vary"], path)
+		assert.Equal(t, []string{"https://a.test"}, w.Header()["Access-Control-Allow-Origin"], path)
+		assert.Empty(t, w.Header()["Access-Control-Allow-Credentials"], path)
+		w = ask(h, path, with("Origin: https://evil.test"))
+		assert.Equal(t, []string{"Accept", "Origin"}, w.Header()["Vary"], path)
+		assert.Empty(t, w.Header()["Access-Control-Allow-Origin"], path)
+		assert.Empty(t, w.Header()["Access-Control-Allow-Credentials"], path)
+	}
+}
+
 func TestCORSOptionsAreChecked(t *testing.T) {
 	one := func(origin string) middleware.CORSOptions { return middleware.CORSOptions{Origins: []string{origin}} }
 	refused(t, middleware.CORS, map[string]middleware.CORSOptions{
 		"no origins":             {},
+		"list of methods":        {Origins: []string{"https://a.test"}, Methods: []string{}},
+		"*.co.uk":                one("https://*.co.uk"),
+		"*.github.io":            one("https://*.github.io"),
 		"act as its visitor":     {Origins: []string{"*"}, Credentials: true},
 		"leave out the others":   {Origins: []string{"*", "https://a.test"}},
 		`"a.test": want scheme`:  one("a.test"),
@@ -147,6 +176,17 @@ func TestBrowsersTellWhereARequestComesFrom(t *testing.T) {
 		{"GET http://example.com/", "Sec-Fetch-Site: cross-site", 200},
 		{"POST http://example.com/", "", 200}, // a program, and no cookies to abuse
 		{"POST http://example.com/", "Cookie: a=b", 403},
+		{"POST http://example.com/", "Cookie: a=b|Origin: ", 403}, // an empty header says nothing
+		{"POST http://example.com/", "Cookie: a=b|Sec-Fetch-Site: ", 403},
+		{"POST http://example.com/", "Cookie: a=b|Sec-Fetch-Site: |Origin: http://evil.test", 403},
+		{"POST http://example.com/", "Sec-Fetch-Site: same-origin|Sec-Fetch-Site: cross-site", 403},
+		{"POST http://example.com/", "Sec-Fetch-Site: same-origin|Sec-Fetch-Site: same-origin", 200},
+		{"POST http://example.com/", "Origin: http://example.com|Origin: http://evil.test", 403},
+		{"POST http://example.com/", "Authorization: Basic YTpi", 403}, // browsers send that by themselves
+		{"POST http://example.com/", "Authorization: bAsIc YTpi", 403},
+		{"POST http://example.com/", "Authorization: Negotiate YTpi", 403},
+		{"POST http://example.com/", "Authorization: Bearer YTpi", 200},
+		{"POST http://example.com/", "Authorization: Basic YTpi|Origin: http://example.com", 200},
 	} {
 		var edits []func(*http.Request)
 		if c.lines != "" {

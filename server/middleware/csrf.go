@@ -14,6 +14,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -40,8 +41,10 @@ type CSRFOptions struct {
 // GET, HEAD and OPTIONS pass: they must change nothing. Others pass when the browser says by
 // Sec-Fetch-Site, or failing that by Origin, that they come from a page of ours or of a trusted
 // origin ([http.CrossOriginProtection]). When it says nothing, being an old browser or a program, a
-// request that brings cookies must also bring the token of [CSRFToken], as a header, or as a field
-// of an urlencoded form of up to 1 MiB; one without cookies has nothing to abuse.
+// request that brings cookies or the Authorization of a browser (Basic, Digest, NTLM, Negotiate) must
+// also bring the token of [CSRFToken], as a header, or as a field of an urlencoded form of up to
+// 1 MiB; one without them has nothing to abuse. A header that is empty says nothing, and one that
+// says two things is refused.
 func CSRF(o CSRFOptions) (Func, error) {
 	g := &csrf{CSRFOptions: o}
 	if len(o.Key) < 32 {
@@ -109,6 +112,9 @@ func (g *csrf) refuse(w http.ResponseWriter, r *http.Request, err error) {
 // errSession means that the session could not be asked for.
 var errSession = errors.New("csrf: the session of the request is not known")
 
+// errTwoOrigins means that who reads the request may take either.
+var errTwoOrigins = errors.New("csrf: the request says twice where it comes from, and not the same")
+
 var errNoToken = errors.New("csrf: the token is missing or wrong")
 
 func (g *csrf) check(r *http.Request) error {
@@ -119,8 +125,12 @@ func (g *csrf) check(r *http.Request) error {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
 		return nil
 	}
-	silent := len(r.Header["Sec-Fetch-Site"]) == 0 && len(r.Header["Origin"]) == 0
-	if !g.Always && (!silent || len(r.Header["Cookie"]) == 0) {
+	site, origin := r.Header["Sec-Fetch-Site"], r.Header["Origin"]
+	if differ(site) || differ(origin) {
+		return errTwoOrigins
+	}
+	silent := first(site) == "" && first(origin) == ""
+	if !g.Always && (!silent || !ambient(r.Header)) {
 		return nil
 	}
 	token, err := g.sent(r)
@@ -135,6 +145,32 @@ func (g *csrf) check(r *http.Request) error {
 		return errNoToken
 	}
 	return nil
+}
+
+// differ reports whether a header that has one value has several.
+func differ(values []string) bool {
+	return slices.ContainsFunc(values, func(v string) bool { return v != values[0] })
+}
+
+// first is the value of a header, "" for none.
+func first(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[0]
+}
+
+// ambient reports whether a request brings what a browser sends by itself, whatever page makes the
+// request: cookies, or what somebody has typed into its own dialog for a name and a password. A page
+// cannot make it send a Bearer.
+func ambient(h http.Header) bool {
+	if len(h["Cookie"]) > 0 {
+		return true
+	}
+	return slices.ContainsFunc(h["Authorization"], func(v string) bool {
+		scheme, _, _ := strings.Cut(strings.TrimSpace(v), " ")
+		return slices.ContainsFunc([]string{"Basic", "Digest", "NTLM", "Negotiate"}, func(s string) bool { return strings.EqualFold(s, scheme) })
+	})
 }
 
 // binding is what the tokens of a request belong to, "" for nothing yet.

@@ -24,7 +24,8 @@ type RateLimitOptions struct {
 	// "." and "/". Default "default".
 	Name string
 	KeyOptions
-	// FailOpen lets requests pass when the store does not answer. Without it they are answered 503.
+	// FailOpen lets requests pass when the store does not answer, and then does not ask it for a
+	// second. Without it they are answered 503.
 	FailOpen bool
 	// Timeout is how long the store may take; default 500 ms. It does not apply to memory.
 	Timeout time.Duration
@@ -63,6 +64,7 @@ type rateGuard struct {
 	policy, limit []string
 	item          string       // the name as an item of a structured field
 	complained    atomic.Int64 // when a failure was last logged, in seconds
+	down          atomic.Int64 // until when the store is not asked, in nanoseconds
 }
 
 func newRateGuard(o RateLimitOptions) (*rateGuard, error) {
@@ -99,10 +101,30 @@ func newRateGuard(o RateLimitOptions) (*rateGuard, error) {
 // seconds rounds up.
 func seconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
 
+// pause is how long a store that has not answered is not asked, where requests pass meanwhile: else
+// each of them would wait for the timeout.
+const pause = time.Second
+
+// paused reports whether the store is not asked now. When the pause is over one request asks.
+func (g *rateGuard) paused() bool {
+	until := g.down.Load()
+	if until == 0 {
+		return false
+	}
+	now := time.Now().UnixNano()
+	return now < until || !g.down.CompareAndSwap(until, now+int64(pause))
+}
+
 func (g *rateGuard) allow(w http.ResponseWriter, r *http.Request) bool {
+	if g.FailOpen && g.paused() {
+		return true
+	}
 	res, err := g.take(r)
 	if err != nil {
 		return g.failed(w, r, err)
+	}
+	if g.FailOpen && g.down.Load() != 0 {
+		g.down.Store(0)
 	}
 	if !g.NoHeaders {
 		g.tell(w.Header(), res)
@@ -155,15 +177,24 @@ func (g *rateGuard) failed(w http.ResponseWriter, r *http.Request, err error) (p
 	}
 	now := time.Now().Unix()
 	if last := g.complained.Load(); last != now && g.complained.CompareAndSwap(last, now) {
-		attrs := []any{"limit", g.Name, "err", err, "requests_pass", g.FailOpen}
+		attrs := []any{"limit", g.Name, "err", err, "requests", g.fate()}
 		if e := exchange.From(r.Context()); e != nil {
 			attrs = append(attrs, "id", e.ID())
 		}
 		g.Logger.Error("the store of a rate limit does not answer", attrs...)
 	}
 	if g.FailOpen {
+		g.down.Store(time.Now().Add(pause).UnixNano())
 		return true
 	}
 	refuse(w, r, http.StatusServiceUnavailable, "The limit of requests cannot be checked now.", http.Header{"Retry-After": {"1"}})
 	return false
+}
+
+// fate is what becomes of requests while the store does not answer.
+func (g *rateGuard) fate() string {
+	if g.FailOpen {
+		return "let through"
+	}
+	return "refused"
 }

@@ -135,6 +135,45 @@ func TestAStoreThatIsDown(t *testing.T) {
 	})
 }
 
+// counting is a store that is down until it is up, and counts who asks.
+type counting struct {
+	broken
+	up    bool
+	asked int
+}
+
+func (c *counting) Take(ctx context.Context, key string, step, limit time.Duration) (time.Duration, bool, error) {
+	c.asked++
+	if c.up {
+		return limit, false, nil
+	}
+	return c.broken.Take(ctx, key, step, limit)
+}
+
+// Where requests pass while the store is down, only one in a second waits for it.
+func TestAStoreThatIsDownIsNotAskedEachTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, log := &counting{}, &record{}
+		h := limited(t, middleware.RateLimitOptions{Store: store, FailOpen: true, Logger: log.logger()})
+		start := time.Now()
+		for range 10 {
+			assert.Equal(t, 200, ask(h, "/").Code)
+		}
+		assert.Equal(t, 1, store.asked)
+		assert.Equal(t, 500*time.Millisecond, time.Since(start))
+		assert.Contains(t, log.String(), `"requests":"let through"`)
+		time.Sleep(time.Second)
+		ask(h, "/")
+		ask(h, "/")
+		assert.Equal(t, 2, store.asked)
+		store.up = true
+		time.Sleep(2 * time.Second)
+		assert.Equal(t, 429, ask(h, "/").Code, "it counts again")
+		assert.Equal(t, 429, ask(h, "/").Code)
+		assert.Equal(t, 4, store.asked)
+	})
+}
+
 func TestAClientThatLeavesIsNoFaultOfTheStore(t *testing.T) {
 	log := &record{}
 	h := limited(t, middleware.RateLimitOptions{Store: broken{}, FailOpen: true, Logger: log.logger()})

@@ -13,8 +13,12 @@ import (
 type through struct {
 	http.ResponseWriter
 	before  func(status int) // called once, before the header goes out; may be nil
+	hook    starter          // as before, for who wants no allocation for a function
 	started bool
 }
+
+// starter is told before the header goes out.
+type starter interface{ start() }
 
 // Unwrap is for [http.ResponseController].
 func (w *through) Unwrap() http.ResponseWriter { return w.ResponseWriter }
@@ -27,6 +31,9 @@ func (w *through) start(status int) {
 	w.started = true
 	if w.before != nil {
 		w.before(status)
+	}
+	if w.hook != nil {
+		w.hook.start()
 	}
 }
 

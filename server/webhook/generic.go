@@ -50,9 +50,18 @@ func (g Generic) complete() (Generic, error) {
 	return g, nil
 }
 
-func (Generic) key(secret string) ([]byte, error) { return []byte(secret), nil }
-func (Generic) timed() bool                       { return false }
-func (Generic) head(claim) string                 { return "" }
+func (g Generic) key(secret string) ([]byte, error) {
+	if g.provided() {
+		return plainKey(secret, minSecret)
+	}
+	return plainKey(secret, minGeneric)
+}
+
+// provided reports whether g is the scheme of a provider that has a name.
+func (g Generic) provided() bool { return g == providers["github"] || g == providers["shopify"] }
+
+func (Generic) timed() bool       { return false }
+func (Generic) head(claim) string { return "" }
 
 func (g Generic) hash() hash.Hash {
 	if g.Hash == "sha512" {

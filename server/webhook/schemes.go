@@ -68,10 +68,24 @@ func checkID(id string) error {
 	return nil
 }
 
+// The least length of a secret in bytes: who has seen one webhook can guess a shorter one at leisure.
+const (
+	minSecret  = 8  // as a provider shows it, or people have typed it there
+	minGeneric = 16 // which is ours to make
+)
+
+// plainKey is a secret that is a key as it is.
+func plainKey(secret string, least int) ([]byte, error) {
+	if len(secret) < least {
+		return nil, fmt.Errorf("it has %d bytes, at least %d are needed, or it is guessed; make one with: openssl rand -hex 32", len(secret), least)
+	}
+	return []byte(secret), nil
+}
+
 // sha is what most schemes have in common.
 type sha struct{}
 
-func (sha) key(secret string) ([]byte, error) { return []byte(secret), nil }
+func (sha) key(secret string) ([]byte, error) { return plainKey(secret, minSecret) }
 func (sha) timed() bool                       { return true }
 
 func (sha) hash() hash.Hash { return sha256.New() }

@@ -21,6 +21,7 @@ import (
 	"strings"
 	"time"
 
+	"rws/server/exchange"
 	"rws/server/suggest"
 )
 
@@ -54,7 +55,8 @@ var (
 type Options struct {
 	// Provider is "stripe", "github", "shopify", "slack", "standard", "svix" or "generic".
 	Provider string
-	// Secrets, as the provider shows them. Any of them verifies, so that they can be changed;
+	// Secrets, as the provider shows them: of 24 bytes or more for standard and svix, 16 for
+	// generic, and 8 for the others. Any of them verifies, so that they can be changed;
 	// the first signs, and for providers that have several signatures all do.
 	Secrets []string
 	// Generic describes the signature of the provider "generic".
@@ -62,7 +64,9 @@ type Options struct {
 	// Tolerance for providers that sign a time: stripe, slack, standard and svix.
 	Tolerance time.Duration
 	// Replays remembers what was here; nil accepts a webhook again while its time holds, and
-	// one of github, shopify and generic, which have no time, forever.
+	// one of github, shopify and generic, which have no time, forever. What is remembered is the
+	// provider, the route of the exchange and the message: the id of standard and svix, and for the
+	// others all that is signed.
 	Replays Replays
 	// ReplayTTL is how long; default twice the tolerance, or DefaultReplayTTL without a time.
 	ReplayTTL time.Duration
@@ -206,9 +210,7 @@ func (h *Hook) verify(ctx context.Context, header http.Header, body []byte) (str
 	if h.o.Replays == nil {
 		return "", nil
 	}
-	// Not one of the sums: with two secrets a message has two, and could be sent with each.
-	digest := write(sha256.New(), head, body)
-	name := h.o.Provider + ":" + hex.EncodeToString(digest)
+	name := h.name(ctx, c, head, body)
 	seen, err := h.o.Replays.Seen(ctx, name, h.o.ReplayTTL)
 	switch {
 	case err != nil:
@@ -217,6 +219,21 @@ func (h *Hook) verify(ctx context.Context, header http.Header, body []byte) (str
 		return "", h.explain(ErrReplay)
 	}
 	return name, nil
+}
+
+// name is that of a webhook in the store of replays: of the provider, the route and the message, for
+// one message may be for several routes. The message is its id where it has one, so that one which is
+// sent again with a new time is known, else what was signed, and not one of the sums: with two secrets
+// a message has two, and could be sent with each.
+func (h *Hook) name(ctx context.Context, c claim, head string, body []byte) string {
+	route := ""
+	if e := exchange.From(ctx); e != nil {
+		route = e.Route
+	}
+	if c.id != "" {
+		head, body = c.id, nil
+	}
+	return h.o.Provider + ":" + hex.EncodeToString(write(sha256.New(), route+"\x00"+head, body))
 }
 
 func (h *Hook) explain(err error) error {

@@ -103,7 +103,7 @@ func TestWhatWeSignVerifies(t *testing.T) {
 		options[name] = c.o
 	}
 	for name, g := range generics {
-		options[name] = webhook.Options{Provider: "generic", Generic: g, Secrets: []string{"some secret"}}
+		options[name] = webhook.Options{Provider: "generic", Generic: g, Secrets: []string{"some secret of 22 bytes"}}
 	}
 	for name, o := range options {
 		h := hook(t, o)
@@ -236,10 +236,12 @@ func TestBadOptionsAreRefused(t *testing.T) {
 		`there is no provider ""`:         {Secrets: secrets},
 		`"Stripe" (did you mean "stripe"`: {Provider: "Stripe", Secrets: secrets},
 		"0 secrets are given":             {Provider: "github"},
-		"secret 2 of 2 is empty":          {Provider: "github", Secrets: []string{"x", ""}},
+		"secret 2 of 2 is empty":          {Provider: "github", Secrets: []string{"some secret", ""}},
 		"secret 1 of 1 is empty or has":   {Provider: "github", Secrets: []string{"hunter2\n"}},
 		"want whsec_ and base64":          {Provider: "standard", Secrets: []string{"hunter2!"}},
 		"it has 9 bytes, at least 24":     {Provider: "standard", Secrets: []string{"whsec_aHVudGVyMjEy"}},
+		"it has 7 bytes, at least 8":      {Provider: "github", Secrets: []string{"hunter2"}},
+		"it has 15 bytes, at least 16":    {Provider: "generic", Secrets: []string{"hunter2hunter2x"}, Generic: webhook.Generic{Header: "A"}},
 		"the tolerance -1s":               {Provider: "stripe", Secrets: secrets, Tolerance: -time.Second},
 		"the tolerance 48h0m0s":           {Provider: "stripe", Secrets: secrets, Tolerance: 48 * time.Hour},
 		"at most -1 bytes":                {Provider: "stripe", Secrets: secrets, MaxBody: -1},

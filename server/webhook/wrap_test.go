@@ -93,6 +93,40 @@ func TestReplaysAreRefused(t *testing.T) {
 	}
 }
 
+// One message may be for several routes, and is one for each of them.
+func TestReplaysAreOfTheirRoute(t *testing.T) {
+	o := documented["github"].o
+	o.Replays = webhook.NewMemory(0)
+	h := hook(t, o)
+	verify := func(route string) error {
+		e, r := exchange.Of(httptest.NewRequest("POST", "/", nil))
+		e.Route = route
+		require.NoError(t, h.Sign(r.Header, "", []byte("body")))
+		return h.Verify(r.Context(), r.Header, []byte("body"))
+	}
+	require.NoError(t, verify("/a"))
+	require.NoError(t, verify("/b"))
+	require.ErrorIs(t, verify("/a"), webhook.ErrReplay)
+}
+
+// A message with an id is known by it, though it was sent again with another time.
+func TestAMessageIsKnownByItsID(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := documented["standard"].o
+		o.Replays = webhook.NewMemory(0)
+		h := hook(t, o)
+		verify := func(id string) error {
+			sent := http.Header{}
+			require.NoError(t, h.Sign(sent, id, []byte("body")))
+			return h.Verify(t.Context(), sent, []byte("body"))
+		}
+		require.NoError(t, verify("msg_1"))
+		time.Sleep(time.Minute)
+		require.ErrorIs(t, verify("msg_1"), webhook.ErrReplay)
+		require.NoError(t, verify("msg_2"))
+	})
+}
+
 func TestAMessageWithTwoSignaturesIsOne(t *testing.T) {
 	o := webhook.Options{Provider: "stripe", Secrets: []string{"new secret", "old secret"}, Replays: webhook.NewMemory(0)}
 	h := hook(t, o)

@@ -5,6 +5,11 @@
 ---A guard that can't do its work, as its options are wrong, a file is missing or `env.NAME` is nil, fails the load;
 ---one that can't say, as a server is down, lets nobody in.
 ---
+---An option whose value is nil is not there: with `audience = env.AUDIENCE` and no such variable **no audience is
+---checked**. Say `assert(env.AUDIENCE, "AUDIENCE is not set")` for what a guard must not do without. A list that is
+---empty, as `{ env.AUDIENCE }` is then, an empty text and a zero fail the load; a list that is only shorter than it
+---was meant, as `{ "a", env.B }`, can't be told.
+---
 ---```lua
 ---local secret = "a secret of 32 characters or more"
 ---local api = app:group("/api", rws.auth.jwt { secret = secret })
@@ -46,10 +51,11 @@ function rws.auth.jwt(options) end
 ---@field key? string|string[] keys as text, in PEM (public, private, certificate) or as JWK or JWKS
 ---@field key_file? string file with such keys, in the app's folder or absolute. A change of it reloads the app
 ---@field jwks? string address where a provider publishes its keys, with https, or http on this machine. They are fetched
----  with the first token and kept; needs `issuer` or `audience`
+---  with the first token and kept; needs `audience`
 ---@field jwks_options? rws.JwksOptions how they are fetched
 ---@field issuer? string|string[] that `iss` must be, one of them; default any
----@field audience? string|string[] of which `aud` must have one; default any
+---@field audience? string|string[] of which `aud` must have one; default any. With `jwks` it must be said, as a provider
+---  signs tokens for others with the same keys; `"*"` is any, and then `issuer` must be said
 ---@field algorithms? string|string[] that are accepted: `"HS256"`, `"RS256"`, `"PS256"`, `"ES256"`, `"EdDSA"` and so on;
 ---  default all that the keys are for
 ---@field leeway? rws.Duration how far clocks may differ, at most `"5m"`; default none
@@ -72,8 +78,8 @@ function rws.auth.jwt(options) end
 
 ---Lets in who knows a name and a password (RFC 7617); `c.user` is `{ name = … }`. Use it under TLS only: the password
 ---comes with every request. Hashes are those of `rws.password.hash`, bcrypt, and of htpasswd files also `{SHA}` and
----`$apr1$`; passwords as they are, are refused. A file is read again when it changes; one that is broken is logged,
----and the users stay. Who tries too often is answered 429.
+---`$apr1$`; passwords as they are, are refused. A file is read again when it changes: one that is empty then lets
+---nobody in; one that is broken or gone is logged, each minute anew, and the users stay. Who tries too often is answered 429.
 ---
 ---```lua
 ---app:use(rws.auth.basic { users = { ann = rws.password.hash("correct horse") } })
@@ -93,14 +99,16 @@ function rws.auth.basic(options) end
 ---@field users? table<string, string> hashes by name
 ---@field htpasswd? string file with lines `name:hash`, in the app's folder or absolute
 ---@field realm? string shown to people who are asked; default `"restricted"`
----@field remember? rws.Duration how long a password that was right is not hashed again; default `"1m"`
+---@field remember? rws.Duration how long a password that was right is not hashed again; default `"1m"`, `"0s"` for each time
 ---@field attempts? string how often one client may try one name, and ten times as often any names; default `"10/min"`
 
 ---Asks an authentication service about each request, as Traefik's ForwardAuth and the `auth_request` of nginx do. It
 ---gets a GET with the headers of the client and `X-Forwarded-Method`, `-Proto`, `-Host`, `-Uri` and `-For`, and no
 ---body. When it answers 2xx the request goes on, with the headers in `copy`; any other answer goes to the client as
----it is. When it does not answer, that is 502 or 504, and nobody enters. `c.user` has the copied headers by name, and
----the first of them as `name`.
+---it is. When it does not answer, or with more than 64 kB, that is 502 or 504, and nobody enters; the log says which.
+---`c.user` has the copied headers by name, and the first of them as `name`. The values of one that comes several times
+---stand in one text, as `"staff, admin"`, which `rws.auth.require { role_claim = "Remote-Groups", roles = … }` takes
+---apart.
 ---
 ---A header in `copy` means what the service says and nothing else: what the client sent under its name, or one that
 ---others take for it (`Remote_User`), is removed first.
@@ -199,3 +207,4 @@ function rws.auth.require(options) end
 ---@field scopes? string[] that the user must have, all of them, in `scopes`, `scope` or `scp`
 ---@field roles? string[] of which the user must have one
 ---@field role_claim? string where roles are, as `"realm_access.roles"`; default `"roles"`
+---@field user? boolean says that anybody who is signed in may pass, where neither scopes nor roles are asked for

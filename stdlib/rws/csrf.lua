@@ -4,7 +4,8 @@
 ---where cookies say who somebody is. GET, HEAD and OPTIONS pass: they must change nothing.
 ---
 ---Browsers say where a request comes from (`Sec-Fetch-Site`, `Origin`), and need nothing else. An old one that says
----nothing but brings cookies must also bring a token, as the header `X-Csrf-Token`, or as the field `_csrf` of an
+---nothing but brings cookies, or an `Authorization` that browsers send by themselves (Basic, Digest, NTLM, Negotiate,
+---which is also what `curl -u` sends), must also bring a token, as the header `X-Csrf-Token`, or as the field `_csrf` of an
 ---urlencoded form of up to 1 MB: put `{{ csrf_field() }}` into the forms of templates, or `c.csrf_field` into HTML.
 ---Tokens are made with the setting `secret`; they are good for the session in which somebody is signed in, and
 ---without one for a cookie.

@@ -46,10 +46,11 @@ function rws.jwt.verify(token, options) end
 ---@field secret? string|string[] for HS256, HS384 and HS512: 32, 48 and 64 bytes or more
 ---@field key? string|string[] keys as text, in PEM (public, private, certificate) or as JWK or JWKS
 ---@field key_file? string file with such keys, in the app's folder or absolute
----@field jwks? string address where a provider publishes its keys; needs `issuer` or `audience`
+---@field jwks? string address where a provider publishes its keys; needs `audience`
 ---@field jwks_options? rws.JwksOptions how they are fetched
 ---@field issuer? string|string[] that `iss` must be, one of them; default any
----@field audience? string|string[] of which `aud` must have one; default any
+---@field audience? string|string[] of which `aud` must have one; default any. With `jwks` it must be said; `"*"` is any,
+---  and then `issuer` must be said
 ---@field algorithms? string|string[] that are accepted; default all that the keys are for
 ---@field leeway? rws.Duration how far clocks may differ, at most `"5m"`; default none
 ---@field require_expiry? boolean refuses tokens without `exp`; default false

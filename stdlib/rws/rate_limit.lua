@@ -10,7 +10,8 @@
 ---function is counted by address.
 ---
 ---Limits in memory are kept over reloads. To share a limit between instances use a `store`; while it does not answer,
----requests are answered 503 and the log says so, unless `fail` is `"open"`.
+---requests are answered 503 and the log says so, unless `fail` is `"open"`: then they pass, and the store is asked once
+---a second. A file that can't be opened fails the start.
 ---
 ---```lua
 ---app:use(rws.rate_limit { rate = "100/min" })
@@ -37,8 +38,9 @@ function rws.rate_limit(options) end
 ---@field store? "memory"|"redis"|string where it counts: this process; the Redis of the settings `limits.store`,
 ---  `cache.url` or `session.store`, whichever is one; or a URL, as `"sqlite:limits.db"`, `"postgres://…"`,
 ---  `"redis://…"`. Default is the setting `limits.store`
----@field name? string under which it counts and is told to clients; default a number, and for a route the route.
----  Instances share what has the same name
+---@field name? string under which it counts and is told to clients; instances share what has the same name. Default
+---  is where it stands first (`"app"`, the group, the route) with what it allows, as `"/api.60/min.user"`, and for
+---  `limit` of a route the route: other limits don't change it, another rate begins anew
 ---@field fail? "closed"|"open" what becomes of requests while the store does not answer; default `"closed"`
 ---@field timeout? rws.Duration how long the store may take; default `"500ms"`
 ---@field headers? boolean whether clients are told how much is left; default true

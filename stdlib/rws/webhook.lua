@@ -29,12 +29,17 @@ rws.webhook = {}
 function rws.webhook.guard(provider, options) end
 
 ---@class rws.WebhookGuardOptions
----@field secret string|string[] as the provider shows it. Of several any will do, so that they can be changed
+---@field secret string|string[] as the provider shows it, of 8 bytes or more; 16 for `"generic"`, 24 for `"standard"` and
+---  `"svix"`. Of several any will do, so that they can be changed
 ---@field tolerance? rws.Duration how far its time may be from ours, both ways, where one is signed (stripe, slack,
 ---  standard, svix); default `"5m"`
 ---@field replays? "memory"|"redis"|string remembers what was here, in this process, in the app's Redis (see
----  `rws.rate_limit`) or the one of a URL; default none, so that a webhook can be sent again while its time holds
----@field replay_ttl? rws.Duration how long; default twice the tolerance, `"24h"` where no time is signed
+---  `rws.rate_limit`) or the one of a URL; default none, so that a webhook can be sent again while its time holds, and
+---  one without a time (github, shopify, generic) forever. What is remembered is the provider, the pattern of the
+---  route, and the message: its id (standard, svix), for others all that is signed, so that a body that a provider
+---  means to send twice is refused the second time
+---@field replay_ttl? rws.Duration how long; default twice the tolerance, `"24h"` where no time is signed: one that is
+---  recorded can be sent again after that
 ---@field max_body? rws.Size default `"1mb"`
 ---@field header? string of `"generic"`: that has the signature
 ---@field prefix? string of `"generic"`: before it, as `"sha256="`; default none

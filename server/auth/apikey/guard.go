@@ -62,7 +62,8 @@ type guard struct {
 }
 
 // New returns the middleware, or an error for options that guard nothing. The User of the
-// exchange is {"id": …, "name": …, "scopes": […]}.
+// exchange is {"id": …, "name": …, "scopes": […]}. When the time of the request is over before the
+// lookup, nothing is written and the Fault of the exchange says so.
 func New(o Options) (func(http.Handler) http.Handler, error) {
 	if o.Header == "" {
 		o.Header = DefaultHeader
@@ -98,6 +99,8 @@ func (g *guard) serve(w http.ResponseWriter, r *http.Request, next http.Handler)
 		}
 		problem.Write(w, r, problem.Details{Status: http.StatusUnauthorized, ID: e.ID(),
 			Detail: "A valid API key is needed.", Extra: http.Header{"Www-Authenticate": {g.challenge}}})
+	case errors.Is(err, context.DeadlineExceeded), r.Context().Err() != nil: // who set the time answers
+		e.Fault = errors.Join(err, context.Cause(r.Context()))
 	case err != nil:
 		e.Fault = err
 		problem.Write(w, r, problem.Details{Status: http.StatusServiceUnavailable, ID: e.ID(), Detail: "API keys cannot be checked at the moment."})

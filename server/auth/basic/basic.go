@@ -40,7 +40,8 @@ type Options struct {
 	// or {SHA} or $apr1$ of htpasswd, which are weak. Passwords as they are, are refused.
 	Users map[string]string
 	// File is an htpasswd file with such hashes. It is looked at every second in which
-	// somebody comes; one that is broken is logged and the users stay as they were.
+	// somebody comes. One that is broken or gone is logged, at most once a minute, and the users
+	// stay as they were; one that has become empty lets nobody in any more.
 	File string
 	// Realm is shown to people who are asked for a password.
 	Realm string
@@ -158,6 +159,9 @@ func (g *Guard) enter(r *http.Request, e *exchange.Exchange) (name string, ok bo
 		return "", false, nil
 	}
 	hash, known := g.users.users().find(name, g.seed)
+	if hash.text == "" { // there is nobody
+		return "", false, nil
+	}
 	key := g.key(name, pass, hash.text)
 	if g.remembered.has(key) && known {
 		return name, true, nil

@@ -1,6 +1,7 @@
 package basic
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -19,6 +20,9 @@ const lookEvery = time.Second
 // count in steps, of 2 s at most.
 const settled = 3 * time.Second
 
+// complainEvery is how often a fault that stays is logged.
+const complainEvery = time.Minute
+
 // file has the users of an htpasswd file, read again when it changes. There is no goroutine: who
 // comes looks.
 type file struct {
@@ -35,6 +39,7 @@ type file struct {
 	when   time.Time // of that reading
 	fault  error     // of that text
 	logged string    // the last fault
+	again  time.Time // when that one is logged next
 }
 
 // source makes where users come from.
@@ -62,13 +67,15 @@ func (f *file) users() *users {
 	return f.current.Load()
 }
 
-// look reads the file if it may have changed, and logs each new fault once.
+// look reads the file if it may have changed, and logs each new fault at once, and then each minute
+// in which somebody comes: a user who was removed from a file that cannot be read still enters.
 func (f *file) look() {
 	var fault string
 	if err := f.read(); err != nil {
 		fault = err.Error()
 	}
-	if fault != "" && fault != f.logged {
+	if now := time.Now(); fault != "" && (fault != f.logged || !now.Before(f.again)) {
+		f.again = now.Add(complainEvery)
 		f.log.Error("the users stay as they were", "file", f.name, "err", fault)
 	}
 	f.logged = fault
@@ -99,6 +106,9 @@ func (f *file) read() error {
 // take makes users of the text.
 func (f *file) take() {
 	u, err := parseFile(f.text, f.hasher)
+	if err == nil && len(u.names) == 0 {
+		err = f.nobody()
+	}
 	if err != nil {
 		f.fault = fmt.Errorf("reading the users: %s: %w", f.name, err)
 		return
@@ -106,6 +116,16 @@ func (f *file) take() {
 	f.fault = nil
 	u.warn(f.log)
 	f.current.Store(u)
+}
+
+// nobody judges a file without users: one to begin with is a mistake, and later it is how the last one
+// is removed.
+func (f *file) nobody() error {
+	if f.current.Load() == nil {
+		return errors.New("there are no users in it")
+	}
+	f.log.Warn("there are no users any more, so nobody enters", "file", f.name)
+	return nil
 }
 
 // unchanged reports whether the file is surely as it was when it was read.

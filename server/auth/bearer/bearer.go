@@ -122,7 +122,9 @@ func (g *guard) serve(w http.ResponseWriter, r *http.Request, next http.Handler)
 	switch {
 	case err == nil:
 		g.authorize(w, r, e, claims, next)
-	case errors.Is(err, jwt.ErrKeys), r.Context().Err() != nil:
+	case r.Context().Err() != nil: // who set the time answers
+		e.Fault = errors.Join(err, context.Cause(r.Context()))
+	case errors.Is(err, jwt.ErrKeys):
 		e.Fault = err
 		problem.Write(w, r, problem.Details{Status: http.StatusServiceUnavailable, ID: e.ID(),
 			Detail: "Tokens cannot be checked at the moment.", Extra: http.Header{"Retry-After": {"10"}}})

@@ -136,7 +136,7 @@ func (g *Guard) Close() {
 }
 
 // Wrap guards next. The User of the exchange is the copied headers by name, and the first of them
-// as "name".
+// as "name". The values of one that comes several times are joined with ", " (RFC 9110 §5.3).
 func (g *Guard) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		e, r := exchange.Of(r)
@@ -221,9 +221,9 @@ func (g *Guard) admit(w http.ResponseWriter, r *http.Request, e *exchange.Exchan
 			continue
 		}
 		r.Header[name] = slices.Clone(values)
-		user[name] = values[0]
+		user[name] = strings.Join(values, ", ")
 		if user["name"] == nil {
-			user["name"] = values[0]
+			user["name"] = user[name]
 		}
 	}
 	e.User = user
@@ -260,6 +260,12 @@ func (g *Guard) fail(w http.ResponseWriter, r *http.Request, e *exchange.Exchang
 		status, detail = http.StatusBadRequest, "The request body could not be read."
 	case call != nil && call.Code == client.CodeTimeout, errors.Is(err, context.DeadlineExceeded):
 		status, detail = http.StatusGatewayTimeout, "The authentication service took too long."
+	case call != nil && call.Code == client.CodeTooLarge:
+		e.Fault = fmt.Errorf("its answer has more than %d bytes, so it is none: %w", MaxAnswer, err)
+		detail = "The authentication service did not answer properly."
+	case call != nil && call.Code == client.CodeProtocol:
+		e.Fault = fmt.Errorf("it broke off its answer, or what came is not HTTP: %w", err)
+		detail = "The authentication service did not answer properly."
 	case call != nil && call.Code == client.CodeCanceled:
 		status, detail = http.StatusServiceUnavailable, "The request was broken off."
 	}

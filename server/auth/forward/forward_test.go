@@ -155,7 +155,7 @@ func TestNominatedHeadersSayWhatTheServiceSaid(t *testing.T) {
 	w := newWorld(t, ok, forward.Options{Copy: []string{"remote-user", "Remote-Groups", "Remote-Email", "Authorization"}})
 	res, _ := w.send(t, get+"Authorization: Bearer x")
 	assert.Equal(t, http.Header{"Remote-User": {"ann"}, "Remote-Groups": {"a", "b"}, "Connection": {"close"}}, w.entered.header)
-	assert.Equal(t, map[string]any{"name": "ann", "Remote-User": "ann", "Remote-Groups": "a"}, w.entered.user)
+	assert.Equal(t, map[string]any{"name": "ann", "Remote-User": "ann", "Remote-Groups": "a, b"}, w.entered.user)
 	assert.Equal(t, "Bearer x", w.asked.header.Get("Authorization"), "it judges that")
 	assert.Empty(t, res.Header["Set-Cookie"], "only if asked for")
 }
@@ -355,4 +355,30 @@ func BenchmarkGuard(b *testing.B) {
 	for b.Loop() {
 		h.ServeHTTP(httptest.NewRecorder(), r)
 	}
+}
+
+// The log says why an answer was none; the client is not told.
+func TestTheLogSaysWhyThereIsNoAnswer(t *testing.T) {
+	for want, answer := range map[string]http.HandlerFunc{
+		"its answer has more than 65536 bytes": func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, strings.Repeat("a", forward.MaxAnswer+1))
+		},
+		"what came is not HTTP": func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			assert.NoError(t, err)
+			_, _ = io.WriteString(conn, "hello\r\n\r\n")
+			_ = conn.Close()
+		},
+	} {
+		w := newWorld(t, answer, forward.Options{})
+		res, body := w.send(t, get)
+		assert.Equal(t, 502, res.StatusCode, want)
+		assert.Contains(t, body, "did not answer properly", want)
+		require.ErrorContains(t, w.fault, want)
+		assert.Nil(t, w.entered, want)
+	}
+	w := newWorld(t, nil, forward.Options{URL: "http://127.0.0.1:1/"})
+	_, body := w.send(t, get)
+	assert.Contains(t, body, "cannot be reached")
+	assert.ErrorContains(t, w.fault, "nothing accepts connections")
 }

@@ -103,6 +103,9 @@ func (o Options) check() error {
 	if static && len(list) == 0 {
 		return errors.New("the list of keys is empty")
 	}
+	if static && len(list.algorithms()) == 0 {
+		return errors.New("no key may verify: their key_ops are for signing alone")
+	}
 	for _, name := range o.Algorithms {
 		if err := known(name); err != nil {
 			return err

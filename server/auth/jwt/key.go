@@ -41,6 +41,7 @@ type Key struct {
 	algorithms []string // that it is for
 	public     any      // for lib.SigningMethod.Verify
 	private    any      // for lib.SigningMethod.Sign; nil when it verifies only
+	signsOnly  bool     // its owner has said so
 }
 
 // ID is the kid of the key, "" for none.
@@ -165,7 +166,7 @@ func (l Keys) Find(_ context.Context, id, algorithm string) ([]*Key, error) {
 func (l Keys) which(wanted func(*Key) bool) (found []*Key) {
 	for i, k := range l {
 		switch {
-		case !wanted(k):
+		case k.signsOnly || !wanted(k):
 		case found == nil:
 			found = l[i : i+1 : i+1]
 		default:
@@ -181,7 +182,9 @@ func (l Keys) serve(algorithm string) bool { return slices.Contains(l.algorithms
 func (l Keys) algorithms() []string {
 	var names []string
 	for _, k := range l {
-		names = append(names, k.algorithms...)
+		if !k.signsOnly {
+			names = append(names, k.algorithms...)
+		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names)

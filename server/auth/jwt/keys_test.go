@@ -191,3 +191,25 @@ func FuzzParseKeys(f *testing.F) {
 		}
 	})
 }
+
+// What a key is for is what its key_ops say (RFC 7517 §4.3).
+func TestKeyOpsAreObeyed(t *testing.T) {
+	private := func(ops ...string) map[string]any {
+		key := edKey()
+		return jwk(t, key, map[string]any{"d": encode(string(key.Seed())), "key_ops": ops})
+	}
+	signs := parsed(t, jwks(private("sign")))
+	assert.True(t, signs[0].Signs())
+	_, err := jwt.NewVerifier(jwt.Options{Keys: signs})
+	require.ErrorContains(t, err, "key_ops are for signing alone")
+	verifies := parsed(t, jwks(private("verify")))
+	assert.False(t, verifies[0].Signs())
+	v := verifier(t, jwt.Options{Keys: append(signs, verifies...)})
+	_, err = v.Verify(t.Context(), sign(t, signs[0], nil, jwt.SignOptions{}))
+	require.ErrorIs(t, err, jwt.ErrSignature, "the other key is asked alone")
+	_, err = jwt.ParseKeys(jwks(jwk(t, rsaKey(), map[string]any{"key_ops": []string{"sign"}})))
+	require.ErrorContains(t, err, "do not have verify", "it is public")
+	both := parsed(t, jwks(private("sign", "verify")))
+	_, err = verifier(t, jwt.Options{Keys: both}).Verify(t.Context(), sign(t, both[0], nil, jwt.SignOptions{}))
+	require.NoError(t, err)
+}

@@ -39,7 +39,11 @@ func parseKeys(text string) (Keys, error) {
 	case len(text) > MaxKeySet:
 		return nil, fmt.Errorf("the text has %d bytes, at most %d are read", len(text), MaxKeySet)
 	case strings.HasPrefix(trimmed, "{"):
-		return parseJSON([]byte(trimmed), true)
+		keys, err := parseJSON([]byte(trimmed), true)
+		if err == nil && len(keys) == 0 {
+			err = errors.New("the key set has no key that verifies tokens: its list is empty")
+		}
+		return keys, err
 	case strings.Contains(trimmed, "-----BEGIN "):
 		return parsePEM([]byte(text))
 	}
@@ -107,7 +111,7 @@ func parseBlock(block *pem.Block) (any, error) {
 
 var errLocked = errors.New("it is locked with a passphrase; write it without one: openssl pkey -in locked.key -out open.key")
 
-// parseJSON reads a JWK or a JWKS. Secrets are keys only where they are kept secret.
+// parseJSON reads a JWK or a JWKS, of which one whose list is empty has no keys. Secrets are keys only where they are kept secret.
 func parseJSON(text []byte, secrets bool) (Keys, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -137,6 +141,9 @@ func parseSet(texts []json.RawMessage, secrets bool) (Keys, error) {
 		}
 		keys = append(keys, k)
 	}
+	if texts != nil && len(texts) == 0 { // all were taken back
+		return Keys{}, nil
+	}
 	if len(keys) == 0 {
 		return nil, errors.Join(append([]error{errors.New(`the key set has no key that verifies tokens; want {"keys": [{"kty": …}]}`)}, faults...)...)
 	}
@@ -164,5 +171,21 @@ func parseJWK(text []byte, secrets bool) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	return k, k.pin(m.ALG.String())
+	return k, errors.Join(k.pin(m.ALG.String()), k.restrict(m.KEYOPS, secrets))
+}
+
+// restrict leaves the key what its key_ops name (RFC 7517 §4.3). Where keys are published they are
+// all for verifying.
+func (k *Key) restrict(ops []jwkset.KEYOPS, secrets bool) error {
+	if len(ops) == 0 {
+		return nil
+	}
+	k.signsOnly = !slices.Contains(ops, jwkset.KeyOpsVerify)
+	if !slices.Contains(ops, jwkset.KeyOpsSign) {
+		k.private = nil
+	}
+	if k.signsOnly && (!secrets || k.private == nil) {
+		return errors.New("its key_ops do not have verify")
+	}
+	return nil
 }

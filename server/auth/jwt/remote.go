@@ -139,20 +139,40 @@ func (r *Remote) Fetch(ctx context.Context) error {
 	return r.err
 }
 
-// Find implements [Source].
+// Find implements [Source]. A key with an unknown id may be a new one: while no keys can be fetched
+// the error is [ErrKeys].
 func (r *Remote) Find(ctx context.Context, id, algorithm string) ([]*Key, error) {
 	keys, err := r.current(ctx)
 	if err != nil {
 		return nil, err
 	}
 	found, _ := keys.Find(ctx, id, algorithm) // which never fails
-	if len(found) > 0 || id == "" || !r.renew(ctx) {
+	if len(found) > 0 || id == "" {
 		return found, nil
 	}
-	if keys, err = r.current(ctx); err != nil {
-		return nil, err
+	if r.renew(ctx) {
+		if keys, err = r.current(ctx); err != nil {
+			return nil, err
+		}
+		found, _ = keys.Find(ctx, id, algorithm)
 	}
-	return keys.Find(ctx, id, algorithm)
+	if len(found) > 0 {
+		return found, nil
+	}
+	return nil, r.unknown(ctx)
+}
+
+// unknown is nil if an id that is not known is surely not published: the last fetch had an answer.
+func (r *Remote) unknown(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case r.err != nil:
+		return fmt.Errorf("%w: %w", ErrKeys, r.err)
+	}
+	return nil
 }
 
 // current is the set in use. It is waited for only when there is none.

@@ -113,7 +113,8 @@ func TestAnAnswerThatIsNoKeySetGivesNoKeys(t *testing.T) {
 	}{
 		"500":        {server.URL, jwks(public), 500, "answered with status 500"},
 		"HTML":       {server.URL, "<html>", 200, "the JSON is broken"},
-		"empty":      {server.URL, `{"keys":[]}`, 200, "no key that verifies"},
+		"no list":    {server.URL, `{}`, 200, "no key that verifies"},
+		"none fits":  {server.URL, `{"keys":[{"kty":"no"}]}`, 200, "no key that verifies"},
 		"a secret":   {server.URL, `{"keys":[{"kty":"oct","kid":"a","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T"}]}`, 200, "everybody can read it"},
 		"a huge one": {server.URL, strings.Repeat(" ", jwt.MaxKeySet) + jwks(public), 200, "larger than 1mb"},
 		"a redirect": {away.URL, jwks(public), 200, "answered with status 302"},
@@ -126,6 +127,54 @@ func TestAnAnswerThatIsNoKeySetGivesNoKeys(t *testing.T) {
 		require.ErrorIs(t, err, jwt.ErrKeys, name)
 		require.ErrorContains(t, err, c.want, name)
 	}
+}
+
+// A provider that publishes an empty list has taken all keys back.
+func TestAnEmptyListTakesAllKeysBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &provider{}
+		k, public := signer(t, "a")
+		p.publish(jwks(public))
+		v := verifier(t, jwt.Options{Keys: remote(t, jwt.RemoteOptions{URL: "https://id.example/jwks", Client: client.New(client.Options{RoundTrip: p})})})
+		token := sign(t, k, nil, jwt.SignOptions{})
+		_, err := v.Verify(t.Context(), token)
+		require.NoError(t, err)
+		p.publish(`{"keys":[]}`)
+		time.Sleep(jwt.DefaultRefresh + 1)
+		_, _ = v.Verify(t.Context(), token) // has them fetched
+		synctest.Wait()
+		_, err = v.Verify(t.Context(), token)
+		require.ErrorIs(t, err, jwt.ErrNoKey)
+		p.publish(jwks(public))
+		time.Sleep(jwt.DefaultCooldown + 1)
+		_, err = v.Verify(t.Context(), token)
+		require.NoError(t, err)
+	})
+}
+
+// A key that is not known may be a new one, which cannot be said while the provider is down.
+func TestANewKeyOfAProviderThatIsDownIsNotJudged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &provider{}
+		known, public := signer(t, "known")
+		fresh, freshPublic := signer(t, "fresh")
+		p.publish(jwks(public))
+		v := verifier(t, jwt.Options{Keys: remote(t, jwt.RemoteOptions{URL: "https://id.example/jwks", Client: client.New(client.Options{RoundTrip: p})})})
+		verify := func(k *jwt.Key) error {
+			_, err := v.Verify(t.Context(), sign(t, k, nil, jwt.SignOptions{}))
+			return err
+		}
+		require.NoError(t, verify(known))
+		p.set(0, "")
+		time.Sleep(jwt.DefaultCooldown + 1)
+		for range 2 { // after a fetch, and without one
+			require.ErrorIs(t, verify(fresh), jwt.ErrKeys)
+		}
+		require.NoError(t, verify(known))
+		p.publish(jwks(public, freshPublic))
+		time.Sleep(jwt.DefaultCooldown + 1)
+		require.NoError(t, verify(fresh))
+	})
 }
 
 func TestStrangersCannotMakeItFetch(t *testing.T) {

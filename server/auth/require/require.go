@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"rws/server/auth/jwt"
 	"rws/server/exchange"
@@ -23,7 +24,7 @@ type Options struct {
 	// where tokens have them (see [jwt.Claims.Scopes]).
 	Scopes []string
 	// Roles, of which the user must have one; RoleClaim is where they are (see
-	// [jwt.Claims.Texts]).
+	// [jwt.Claims.Texts]). One text may be several with commas between them, as headers are.
 	Roles     []string
 	RoleClaim string
 	// Challenge is the WWW-Authenticate of a 401; default "Bearer".
@@ -69,11 +70,23 @@ func (o *Options) refusal(user any) *problem.Details {
 			return &problem.Details{Status: http.StatusForbidden, Detail: fmt.Sprintf("The scope %s is needed.", scope)}
 		}
 	}
-	roles := claims.Texts(o.RoleClaim)
+	roles := listed(claims.Texts(o.RoleClaim))
 	if len(o.Roles) > 0 && !slices.ContainsFunc(roles, func(role string) bool { return slices.Contains(o.Roles, role) }) {
 		return &problem.Details{Status: http.StatusForbidden, Detail: "None of the user's roles may do this."}
 	}
 	return nil
+}
+
+// listed adds to a single text its parts between commas: package forward has the values of a header so.
+func listed(roles []string) []string {
+	if len(roles) != 1 || !strings.Contains(roles[0], ",") {
+		return roles
+	}
+	list := []string{roles[0]}
+	for role := range strings.SplitSeq(roles[0], ",") {
+		list = append(list, strings.TrimSpace(role))
+	}
+	return list
 }
 
 // claimsOf is what is known of a user; of one that is a mere text, nothing.
