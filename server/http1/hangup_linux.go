@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"errors"
 	"net"
 	"os"
 	"sync"
@@ -37,17 +38,33 @@ func (w *hangupWatch) add(nc net.Conn, l *life) ticket {
 	t := w.serial
 	w.lives[t] = l
 	w.mu.Unlock()
-	if err := w.control(raw, unix.EPOLL_CTL_ADD, t); err != nil {
-		w.forget(t)
-		return 0
+	err := w.control(raw, unix.EPOLL_CTL_ADD, t)
+	if err == nil {
+		return t
 	}
-	return t
+	w.forget(t)
+	if errors.Is(err, net.ErrClosed) { // by us: nobody will hear of it otherwise
+		l.left()
+	}
+	return 0
 }
 
 // remove ends a watch. A connection that is closed has left the epoll instance by itself.
 func (w *hangupWatch) remove(nc net.Conn, t ticket) {
 	w.forget(t)
 	_ = w.control(rawConn(nc), unix.EPOLL_CTL_DEL, t)
+}
+
+// leftAll ends the requests that are watched. What we close ourselves leaves the epoll instance
+// without an event.
+func (w *hangupWatch) leftAll() {
+	w.mu.Lock()
+	lives := w.lives
+	w.lives = map[ticket]*life{}
+	w.mu.Unlock()
+	for _, l := range lives {
+		l.left()
+	}
 }
 
 func (w *hangupWatch) forget(t ticket) *life {

@@ -13,3 +13,5 @@ type ticket uint64
 func (*hangupWatch) add(net.Conn, *life) ticket { return 0 }
 func (*hangupWatch) remove(net.Conn, ticket)    {}
 func (*hangupWatch) close()                     {}
+
+func (*hangupWatch) leftAll() {}

@@ -133,6 +133,7 @@ func (s *Server) Close() error {
 	for c := range s.conns {
 		_ = c.nc.Close()
 	}
+	s.hangups.leftAll()
 	s.checkEmpty()
 	return fault
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -117,6 +118,28 @@ func TestClientLeavesBehindWhatIsUnread(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A server that closes ends the requests that wait, also those that begin to at that moment.
+func TestClosingEndsWhatWaits(t *testing.T) {
+	for range 50 {
+		waiting := make(chan struct{}, 3)
+		var handlers sync.WaitGroup
+		s := handler(func(w http.ResponseWriter, r *http.Request) {
+			handlers.Add(1)
+			defer handlers.Done()
+			waiting <- struct{}{}
+			<-r.Context().Done()
+		})
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		go s.Serve(l)
+		conn := dial(t, l.Addr().String(), get+get+get)
+		<-waiting
+		require.NoError(t, s.Close())
+		handlers.Wait()
+		conn.Close()
 	}
 }
 
