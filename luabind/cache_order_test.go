@@ -15,7 +15,7 @@ func TestNoGuardStandsBehindACache(t *testing.T) {
 		"app":           "app:use(rws.http_cache { ttl = '1m' })\napp:use(rws.auth.basic { users = { a = rws.password.hash('b') } })",
 		"spec":          "local g = app:group('/a', rws.http_cache { ttl = '1m' })\ng:get('/', { auth = rws.auth.basic { users = { a = rws.password.hash('b') } } }, function() end)",
 		"api key":       "\napp:get('/', rws.http_cache { ttl = '1m' }, rws.auth.api_key { lookup = function() end }, function() end)",
-		"require":       "\napp:get('/', rws.http_cache { ttl = '1m' }, rws.auth.require { roles = 'admin' }, function() end)",
+		"require":       "local who = rws.auth.basic { users = { a = rws.password.hash('b') } }\napp:get('/', who, rws.http_cache { ttl = '1m' }, rws.auth.require { roles = 'admin' }, function() end)",
 		"csrf":          "\napp:all('/', rws.http_cache { ttl = '1m' }, rws.csrf(), function() end)",
 		"maintenance":   "app:use(rws.http_cache { ttl = '1m' })\napp:use(rws.maintenance { file = 'm.html' })",
 		"mounted":       "local o = rws.app()\no:get('/x', rws.ip_filter { allow = 'loopback' }, function() end)\napp:use(rws.http_cache { ttl = '1m' })\napp:mount('/o', o)",
