@@ -127,6 +127,7 @@ type state struct {
 	tests      []Test
 	modules    map[string]lua.LValue     // what require returned
 	pending    map[string]*pendingModule // by name
+	requires   *lua.LFunction            // the global require
 	globals    map[string]lua.LValue     // env, rws, app
 	contexts   lua.LValue                // metatable of requests
 	responses  lua.LValue                // and of their answers
@@ -307,7 +308,8 @@ func (s *state) open(L *lua.LState) {
 	for name, v := range s.globals {
 		L.SetGlobal(name, v)
 	}
-	L.SetGlobal("require", L.NewFunction(s.require))
+	s.requires = L.NewFunction(s.require)
+	L.SetGlobal("require", s.requires)
 	s.isolate.Prepared(L)
 }
 
