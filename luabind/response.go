@@ -354,6 +354,7 @@ func responseOfType() bind.Type {
 		},
 		Set: func(L *lua.LState, self any, key string, v lua.LValue) bool {
 			c := contextOf(L, self)
+			vm.WritesTo(L, c)
 			switch key {
 			case "status":
 				c.res.status = checkStatusValue(L, v)
