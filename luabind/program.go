@@ -213,6 +213,9 @@ func (p *Program) load() error {
 	if err := p.Config.overlay(p.environ, p.options.Flags); err != nil {
 		return err
 	}
+	if err := p.Config.checkTLS(); err != nil {
+		return err
+	}
 	if err := joinFaults("the settings are wrong", slices.Concat(p.checkAllowed(), p.Config.checkState(), p.Config.checkProxies(), p.checkAccessLog())); err != nil {
 		return err
 	}
