@@ -73,7 +73,7 @@ func (s *segment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ex.Data = c
 	c.run.Context = ex
 	c.run.Owner = c
-	c.run.SetDeadline(c.deadline(r.Context()))
+	defer s.program.limit(&c.run, c.deadline(r.Context()))()
 	defer c.end()
 	if !s.enter(c, &c.run, w, r) {
 		return
@@ -85,7 +85,7 @@ func (s *segment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // behind another segment of the same request.
 func (s *segment) within(c *Ctx, w http.ResponseWriter, r *http.Request) {
 	run := &vm.Run{Context: c.ex, Owner: c}
-	run.SetDeadline(c.deadline(r.Context()))
+	defer s.program.limit(run, c.deadline(r.Context()))()
 	outerW, outerR := c.w, c.r
 	if !s.enter(c, run, w, r) {
 		return

@@ -11,6 +11,7 @@ import (
 
 	"rws/luabind/bind"
 	"rws/luabind/fault"
+	"rws/luabind/vm"
 	"rws/server"
 	"rws/server/router"
 )
@@ -199,7 +200,8 @@ func (a *App) stateValue(L *lua.LState) lua.LValue {
 }
 
 // setAppField lets scripts replace app.state.
-func setAppField(_ *lua.LState, self any, key string, v lua.LValue) bool {
+func setAppField(L *lua.LState, self any, key string, v lua.LValue) bool {
+	vm.Writes(L)
 	t, ok := v.(*lua.LTable)
 	if key != "state" || !ok {
 		return false

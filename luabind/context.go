@@ -115,7 +115,7 @@ func contextOfType() bind.Type {
 			"session": lazy(fieldSession, makeSession),
 			"form":    lazy(fieldForm, makeForm),
 			"files":   lazy(fieldFiles, makeFiles),
-			"input":   lazy(fieldInput, func(L *lua.LState, _ *Ctx) lua.LValue { return L.NewTable() }),
+			"input":   lazy(fieldInput, func(L *lua.LState, _ *Ctx) lua.LValue { return fresh(L, L.NewTable()) }),
 			"body":    func(L *lua.LState, self any) lua.LValue { return lua.LString(contextOf(L, self).readBody(L)) },
 			"res":     func(L *lua.LState, self any) lua.LValue { return contextOf(L, self).result(L) },
 			"user":    userField,
@@ -155,11 +155,18 @@ var readOnly = map[string]bool{
 	"csrf_token": true, "csrf_field": true,
 }
 
+// fresh returns t, which was made for the run on L: also a run that is read-only may change it.
+func fresh(L *lua.LState, t *lua.LTable) *lua.LTable {
+	vm.Made(L, t)
+	return t
+}
+
 func setContextField(L *lua.LState, self any, key string, v lua.LValue) bool {
 	if readOnly[key] {
 		return false
 	}
 	c := contextOf(L, self)
+	vm.WritesTo(L, c)
 	if key == "user" {
 		c.setUser(L, v)
 		return true
@@ -227,7 +234,7 @@ func paramsOfType() bind.Type {
 
 // paramsTable returns the parameters as a table.
 func (c *Ctx) paramsTable(L *lua.LState) *lua.LTable {
-	t := L.CreateTable(0, c.ex.Params.Len())
+	t := fresh(L, L.CreateTable(0, c.ex.Params.Len()))
 	for p := range c.ex.Params.All() {
 		t.RawSetString(p.Name, paramValue(p))
 	}
@@ -270,7 +277,7 @@ func checkText(values url.Values) error {
 
 // makeQuery holds the first value of each name.
 func makeQuery(L *lua.LState, c *Ctx) lua.LValue {
-	t := L.NewTable()
+	t := fresh(L, L.NewTable())
 	if c.r.URL.RawQuery == "" {
 		return t
 	}

@@ -51,10 +51,11 @@ type cookieDeleteOptions struct {
 func cookiesOfType() bind.Type {
 	return bind.Type{
 		Name: cookiesType, As: "c.cookies",
-		Methods: append(bind.Writing(
+		Methods: []bind.Func{
 			bind.RawMethod("set(name, value, options?)", cookieSet),
 			bind.RawMethod("delete(name, options?)", cookieDelete),
-		), bind.RawMethod("get(name, options?)", cookieGet)),
+			bind.RawMethod("get(name, options?)", cookieGet),
+		},
 		Index: func(L *lua.LState, self any, key string) (lua.LValue, bool) {
 			return contextOf(L, self).cookie(key), true
 		},
@@ -65,8 +66,8 @@ func cookiesOfType() bind.Type {
 
 // setCookieField is c.cookies.name = value.
 func setCookieField(L *lua.LState, self any, key string, v lua.LValue) bool {
-	vm.Writes(L)
 	c := contextOf(L, self)
+	vm.WritesTo(L, c)
 	c.notSessions(L, "c.cookies."+key, key)
 	switch v := v.(type) {
 	case *lua.LNilType:
@@ -127,7 +128,7 @@ func cookieGet(L *lua.LState, c *Ctx) int {
 }
 
 func cookieSet(L *lua.LState, c *Ctx) int {
-	contextOf(L, c)
+	vm.WritesTo(L, contextOf(L, c))
 	name, value := bind.Arg[string](L, "c.cookies:set", 2), bind.Arg[string](L, "c.cookies:set", 3)
 	o := bind.Options[cookieOptions](L, "c.cookies:set", 4)
 	c.notSessions(L, "c.cookies:set", name)
@@ -158,7 +159,7 @@ func (c *Ctx) codec(L *lua.LState, by string, both bool) *cookie.Codec {
 }
 
 func cookieDelete(L *lua.LState, c *Ctx) int {
-	contextOf(L, c)
+	vm.WritesTo(L, contextOf(L, c))
 	name := bind.Arg[string](L, "c.cookies:delete", 2)
 	o := bind.Options[cookieDeleteOptions](L, "c.cookies:delete", 3)
 	c.notSessions(L, "c.cookies:delete", name)
@@ -170,7 +171,7 @@ func cookieDelete(L *lua.LState, c *Ctx) int {
 
 // cookiesTable holds what the client sent; of two with one name the first counts.
 func (c *Ctx) cookiesTable(L *lua.LState) *lua.LTable {
-	t := L.NewTable()
+	t := fresh(L, L.NewTable())
 	for name, value := range cookie.All(c.r.Header) {
 		if t.RawGetString(name) == lua.LNil {
 			t.RawSetString(headerText(name), lua.LString(headerText(value)))

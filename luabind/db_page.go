@@ -106,7 +106,7 @@ func (d *Database) pageArguments(L *lua.LState, name, text string) []any {
 
 // pushPage pushes what db:page returns.
 func (d *Database) pushPage(L *lua.LState, p *db.Page) int {
-	t := L.CreateTable(0, 8)
+	t := fresh(L, L.CreateTable(0, 8))
 	m := d.newRowMaker(L, p.Columns)
 	t.RawSetString("items", m.list(p.Rows))
 	if p.Page > 0 {

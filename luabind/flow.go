@@ -79,10 +79,14 @@ func branches(L *lua.LState, name string, ended func(list []*branch, i int)) []*
 		list[n].run.Inherit(parent)
 		list[n].run.Level = parent.Level + 1
 	}
-	iso := vm.Of(L)
+	iso, clock := vm.Of(L), stateOf(L).program.fakeClock()
 	err := vm.Wait(L, func(ctx context.Context) error {
 		var mu sync.Mutex
 		var all sync.WaitGroup
+		left := len(list)
+		if clock != nil {
+			clock.begin(left)
+		}
 		for _, b := range list {
 			b.run.Context = ctx
 		}
@@ -95,6 +99,10 @@ func branches(L *lua.LState, name string, ended func(list []*branch, i int)) []*
 				mu.Lock()
 				defer mu.Unlock()
 				ended(list, i)
+				left--
+				if clock != nil {
+					clock.end(left == 0)
+				}
 			})
 		}
 		all.Wait()

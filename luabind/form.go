@@ -214,7 +214,7 @@ func (c *closing) Read(p []byte) (int, error) {
 // makeForm holds the first value of each name.
 func makeForm(L *lua.LState, c *Ctx) lua.LValue {
 	values := c.parseForm(L).values
-	t := L.CreateTable(0, len(values))
+	t := fresh(L, L.CreateTable(0, len(values)))
 	for name, values := range values {
 		t.RawSetString(name, lua.LString(values[0]))
 	}
@@ -224,7 +224,7 @@ func makeForm(L *lua.LState, c *Ctx) lua.LValue {
 // makeFiles holds the first file of each name.
 func makeFiles(L *lua.LState, c *Ctx) lua.LValue {
 	files := c.parseForm(L).files
-	t := L.CreateTable(0, len(files))
+	t := fresh(L, L.CreateTable(0, len(files)))
 	for name, list := range files {
 		t.RawSetString(name, bind.New(L, fileType, list[0]))
 	}

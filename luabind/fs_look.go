@@ -57,7 +57,7 @@ func infoTable(L *lua.LState, info fs.FileInfo) *lua.LTable {
 	case info.Mode()&fs.ModeSymlink != 0:
 		kind = "link"
 	}
-	t := L.CreateTable(0, 4)
+	t := fresh(L, L.CreateTable(0, 4))
 	t.RawSetString("name", lua.LString(info.Name()))
 	t.RawSetString("type", lua.LString(kind))
 	t.RawSetString("size", lua.LNumber(info.Size()))

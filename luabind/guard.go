@@ -117,7 +117,7 @@ func (p *Program) call(ctx context.Context, callback int, c *Ctx, give func(L *l
 	c.state = s
 	defer c.end()
 	run := &vm.Run{Context: ctx, Owner: c}
-	run.SetDeadline(c.deadline(ctx))
+	defer p.limit(run, c.deadline(ctx))()
 	err := s.isolate.Do(run, func(L *lua.LState) error {
 		v, err := vm.Call(L, s.callbacks[callback], give(L, c))
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"rws/luabind/bind"
 	"rws/luabind/fault"
+	"rws/luabind/vm"
 )
 
 const headersType = "rws.Headers"
@@ -34,6 +35,7 @@ func headersOfType() bind.Type {
 // remove.
 func setResponseHeader(L *lua.LState, self any, key string, v lua.LValue) bool {
 	c := contextOf(L, self)
+	vm.WritesTo(L, c)
 	name := headerName(key)
 	if !validHeaderName(name) {
 		fault.Raisef(L, "header", "%q is not a header name", key)

@@ -261,7 +261,7 @@ func httpResponseOfType() bind.Type {
 // out: X_User must not pass for the X-User that a proxy has checked. What is not UTF-8 is read
 // as Latin-1, as HTTP once had it.
 func headerTable(L *lua.LState, h http.Header) *lua.LTable {
-	t := L.CreateTable(0, len(h))
+	t := fresh(L, L.CreateTable(0, len(h)))
 	for name, values := range h {
 		if !strings.Contains(name, "_") {
 			t.RawSetString(strings.ToLower(name), lua.LString(headerText(strings.Join(values, ", "))))

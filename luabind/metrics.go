@@ -83,20 +83,20 @@ func metricsModule() bind.Module {
 			})
 		}),
 	}, Types: []bind.Type{
-		{Name: counterType, As: "counter", Methods: []bind.Func{bind.RawMethod("add(n?)", func(L *lua.LState, c *counter) int {
+		{Name: counterType, As: "counter", Methods: bind.Writing(bind.RawMethod("add(n?)", func(L *lua.LState, c *counter) int {
 			return record(L, "counter:add", c.of.Add(bind.Arg[bind.Opt[float64]](L, "counter:add", 2).Or(1), c.values...))
-		})}},
-		{Name: gaugeType, As: "gauge", Methods: []bind.Func{
+		}))},
+		{Name: gaugeType, As: "gauge", Methods: bind.Writing(
 			bind.RawMethod("set(to)", func(L *lua.LState, g *gauge) int {
 				return record(L, "gauge:set", g.of.Set(bind.Arg[float64](L, "gauge:set", 2), g.values...))
 			}),
 			bind.RawMethod("add(n?)", func(L *lua.LState, g *gauge) int {
 				return record(L, "gauge:add", g.of.Add(bind.Arg[bind.Opt[float64]](L, "gauge:add", 2).Or(1), g.values...))
 			}),
-		}},
-		{Name: histogramType, As: "histogram", Methods: []bind.Func{bind.RawMethod("observe(value)", func(L *lua.LState, h *histogram) int {
+		)},
+		{Name: histogramType, As: "histogram", Methods: bind.Writing(bind.RawMethod("observe(value)", func(L *lua.LState, h *histogram) int {
 			return record(L, "histogram:observe", h.of.Observe(bind.Arg[float64](L, "histogram:observe", 2), h.values...))
-		})}},
+		}))},
 	}}
 }
 

@@ -138,7 +138,10 @@ func (p *Program) writeProblem(w http.ResponseWriter, r *http.Request, e *fault.
 	}
 	d := problem.Details{Status: status, ID: ex.ID()}
 	inside := e.Code == "not_found" && p.Config.Production() // names of files are nobody's business
-	if (status < 500 || e.Code == "fail") && !inside {
+	switch {
+	case vm.IsReadOnly(r.Context()) && status >= 500: // to a console: its user has the log too
+		d.Detail = strings.TrimPrefix(e.At+": "+e.Message, ": ")
+	case (status < 500 || e.Code == "fail") && !inside:
 		d.Detail = e.Message
 	}
 	if status == http.StatusGatewayTimeout && d.Detail == "" {

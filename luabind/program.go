@@ -128,6 +128,7 @@ type state struct {
 	tests      []Test
 	modules    map[string]lua.LValue     // what require returned
 	pending    map[string]*pendingModule // by name
+	requires   *lua.LFunction            // the global require
 	globals    map[string]lua.LValue     // env, rws, app
 	contexts   lua.LValue                // metatable of requests
 	responses  lua.LValue                // and of their answers
@@ -212,6 +213,9 @@ func (p *Program) load() error {
 		return err
 	}
 	if err := p.Config.overlay(p.environ, p.options.Flags); err != nil {
+		return err
+	}
+	if err := p.Config.checkTLS(); err != nil {
 		return err
 	}
 	if err := joinFaults("the settings are wrong", slices.Concat(p.checkAllowed(), p.Config.checkState(), p.Config.checkProxies(), p.checkAccessLog())); err != nil {
@@ -309,7 +313,8 @@ func (s *state) open(L *lua.LState) {
 	for name, v := range s.globals {
 		L.SetGlobal(name, v)
 	}
-	L.SetGlobal("require", L.NewFunction(s.require))
+	s.requires = L.NewFunction(s.require)
+	L.SetGlobal("require", s.requires)
 	s.isolate.Prepared(L)
 }
 

@@ -144,7 +144,7 @@ func redisReply(L *lua.LState, reply any) lua.LValue {
 		}
 		return bind.MarkArray(L, t)
 	case map[string]any:
-		t := L.CreateTable(0, len(v))
+		t := fresh(L, L.CreateTable(0, len(v)))
 		for _, key := range slices.Sorted(maps.Keys(v)) { // a script sees one order, whatever Go's is
 			t.RawSetString(key, inside(L, v[key]))
 		}

@@ -212,7 +212,7 @@ func regexGroups(L *lua.LState, re *regex) int {
 		L.Push(lua.LNil)
 		return 1
 	}
-	t := L.NewTable()
+	t := fresh(L, L.NewTable())
 	for n, name := range re.SubexpNames() {
 		if name != "" && m[2*n] >= 0 {
 			t.RawSetString(name, lua.LString(group(text, m, n)))

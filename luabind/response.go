@@ -267,7 +267,7 @@ func contextFile(L *lua.LState, c *Ctx) int {
 	o := bind.Options[fileOptions](L, "c:file", 3)
 	p := c.state.program
 	var err error
-	_ = vm.Wait(L, func(context.Context) error { _, err = p.stat(name); return nil })
+	_ = vm.Wait(L, func(context.Context) error { err = p.public(name); return nil })
 	if err != nil {
 		fault.Raise(L, &fault.Error{Code: "not_found", Status: fileStatus(err), Message: "c:file: " + err.Error(), Cause: err})
 	}
@@ -354,6 +354,7 @@ func responseOfType() bind.Type {
 		},
 		Set: func(L *lua.LState, self any, key string, v lua.LValue) bool {
 			c := contextOf(L, self)
+			vm.WritesTo(L, c)
 			switch key {
 			case "status":
 				c.res.status = checkStatusValue(L, v)

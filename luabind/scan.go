@@ -18,9 +18,9 @@ import (
 func (s *state) checkShareable() error {
 	var lines []string
 	seen := make(map[string]bool)
-	first := ""
+	first, required := "", s.requiredBy()
 	for _, fn := range s.functions() {
-		for _, w := range inspect.SharedWrites(fn, inspect.Options{Field: stateField}) {
+		for _, w := range inspect.SharedWrites(fn, inspect.Options{Field: stateField, Call: required}) {
 			at := fmt.Sprintf("%s:%d", w.File, w.Line)
 			if seen[at+w.Name] {
 				continue // reached from another handler too
@@ -60,6 +60,29 @@ func (s *state) checkLibrary() error {
 		}
 	}
 	return nil
+}
+
+// requiredBy returns what require would give a handler for a name: the module, or a table that
+// stands for one which nobody has required yet. What the functions of such a module write is not
+// known before it runs.
+func (s *state) requiredBy() func(fn *lua.LFunction, name lua.LValue) lua.LValue {
+	unborn := make(map[string]*lua.LTable)
+	return func(fn *lua.LFunction, argument lua.LValue) lua.LValue {
+		name, ok := argument.(lua.LString)
+		if !ok || fn != s.requires {
+			return nil
+		}
+		if v, ok := s.modules[string(name)]; ok {
+			return v
+		}
+		if s.globals[string(name)] != nil || standard[string(name)] {
+			return nil // of the library: see checkLibrary
+		}
+		if unborn[string(name)] == nil {
+			unborn[string(name)] = &lua.LTable{Metatable: lua.LNil}
+		}
+		return unborn[string(name)]
+	}
 }
 
 // stateField is app.state, of which each isolate has its own.

@@ -229,7 +229,7 @@ func (s *Session) table(L *lua.LState) *lua.LTable {
 	if err != nil {
 		raiseSession(L, "c.session", err)
 	}
-	t := L.CreateTable(0, len(keys))
+	t := fresh(L, L.CreateTable(0, len(keys)))
 	for _, key := range keys {
 		t.RawSetString(key, s.index(L, key))
 	}

@@ -12,6 +12,7 @@ import (
 
 	"rws/luabind/codec"
 	"rws/luabind/fault"
+	"rws/luabind/vm"
 )
 
 // saveTime is what saving a session may take, also when the client has left.
@@ -59,6 +60,9 @@ func (c *Ctx) saveSession(h http.Header) error {
 		return nil
 	}
 	addVary(h)
+	if vm.IsReadOnly(c.ex) {
+		return nil // what the script has set was refused; the rest is when it was used last
+	}
 	if !c.state.program.sessionsWait() {
 		return s.s.Save(context.Background(), h)
 	}

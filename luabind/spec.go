@@ -314,13 +314,13 @@ func (c *Ctx) validateForm(L *lua.LState, s *spec) schema.Errors {
 
 // formInput is FromGo for values that may be files.
 func formInput(L *lua.LState, values map[string]any) *lua.LTable {
-	t := L.NewTable()
+	t := fresh(L, L.NewTable())
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		switch v := values[name].(type) {
 		case *File:
 			t.RawSetString(name, bind.New(L, fileType, v))
 		case []any:
-			list := L.NewTable()
+			list := fresh(L, L.NewTable())
 			for _, x := range v {
 				if f, ok := x.(*File); ok {
 					list.Append(bind.New(L, fileType, f))

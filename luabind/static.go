@@ -1,6 +1,8 @@
 package luabind
 
 import (
+	"fmt"
+	"io/fs"
 	"net/http"
 	"path"
 	"path/filepath"
@@ -126,6 +128,30 @@ func (p *Program) holdsApp(folder string) bool {
 
 // secretTypes are the files of an app's folder that are nobody's business.
 var secretTypes = []string{".lua", ".db", ".db-wal", ".db-shm", ".db-journal", ".sqlite", ".sqlite3", ".sqlite-wal", ".sqlite-shm", ".pem", ".key"}
+
+// public returns why a file may not be sent by c:file, whose name may be a visitor's: it is not there,
+// or it is one of those of the app's own folder that app:static doesn't serve either. That is told as
+// if it were not there.
+func (p *Program) public(name string) error {
+	if _, err := p.stat(name); err != nil {
+		return err
+	}
+	below, err := filepath.Rel(realPath(p.dir), realPath(p.path(name)))
+	if err != nil || !filepath.IsLocal(below) {
+		return nil // of fs.allow
+	}
+	hidden := p.private(p.dir)
+	at := ""
+	for part := range strings.SplitSeq(filepath.ToSlash(below), "/") {
+		if at += "/" + part; part[0] == '.' && part != ".well-known" || hidden(at) {
+			return &fs.PathError{Op: "open", Path: name, Err: errPrivate}
+		}
+	}
+	return nil
+}
+
+// errPrivate is for files that are nobody's business.
+var errPrivate = fmt.Errorf("%w: scripts, templates, databases, keys and names that begin with a dot are not sent; read one that is meant for visitors with rws.fs.read", fs.ErrNotExist)
 
 // private returns what is hidden of a folder in which the app lies.
 func (p *Program) private(folder string) func(name string) bool {

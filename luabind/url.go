@@ -84,7 +84,7 @@ func urlParse(text string) (bind.Pusher, error) {
 		return nil, bind.Errorf("url", "the query of the URL: %w", err)
 	}
 	return func(L *lua.LState) int {
-		t := L.CreateTable(0, 8)
+		t := fresh(L, L.CreateTable(0, 8))
 		set := func(name, value string) {
 			if value != "" {
 				t.RawSetString(name, lua.LString(value))
@@ -111,7 +111,7 @@ func urlParse(text string) (bind.Pusher, error) {
 
 // queryTable holds the value of each name, a list of them when there are several.
 func queryTable(L *lua.LState, values url.Values) *lua.LTable {
-	t := L.CreateTable(0, len(values))
+	t := fresh(L, L.CreateTable(0, len(values)))
 	for name, list := range values {
 		if len(list) == 1 {
 			t.RawSetString(name, lua.LString(list[0]))

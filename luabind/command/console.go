@@ -50,20 +50,26 @@ pipe is a smoke test. An answer of the 4xx kind is no failure: assert(get("/x").
 
 // attachCommand is the console of a server that runs.
 func (t *terminal) attachCommand() *cobra.Command {
-	return command(&cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "attach [app.lua]",
 		Short: "Open a console in a running server",
 		Long: `Attach opens the console of the server that runs the given script, or the app.lua of
 this folder, by the socket .rws/console.sock beside the script; only the user who runs the
-server may. In production the console is read-only. Every line is in the server's log.
+server may. In production the console is read-only: neither a line nor a handler that it
+calls, as by get "/path", can change what the app holds, files, databases or other servers.
+With --write it can, and the server's log says so; every line is in that log.
 Lines share the app's Lua with its requests: one that computes for longer than the setting
 stall (1s) without waiting is ended, and so is the one that runs on Ctrl-C.`,
+		Example: `  rws attach
+  echo 'app.cache:delete("menu")' | rws attach --write app.lua`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return t.attach(args) },
-	})
+	}
+	write := cmd.Flags().Bool("write", false, "let lines change things, also in production")
+	cmd.RunE = func(_ *cobra.Command, args []string) error { return t.attach(args, *write) }
+	return command(cmd)
 }
 
-func (t *terminal) attach(args []string) error {
+func (t *terminal) attach(args []string, write bool) error {
 	file, err := appFile(args)
 	if err != nil {
 		return err
@@ -73,7 +79,7 @@ func (t *terminal) attach(args []string) error {
 		return errors.New("attach needs a terminal or a pipe")
 	}
 	socket := filepath.Join(filepath.Dir(file), ownFolder, socketName)
-	fine, err := repl.Attach(context.Background(), socket, in, t.out, t.err, terminalOptions(filepath.Dir(file)))
+	fine, err := repl.Attach(context.Background(), socket, write, in, t.out, t.err, terminalOptions(filepath.Dir(file)))
 	if err != nil {
 		fmt.Fprintf(t.err, "rws: %v\n", err)
 	}

@@ -14,11 +14,30 @@ func (r *reader) foreign() string {
 		}
 		return "Lua writes `not x` for !x"
 	case "~":
+		if after != "=" && !r.operandBefore(n) {
+			return "Lua writes `not x` for the opposite; " + noBits + "-1 - x is every bit of it turned"
+		}
 		return "Lua writes `~=` for not equal and `not x` for the opposite"
 	case "&":
+		if after != "&" {
+			return noBits + "x % 2^n is the lowest n bits of x"
+		}
 		return "Lua writes `and` for &&"
 	case "|":
+		if after != "|" {
+			return noBits + "write `a or b` for either value, a + b for bits that only one of them has"
+		}
 		return "Lua writes `or` for ||"
+	case "<", ">":
+		if w == ">" && before == "=" && r.adjacent(n) {
+			return "Lua has no arrow functions: write function(x) return … end"
+		}
+		if w == "<" && r.attribute(n) {
+			return fmt.Sprintf("Lua 5.1 has no <%s>: write local %s = …", after, before)
+		}
+		if before == w && r.adjacent(n) || after == w && r.adjacent(n+1) {
+			return noBits + "x * 2^n moves bits up, math.floor(x / 2^n) down"
+		}
 	case "?":
 		return "Lua has no `? :`: write `condition and a or b`, or if … then"
 	case "+", "-", "*", "/", "%", "^", "..":
@@ -34,15 +53,14 @@ func (r *reader) foreign() string {
 		if hint := r.foreignAssignment(n); hint != "" {
 			return hint
 		}
-	case ">":
-		if before == "=" && r.adjacent(n) {
-			return "Lua has no arrow functions: write function(x) return … end"
-		}
 	case ":":
 		if top := r.top(); top != nil && top.word == "{" {
 			return `Lua writes table entries as name = value, or ["some name"] = value`
 		}
 	case "[":
+		if r.operandBefore(n) {
+			return r.loopVariable(n)
+		}
 		return "Lua writes lists as { 1, 2, 3 }"
 	case "{":
 		if top := r.top(); top != nil && top.header || before == ")" || before == "else" {
@@ -57,6 +75,8 @@ func (r *reader) foreignOperator(n int) string {
 	w, after := r.word(n), r.word(n+1)
 	name := r.path(n - 1)
 	switch {
+	case w == "/" && r.word(n-1) == "/" && r.adjacent(n) && r.operandBefore(n-1):
+		return "Lua 5.1 has no `//`: write math.floor(a / b); comments begin with `--`"
 	case !r.adjacent(n + 1):
 		return ""
 	case after == "=":
@@ -65,6 +85,33 @@ func (r *reader) foreignOperator(n int) string {
 		return fmt.Sprintf("Lua has no `++`: write %s = %s + 1", name, name)
 	case w == "/" && (after == "/" || after == "*"):
 		return "comments begin with `--` in Lua"
+	}
+	return ""
+}
+
+// noBits begins the hints for operators that Lua has from 5.3 on.
+const noBits = "Lua 5.1 has no operators for bits: "
+
+// operandBefore reports whether the token before n, on the same line, ends a value.
+func (r *reader) operandBefore(n int) bool {
+	before := r.word(n - 1)
+	if before == "" || n >= len(r.tokens) || r.line(n-1) != r.line(n) {
+		return false
+	}
+	kind := r.tokens[n-1].kind
+	return isName(before) || kind == text || kind == numeral || before == ")" || before == "]" || before == "}"
+}
+
+// attribute reports whether token n begins an attribute of a variable, as <const>.
+func (r *reader) attribute(n int) bool {
+	after := r.word(n + 1)
+	return (after == "const" || after == "close") && r.word(n+2) == ">" && isName(r.word(n-1))
+}
+
+// loopVariable explains an index behind the variable of a for.
+func (r *reader) loopVariable(n int) string {
+	if r.word(n-2) == "for" {
+		return "the variable of a for is a new local with a plain name: for i = 1, 5 do"
 	}
 	return ""
 }

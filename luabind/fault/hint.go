@@ -3,6 +3,7 @@ package fault
 import (
 	"fmt"
 	"regexp"
+	"slices"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -133,6 +134,9 @@ func missing(f frame, c *culprit) string {
 	switch s.kind {
 	case global:
 		names := append(f.variables(), keysOf(f.fn.Env)...)
+		if slices.Contains(names, s.name) {
+			return "" // it is there, and nil
+		}
 		if line := declaredAt(f, s.name); line > f.line {
 			return fmt.Sprintf("`%s` is declared further down, at line %d: move it above its first use", s.name, line)
 		} else if line > 0 {
@@ -153,9 +157,43 @@ func missing(f frame, c *culprit) string {
 		if !ok {
 			return ""
 		}
+		if text := laterLua(s, c, object, f.L); text != "" {
+			return text
+		}
+		if _, isText := object.(lua.LString); isText {
+			object = f.L.G.Global.RawGetString("string")
+			if near := suggest.Closest(s.name, members(object)); near != "" {
+				if s.parent.kind == constant {
+					return fmt.Sprintf("did you mean `(%s):%s`?", s.parent.text(), near)
+				}
+				return fmt.Sprintf("did you mean `%s:%s`?", s.parent.text(), near)
+			}
+			return ""
+		}
 		if near := suggest.Closest(s.name, members(object)); near != "" {
 			return fmt.Sprintf("did you mean `%s`?", joined(s, object, near))
 		}
+	}
+	return ""
+}
+
+// laterLua knows functions that versions of Lua after 5.1 have in a library.
+func laterLua(s *symbol, c *culprit, object lua.LValue, L *lua.LState) string {
+	if c.use != called {
+		return ""
+	}
+	switch object {
+	case L.G.Global.RawGetString("table"):
+		return map[string]string{
+			"unpack": "Lua 5.1 has it as a global: write unpack(…)",
+			"pack":   `Lua 5.1 has no table.pack: write { … }, and select("#", …) for how many there are`,
+			"move":   "Lua 5.1 has no table.move: copy with a loop, for i = 1, #from do to[i] = from[i] end",
+		}[s.name]
+	case L.G.Global.RawGetString("math"):
+		return map[string]string{
+			"tointeger": "Lua 5.1 has no integers of their own: write math.floor(x)",
+			"type":      "Lua 5.1 has no integers of their own: x == math.floor(x) tells whether x is whole",
+		}[s.name]
 	}
 	return ""
 }

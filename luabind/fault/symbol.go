@@ -334,8 +334,12 @@ func (f frame) lookup(s *symbol) (lua.LValue, bool) {
 			return f.fn.Upvalues[s.slot].Value(), true
 		}
 	case global:
-		if f.fn.Env != nil {
-			return f.fn.Env.RawGetString(s.name), true
+		if env := f.fn.Env; env != nil {
+			v := env.RawGetString(s.name)
+			if v == lua.LNil && env.Metatable != lua.LNil { // an environment before the globals, as of a console
+				v = f.L.G.Global.RawGetString(s.name)
+			}
+			return v, true
 		}
 	case field:
 		if s.key == nil {

@@ -69,8 +69,9 @@ func (e *Error) calls() []string {
 		}
 		verb := "called from"
 		if i == 0 {
-			verb = "raised again at"
 			switch e.Code {
+			case "":
+				verb = "raised again at"
 			case codeSyntax:
 				verb = "loaded from"
 			case "template":

@@ -20,7 +20,8 @@ type atom struct {
 	made   *made // a table that the code makes
 	fn     *function
 	native native
-	key    lua.LValue // a constant
+	goFn   *lua.LFunction // a function of Go that Options.Call may know
+	key    lua.LValue     // a constant
 }
 
 // A function is Lua code with its captured variables.
@@ -83,6 +84,9 @@ func (a *analysis) function(fn *lua.LFunction, name string) *atom {
 	if fn.IsG {
 		if n := a.natives[fn]; n != 0 {
 			return a.add(atom{name: name, native: n})
+		}
+		if a.goCall != nil {
+			return a.add(atom{name: name, goFn: fn})
 		}
 		return nil
 	}

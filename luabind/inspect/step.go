@@ -159,6 +159,8 @@ func (f *frame) invoke(callees set, args []set) []set {
 			results = merge(results, f.enter(t.fn, args, f))
 		case t.native != 0:
 			results = merge(results, f.native(t.native, args))
+		case t.goFn != nil:
+			results = merge(results, []set{f.called(t, first(args))})
 		case t.table != nil:
 			if call := f.value(meta(t.table, "__call"), t.name); call != nil && call.fn != nil {
 				results = merge(results, f.enter(call.fn, append([]set{one(t)}, args...), f))
@@ -166,6 +168,16 @@ func (f *frame) invoke(callees set, args []set) []set {
 		}
 	}
 	return results
+}
+
+// called returns what Options.Call says that a function of Go returns.
+func (f *frame) called(t *atom, argument set) (out set) {
+	for _, k := range argument {
+		if k.key != nil {
+			out = out.union(one(f.value(f.goCall(t.goFn, k.key), fmt.Sprintf("%s('%s')", t.name, k.key))))
+		}
+	}
+	return out
 }
 
 // leave does OP_RETURN.

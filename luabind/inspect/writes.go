@@ -57,6 +57,10 @@ type Options struct {
 	// Field returns the table that an object of rws has as a field of its isolate's, as
 	// app.state, nil for all other fields. Default: no object has one.
 	Field func(object *lua.LUserData, name string) *lua.LTable
+	// Call says what a function of Go returns for its first argument, a constant, when that is
+	// something that outlives the call, as the table of a module that require returns; nil
+	// otherwise. Default: none does.
+	Call func(fn *lua.LFunction, argument lua.LValue) lua.LValue
 }
 
 // SharedWrites returns what fn writes that outlives its call, ordered by place: captured
@@ -75,7 +79,7 @@ type Options struct {
 // The result is a lower bound: a table is lost that travels through a field of a table made by
 // the call which is assigned in a second place or by a function that gets it while it is empty,
 // through the metatable of such a table, through varargs, a coroutine, a Go function that returns
-// it, or setfenv. The work is bounded: what is found
+// it and that Options.Call doesn't know, or setfenv. The work is bounded: what is found
 // after two million instructions (0.3 s) or in the 65th call within calls is not reported.
 func SharedWrites(fn *lua.LFunction, o Options) []Write {
 	if fn == nil || fn.IsG {
@@ -111,6 +115,7 @@ type analysis struct {
 	skip    func(string) bool
 	field   func(*lua.LUserData, string) *lua.LTable
 	library func(*lua.LTable, string) (string, bool)
+	goCall  func(*lua.LFunction, lua.LValue) lua.LValue
 	natives map[*lua.LFunction]native
 	shapes  map[*lua.FunctionProto]shape
 	atoms   map[lua.LValue]*atom
@@ -128,7 +133,7 @@ type analysis struct {
 
 func newAnalysis(env *lua.LTable, o Options) *analysis {
 	a := &analysis{
-		env: env, skip: o.Skip, field: o.Field, library: o.Library,
+		env: env, skip: o.Skip, field: o.Field, library: o.Library, goCall: o.Call,
 		natives: nativesOf(env),
 		shapes:  make(map[*lua.FunctionProto]shape),
 		atoms:   make(map[lua.LValue]*atom),

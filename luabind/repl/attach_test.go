@@ -271,7 +271,7 @@ func TestAttachThroughAPipe(t *testing.T) {
 	defer in.Close()
 	go func() { _, _ = io.WriteString(w, "1 + 1\nnope()\n"); w.Close() }()
 	var out, errs strings.Builder
-	ok, err := repl.Attach(t.Context(), path, in, &out, &errs, repl.TerminalOptions{})
+	ok, err := repl.Attach(t.Context(), path, false, in, &out, &errs, repl.TerminalOptions{})
 	if ok || err != nil || out.String() != "2\n" || !strings.Contains(errs.String(), "nope") {
 		t.Errorf("%v, %v, %q, %q", ok, err, out.String(), errs.String())
 	}

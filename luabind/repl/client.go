@@ -1,12 +1,14 @@
 package repl
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
+	"strings"
 	"sync"
 
 	"golang.org/x/term"
@@ -51,6 +53,19 @@ func Dial(ctx context.Context, path string) (*Client, error) {
 
 // Greeting says what the client is attached to.
 func (c *Client) Greeting() string { return c.hello }
+
+// Write makes the session one that may write, where it was read-only. Its variables are gone.
+func (c *Client) Write(ctx context.Context) error {
+	var refused error
+	err := c.ask(ctx, query{Op: "write"}, func(r reply) bool {
+		if r.Error != "" {
+			refused = errors.New(strings.TrimSpace(r.Error))
+		}
+		c.hello = r.Text
+		return true
+	}, func() bool { return false })
+	return cmp.Or(err, refused)
+}
 
 // Close ends the session.
 func (c *Client) Close() error {
@@ -168,13 +183,19 @@ func (c *Client) Complete(ctx context.Context, line string, pos int) (from int, 
 
 // Attach is the whole of `rws attach`: it dials path and runs lines from in, with a line
 // editor when in is a terminal and as Pipe otherwise. It tells whether all lines went
-// well; the error is that of the connection or the terminal.
-func Attach(ctx context.Context, path string, in *os.File, out, errs io.Writer, o TerminalOptions) (ok bool, err error) {
+// well; the error is that of the connection or the terminal. write asks for a session that may
+// write.
+func Attach(ctx context.Context, path string, write bool, in *os.File, out, errs io.Writer, o TerminalOptions) (ok bool, err error) {
 	c, err := Dial(ctx, path)
 	if err != nil {
 		return false, err
 	}
 	defer c.Close()
+	if write {
+		if err := c.Write(ctx); err != nil {
+			return false, fmt.Errorf("asking for a session that may write: %w", err)
+		}
+	}
 	if !term.IsTerminal(int(in.Fd())) {
 		return Pipe(ctx, c, in, out, errs), nil
 	}

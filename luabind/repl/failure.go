@@ -63,7 +63,12 @@ func (s *Session) suggest(e *fault.Error) {
 	if sc.index(name) != lua.LNil {
 		return
 	}
-	if near := suggest.Closest(name, sc.names()); near != "" {
+	names := sc.names()
+	if slices.Contains(names, name) {
+		e.Hint = "" // it is there, and nil
+		return
+	}
+	if near := suggest.Closest(name, names); near != "" {
 		e.Hint = fmt.Sprintf("did you mean `%s`?", near)
 	} else if e.Hint != "" {
 		e.Hint = fmt.Sprintf("there is no variable `%s` in the session, in the script or among the globals", name)

@@ -19,7 +19,8 @@ const maxSessions = 16
 
 // AttachOptions say what attached sessions may do; the zero value is the default.
 type AttachOptions struct {
-	// ReadOnly makes the sessions read-only; see Options.ReadOnly for what that means.
+	// ReadOnly makes the sessions read-only, until one asks to write (Client.Write), which who may
+	// open the socket may; see Options.ReadOnly for what it means.
 	ReadOnly bool
 	// Audit gets a record for each session that begins or ends and for each line, before
 	// it runs: "console" with client, which is the number of the session, read_only and
@@ -136,13 +137,10 @@ func (l *listener) serve(conn net.Conn, n int) {
 	defer cancel()
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	audit := l.options.Audit.With("client", n, "read_only", l.options.ReadOnly)
-	audit.Info("console", "event", "attached")
-	defer audit.Info("console", "event", "detached")
-	a := &attached{
-		wire: newWire(conn), audit: audit, cancel: cancel,
-		session: New(l.host, Options{ReadOnly: l.options.ReadOnly}),
-	}
+	a := &attached{wire: newWire(conn), listener: l, number: n, cancel: cancel}
+	a.open(l.options.ReadOnly)
+	a.audit.Info("console", "event", "attached")
+	defer func() { a.audit.Info("console", "event", "detached") }()
 	if err := a.wire.send(reply{Op: "hello", Text: greeting(l.host.Main(), n, l.options.ReadOnly)}); err != nil {
 		return
 	}
@@ -152,21 +150,41 @@ func (l *listener) serve(conn net.Conn, n int) {
 func greeting(main string, n int, readOnly bool) string {
 	text := fmt.Sprintf("attached to %s, session %d", orText(main, "a console without a script"), n)
 	if readOnly {
-		text += ", read-only: a line can't assign to what the app holds, and what changes values, files or other servers refuses.\n" +
-			"Not protected: get \"/path\" runs the app's handler, which does what it does for any visitor."
+		text += ", read-only: neither a line nor a handler that it calls, as by get \"/path\", can change what the app holds, files or\n" +
+			"other servers; rws attach --write can"
 	}
 	return text
 }
 
 // An attached session answers the queries of one client.
 type attached struct {
-	wire    *wire
-	audit   *slog.Logger
-	session *Session
-	cancel  context.CancelFunc // ends the connection
-	wg      sync.WaitGroup
-	busy    sync.Mutex // held while a line runs
-	stop    context.CancelCauseFunc
+	wire     *wire
+	listener *listener
+	number   int
+	audit    *slog.Logger
+	session  *Session
+	cancel   context.CancelFunc // ends the connection
+	wg       sync.WaitGroup
+	busy     sync.Mutex // held while a line runs
+	stop     context.CancelCauseFunc
+}
+
+// open begins a session, in place of the one that there was.
+func (a *attached) open(readOnly bool) {
+	a.audit = a.listener.options.Audit.With("client", a.number, "read_only", readOnly)
+	a.session = New(a.listener.host, Options{ReadOnly: readOnly})
+}
+
+// write turns the session into one that may write.
+func (a *attached) write(q query) {
+	if !a.busy.TryLock() {
+		_ = a.wire.send(reply{ID: q.ID, Op: "done", Error: "a line is running already\n"})
+		return
+	}
+	defer a.busy.Unlock()
+	a.open(false)
+	a.audit.Info("console", "event", "may write")
+	_ = a.wire.send(reply{ID: q.ID, Op: "done", Text: greeting(a.listener.host.Main(), a.number, false)})
 }
 
 func (a *attached) run(ctx context.Context) {
@@ -184,6 +202,8 @@ func (a *attached) run(ctx context.Context) {
 				continue
 			}
 			a.eval(ctx, q)
+		case "write":
+			a.write(q)
 		case "complete":
 			from, list := a.session.Complete(ctx, q.Text, q.Pos)
 			_ = a.wire.send(reply{ID: q.ID, Op: "candidates", From: from, List: list})

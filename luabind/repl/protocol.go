@@ -12,7 +12,7 @@ import (
 
 // Both sides send one JSON object per line. The client asks, with a number of its choice;
 // the server answers with the same number: "output" any number of times and then "done"
-// to an "eval", "candidates" to a "complete". An "interrupt" ends the "eval" that runs.
+// to an "eval", "candidates" to a "complete", "done" with another greeting to a "write". An "interrupt" ends the "eval" that runs.
 // The server begins with a "hello".
 
 // maxMessage bounds a line of the protocol: 16 MB.
@@ -24,7 +24,7 @@ const writeLimit = 30 * time.Second
 // A query is what the client sends.
 type query struct {
 	ID    int    `json:"id"`
-	Op    string `json:"op"` // eval, complete, interrupt
+	Op    string `json:"op"` // eval, complete, write, interrupt
 	Text  string `json:"text,omitempty"`
 	Pos   int    `json:"pos,omitempty"`
 	Color bool   `json:"color,omitempty"`

@@ -76,6 +76,9 @@ func (s *Session) request(L *lua.LState, name, method string, user lua.LValue) i
 		bind.Raise(L, name, err)
 	}
 	err = vm.Wait(L, func(ctx context.Context) error {
+		if s.options.ReadOnly {
+			ctx = vm.ReadOnly(ctx)
+		}
 		res, err = s.exchange(r.WithContext(ctx), user)
 		return err
 	})

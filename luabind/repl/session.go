@@ -32,8 +32,8 @@ type Options struct {
 	// files, shared values or other servers. A function of the script that changes only what it
 	// has made answers as ever.
 	//
-	// A GET route answers as it answers any visitor, in a run of its own. Who may open a session
-	// is decided by who may open the socket.
+	// The requests of such a session are read-only too: a handler that changes something fails
+	// with that error. Who may open a session is decided by who may open the socket.
 	ReadOnly bool
 	// Raw prints strings as they are, for shell scripts, instead of as Lua writes them.
 	Raw bool

@@ -170,6 +170,7 @@ func (i *Isolate) Waited() time.Duration { return i.lock.total() }
 func (i *Isolate) Enter(r *Run) error {
 	i.active.Add(1)
 	r.iso.Store(i)
+	r.ReadOnly = r.ReadOnly || r.Context != nil && IsReadOnly(r.Context)
 	if err := i.acquire(r); err != nil {
 		i.active.Add(-1)
 		return err

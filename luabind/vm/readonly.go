@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -19,6 +20,26 @@ var ErrReadOnly = errors.New("this console is read-only: it can't change files, 
 // outside of Lua call it first.
 func Writes(L *lua.LState) {
 	if r := Current(L); r != nil && r.ReadOnly {
+		L.RaiseError("%s", ErrReadOnly.Error())
+	}
+}
+
+// readOnlyKey marks the context of work that is read-only.
+type readOnlyKey struct{}
+
+// ReadOnly returns ctx with a mark: each run that has it for its context, or one made from it, is
+// read-only. It is for work that a read-only run starts in runs of its own, as a request.
+func ReadOnly(ctx context.Context) context.Context {
+	return context.WithValue(ctx, readOnlyKey{}, true)
+}
+
+// IsReadOnly reports whether ctx has the mark of ReadOnly.
+func IsReadOnly(ctx context.Context) bool { return ctx.Value(readOnlyKey{}) != nil }
+
+// WritesTo raises ErrReadOnly in a run that is read-only, unless owner is what it works for: the
+// answer of its own request is nothing that was there before.
+func WritesTo(L *lua.LState, owner any) {
+	if r := Current(L); r != nil && r.ReadOnly && r.Owner != owner {
 		L.RaiseError("%s", ErrReadOnly.Error())
 	}
 }
@@ -125,9 +146,13 @@ func (w *watch) note(f *frame, m *made) {
 }
 
 // mayAssign reports whether object[key] = value changes only what the run has made, or ends in a
-// function, which is looked at when it runs.
+// function, which is looked at when it runs; those of Go call Writes or WritesTo.
 func (m *made) mayAssign(object, key lua.LValue) bool {
 	for range maxNewindex {
+		if ud, ok := object.(*lua.LUserData); ok {
+			mt, ok := ud.Metatable.(*lua.LTable)
+			return ok && mt.RawGetString("__newindex").Type() == lua.LTFunction
+		}
 		t, ok := object.(*lua.LTable)
 		switch {
 		case !ok:

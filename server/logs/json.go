@@ -35,7 +35,7 @@ func (h *jsonHandler) Handle(_ context.Context, r slog.Record) error {
 		dst = append(dst, `"level":"`...)
 		dst = append(dst, r.Level.String()...)
 		dst = append(dst, `","msg":`...)
-		dst = appendQuoted(dst, withoutPasswords(r.Message))
+		dst = appendQuoted(dst, h.redact.masked(r.Message))
 		if h.source && r.PC != 0 {
 			dst = appendKey(dst, slog.SourceKey)
 			dst = appendQuoted(dst, place(r))
@@ -103,7 +103,7 @@ func (h *jsonHandler) appendAttr(dst []byte, a slog.Attr) []byte {
 	if dst, ok := appendScalar(dst, a.Value); ok {
 		return dst
 	}
-	if s, ok := text(a.Value); ok {
+	if s, ok := h.redact.text(a.Value); ok {
 		return appendQuoted(dst, s)
 	}
 	return h.redact.appendCompound(dst, a.Value.Any())

@@ -69,7 +69,7 @@ func (l *prettyLine) head(r slog.Record) {
 	level := r.Level.String()
 	l.dst = l.h.paint.add(l.dst, levelColor(r.Level), level)
 	l.dst = append(l.dst, strings.Repeat(" ", max(1, 6-len(level)))...)
-	l.dst = appendEscaped(l.dst, withoutPasswords(r.Message), false)
+	l.dst = appendEscaped(l.dst, l.h.redact.masked(r.Message), false)
 }
 
 // scopes appends all attributes, their keys prefixed with the groups they are in.
@@ -113,7 +113,7 @@ func (l *prettyLine) attr(prefix string, a slog.Attr, secret bool) {
 }
 
 func (l *prettyLine) pair(key string, v slog.Value) {
-	s, isText := text(v)
+	s, isText := l.h.redact.text(v)
 	if s = strings.TrimRight(s, "\r\n"); strings.Contains(s, "\n") {
 		if _, isError := v.Any().(error); isError {
 			key = ""

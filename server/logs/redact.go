@@ -111,7 +111,7 @@ func (r redactor) scrub(v any) any {
 			v[i] = r.scrub(member)
 		}
 	case string:
-		return withoutPasswords(v)
+		return r.masked(v)
 	}
 	return v
 }

@@ -66,18 +66,18 @@ func appendFloat(dst []byte, f float64) []byte {
 }
 
 // text returns v as text if it is something that has a text of its own: strings, durations,
-// times, errors, text marshalers, stringers. Compound values do not. The passwords of URLs are out.
-func text(v slog.Value) (s string, ok bool) {
+// times, errors, text marshalers, stringers. Compound values do not. Secrets in it are masked.
+func (r redactor) text(v slog.Value) (s string, ok bool) {
 	switch v.Kind() {
 	case slog.KindString:
-		return withoutPasswords(v.String()), true
+		return r.masked(v.String()), true
 	case slog.KindDuration:
 		return v.Duration().String(), true
 	case slog.KindTime:
 		return string(appendTime(nil, v.Time())), true
 	case slog.KindAny:
 		s, ok = anyText(v.Any())
-		return withoutPasswords(s), ok
+		return r.masked(s), ok
 	}
 	return "", false
 }

@@ -147,7 +147,9 @@ function c:redirect(url, status) end
 ---@field type? string media type; default by the ending of the name
 ---@field cache? rws.Duration how long the client may use it without asking; default it asks each time
 
----Answers with a file, with ETag and ranges. A file that is not there raises with status 404.
+---Answers with a file, with ETag and ranges. A file that is not there raises with status 404, and so do those
+---of the app's folder that `app:static` does not serve either, as the path may be a visitor's: scripts,
+---templates, databases, keys and names that begin with a dot.
 ---
 ---```lua
 ---app:get("/report", function(c)
