@@ -66,8 +66,10 @@ type Isolate struct {
 	done     chan struct{}
 	close    sync.Once
 	pressure pressure
+	slice    slice
 
 	// Guarded by lock.
+	built    int // bytes of large strings since the last look
 	main     *lua.LState
 	template *lua.LState // never runs; made when the first thread is
 	idle     []*lua.LState

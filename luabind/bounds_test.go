@@ -1,0 +1,22 @@
+package luabind_test
+
+import "testing"
+
+func TestFunctionsReturnNoStringWithoutABound(t *testing.T) {
+	scripts(t, map[string]string{
+		"results": `
+			local s = (" "):rep(4e7)
+			for name, fn in pairs { hex_encode = rws.crypto.hex_encode, encode = rws.url.encode } do
+				raises(nil, name .. ": a string of", fn, s)
+			end`,
+		"what repeats": `
+			local s = ("x"):rep(1e6)
+			raises("too_large", "longer than 64 MB", function() return rws.regex("x+"):replace(s, ("$0"):rep(1e5)) end)
+			local values = {}
+			for n = 1, 100 do values[n] = s end
+			raises("argument", "more than 64 MB", rws.url.query_encode, { q = values })`,
+		"infinity": `
+			eq(math.huge, 1 / 0)
+			raises("failed", "infinite", rws.json.encode, { math.huge })`,
+	})
+}
