@@ -216,6 +216,20 @@ func (i *Isolate) Do(r *Run, f func(L *lua.LState) error) error {
 // finish. It does not wait for them.
 func (i *Isolate) Close() { i.close.Do(func() { close(i.done) }) }
 
+// Look calls f while no Lua executes, with the thread that was last to: of a run that waits, unless
+// others have had their turn since. f only reads. It returns ctx's cause when that ends first.
+func (i *Isolate) Look(ctx context.Context, f func(L *lua.LState)) error {
+	if err := i.lock.lock(ctx); err != nil {
+		return err
+	}
+	defer i.lock.unlock()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	f(i.main.G.CurrentThread)
+	return nil
+}
+
 // acquire takes the lock for r.
 func (i *Isolate) acquire(r *Run) error {
 	if err := i.lock.lock(r.Context); err != nil {
