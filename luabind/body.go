@@ -39,7 +39,7 @@ func (c *Ctx) readBody(L *lua.LState) []byte {
 // reading calls f, which reads the body, with the lock released, and ends the reads at the
 // deadline: of a client who sends nothing more, or a byte now and then.
 func (c *Ctx) reading(L *lua.LState, f func() error) error {
-	return vm.Wait(L, func(ctx context.Context) error {
+	err := vm.Wait(L, func(ctx context.Context) error {
 		c.ex.BodyUntil, _ = ctx.Deadline()
 		err := f()
 		switch {
@@ -52,7 +52,14 @@ func (c *Ctx) reading(L *lua.LState, f func() error) error {
 		}
 		return err
 	})
+	if errors.Is(err, vm.ErrDeadline) {
+		return errLateBody
+	}
+	return err
 }
+
+// errLateBody is about a client that uses up the timeout of its request with sending it.
+var errLateBody = fmt.Errorf("%w: the timeout of this request has passed", server.ErrSlowBody)
 
 // bodyError is a client's fault: too large, too slow or broken off.
 func bodyError(err error) *fault.Error {

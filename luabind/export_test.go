@@ -53,3 +53,8 @@ func QuickStatement(p *Program, statement string) bool {
 	defer p.databases.mu.Unlock()
 	return p.databases.list[0].pool.Quick(statement)
 }
+
+// LoadTimes sets how long a script may load, and after what time it says that it waits.
+func LoadTimes(limit, notice time.Duration) func(*Options) {
+	return func(o *Options) { o.loadLimit, o.loadNotice = limit, notice }
+}

@@ -6,6 +6,7 @@
 package luabind
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,12 +31,6 @@ import (
 	"rws/server/client"
 	"rws/server/httpcache"
 	"rws/server/template"
-)
-
-// What a script may take to load: in all, and computing without a wait.
-const (
-	loadLimit = time.Minute
-	loadStall = 5 * time.Second
 )
 
 // Options say how to load a script.
@@ -71,6 +66,8 @@ type Options struct {
 	Databases Databases
 
 	testing bool // see RunTests
+	// What loadLimit and loadNotice are in tests.
+	loadLimit, loadNotice time.Duration
 }
 
 // A Program is a script that has been loaded and the app it declared. Close it when no
@@ -266,7 +263,9 @@ func (p *Program) boot(n int, source string) (*state, error) {
 	s.isolate = vm.New(o)
 	p.states = append(p.states, s)
 	run := &vm.Run{Stall: loadStall}
-	run.SetDeadline(time.Now().Add(loadLimit))
+	limit := cmp.Or(p.options.loadLimit, loadLimit)
+	run.SetDeadline(time.Now().Add(limit))
+	defer s.noticeWait(cmp.Or(p.options.loadNotice, loadNotice))()
 	err := s.isolate.Do(run, func(L *lua.LState) error {
 		s.open(L)
 		fn, err := s.compileChunk(L, p.Main(), source)
@@ -280,7 +279,7 @@ func (p *Program) boot(n int, source string) (*state, error) {
 			L.Call(0, 0)
 			return 0
 		})); err != nil {
-			return asFault(err)
+			return tooSlow(run, limit, err)
 		}
 		s.isolate.Seal(L)
 		return nil

@@ -248,7 +248,13 @@ func regexReplace(L *lua.LState, re *regex) int {
 		if err := checkTemplate(string(by), re.Regexp); err != nil {
 			bind.ArgError(L, name, 2, "%s", err)
 		}
-		expand = func(dst []byte, m []int) []byte { return re.ExpandString(dst, string(by), text, m) }
+		groups := strings.Count(string(by), "$")
+		expand = func(dst []byte, m []int) []byte {
+			if len(dst)+groups*(m[1]-m[0]) > vm.MaxString { // as many bytes as the groups may have
+				tooLong(L, name)
+			}
+			return re.ExpandString(dst, string(by), text, m)
+		}
 	case *lua.LFunction:
 		expand = func(dst []byte, m []int) []byte { return replaceBy(L, dst, by, text, m) }
 	default:
@@ -261,11 +267,15 @@ func regexReplace(L *lua.LState, re *regex) int {
 		out = expand(out, m)
 		end = m[1]
 		if len(out) > vm.MaxString {
-			fault.Raisef(L, "too_large", "%s: the result is longer than %d MB", name, vm.MaxString>>20)
+			tooLong(L, name)
 		}
 	}
 	L.Push(lua.LString(append(out, text[end:]...)))
 	return 1
+}
+
+func tooLong(L *lua.LState, name string) {
+	fault.Raisef(L, "too_large", "%s: the result is longer than %d MB", name, vm.MaxString>>20)
 }
 
 // replaceBy appends what fn makes of a match.

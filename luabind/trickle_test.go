@@ -44,7 +44,10 @@ func TestABodyThatTricklesEndsAtTheDeadline(t *testing.T) {
 		r := bufio.NewReader(conn)
 		res, failed := http.ReadResponse(r, nil)
 		require.NoError(t, failed, path)
-		assert.Equal(t, 504, res.StatusCode, path)
+		assert.Equal(t, 408, res.StatusCode, path)
+		text, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		assert.Contains(t, string(text), "the client does not send the request body in time: the timeout of this request has passed", path)
 		assert.True(t, res.Close, path)
 		conn.Close()
 	}

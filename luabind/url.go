@@ -10,6 +10,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"rws/luabind/bind"
+	"rws/luabind/vm"
 )
 
 // urlModule is rws.url.
@@ -233,6 +234,7 @@ func queryEncode(L *lua.LState) int {
 func queryValues(t *lua.LTable) (url.Values, error) {
 	values := make(url.Values)
 	var bad error
+	size := 0
 	t.ForEach(func(k, v lua.LValue) {
 		name, ok := k.(lua.LString)
 		if bad != nil {
@@ -251,6 +253,10 @@ func queryValues(t *lua.LTable) (url.Values, error) {
 			text, err := queryValue(list.RawGetInt(n))
 			if err != nil {
 				bad = fmt.Errorf("field %q: %w", string(name), err)
+				return
+			}
+			if size += len(name) + len(text); size > vm.MaxString {
+				bad = fmt.Errorf("the values have more than %d MB", vm.MaxString>>20)
 				return
 			}
 			values.Add(string(name), text)

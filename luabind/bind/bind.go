@@ -48,7 +48,7 @@ func (f Func) Params() []string {
 // Bind returns the Lua function. full is how a script writes it, for error texts:
 // "rws.http.get" or "db:one".
 func (f Func) Bind(L *lua.LState, full string) *lua.LFunction {
-	fn := f.make(full)
+	fn := vm.Bounded(full, f.make(full))
 	if !f.Writes {
 		return L.NewFunction(fn)
 	}

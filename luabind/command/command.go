@@ -27,9 +27,10 @@ const Version = "1.0"
 
 // Exit codes.
 const (
-	exitFine   = 0
-	exitFailed = 1 // the script, or a test, failed
-	exitUsage  = 2 // the command line, or what it names, was wrong
+	exitFine        = 0
+	exitFailed      = 1   // the script, or a test, failed
+	exitInterrupted = 130 // by Ctrl-C, as shells have it
+	exitUsage       = 2   // the command line, or what it names, was wrong
 )
 
 // A terminal is what a command talks to.
@@ -89,7 +90,7 @@ or SIGTERM lets requests finish, a second one stops at once.`,
 	root.SetVersionTemplate("rws {{.Version}}\n")
 	flags := settingFlags(root)
 	var lines []string
-	root.Flags().StringArrayVarP(&lines, "eval", "e", nil, "run a `line` of Lua, print what it returns, and exit; may be repeated, for one line after the other")
+	root.Flags().StringArrayVarP(&lines, "eval", "e", nil, "run a `line` of Lua, print what it returns, and exit; may be repeated, for one line after the other. Ctrl-C ends it, and so does computing for a minute, or --stall if that is longer")
 	root.RunE = func(_ *cobra.Command, args []string) error {
 		if len(lines) > 0 {
 			return t.eval(lines, args, flags())

@@ -7,13 +7,16 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"rws/luabind"
 	"rws/luabind/repl"
+	"rws/luabind/vm"
 	"rws/server/logs"
 )
 
@@ -158,7 +161,7 @@ func (t *terminal) offline(args []string, flags map[string]string, logTo, printT
 }
 
 // eval runs lines of Lua in the console of the app that args name, or of an empty one, one
-// after the other until one fails.
+// after the other until one fails. Ctrl-C ends the line that runs, a second one the process.
 func (t *terminal) eval(lines, args []string, flags map[string]string) error {
 	h, err := t.evalHost(args, flags)
 	if err != nil {
@@ -166,12 +169,33 @@ func (t *terminal) eval(lines, args []string, flags map[string]string) error {
 	}
 	defer closeProgram(h.program())
 	session := repl.New(h, repl.Options{Raw: true, Stall: patience(h.program().Config)})
+	ctx, stop := interruptible()
+	defer stop()
 	for _, line := range lines {
-		if !repl.Run(context.Background(), session, line, t.out, t.err) {
+		switch fine := repl.Run(ctx, session, line, t.out, t.err); {
+		case ctx.Err() != nil:
+			return failed{exitInterrupted}
+		case !fine:
 			return failed{exitFailed}
 		}
 	}
 	return nil
+}
+
+// interruptible is a context that Ctrl-C and SIGTERM end, once; then they end the process again.
+func interruptible() (ctx context.Context, stop func()) {
+	ctx, end := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case <-signals:
+			signal.Stop(signals)
+			end(vm.ErrStopped)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { signal.Stop(signals); end(nil) }
 }
 
 // evalHost is offline, but takes the app.lua of this folder only when it is named.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -59,7 +60,7 @@ func (s *site) reload(ctx context.Context, changed []string, report func(error))
 		return err
 	}
 	s.suspects.Store(nil)
-	s.warn(p)
+	s.warn(p, debug.FreeOSMemory)
 	s.level.Set(levelOf(p.Config))
 	s.logger.Info("reloaded", "file", s.file, "changed", s.relative(changed), "took", time.Since(start).Round(100*time.Microsecond))
 	if logOptions(p.Config, s.err).Format != s.format {

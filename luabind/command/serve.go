@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -69,7 +70,7 @@ func (t *terminal) serve(file, source string, flags map[string]string) error {
 	}
 	s.watch(ctx) // before the banner says so
 	s.banner()
-	s.warn(s.current())
+	s.warn(s.current(), tidy)
 	left, closeConsoles, err := s.openConsole(ctx)
 	if err != nil {
 		s.logger.Warn("the console did not open", "error", err)
@@ -173,17 +174,24 @@ func (s *site) adopt(p *luabind.Program) {
 func (s *site) current() *luabind.Program { return s.program.Load() }
 
 // warn logs, in development, what `rws check` would find beyond what loading finds. It does
-// not hold up the first answer.
-func (s *site) warn(p *luabind.Program) {
+// not hold up the first answer. then is called when that is done.
+func (s *site) warn(p *luabind.Program, then func()) {
 	if p.Config.Production() {
 		return
 	}
 	go func() {
+		defer then()
 		_, faults := checkTemplates(p)
 		for _, e := range append(checkGlobals(p), faults...) {
 			s.logger.Warn(e.Message, "at", e.At)
 		}
 	}()
+}
+
+// tidy gives back what the checks have used, which come after forgetStart on a busy machine.
+func tidy() {
+	debug.FreeOSMemory()
+	forgetStart()
 }
 
 // luaFile finds the names of scripts in errors.

@@ -188,3 +188,18 @@ func isLuaFile(file string) bool { return strings.HasSuffix(file, ".lua") }
 func ColonHint(object, method string) string {
 	return fmt.Sprintf("use `%s:%s` (colon)", object, method)
 }
+
+// Called returns how the innermost line of a script calls the function that runs, "rws.sleep", or
+// "" when that is not known.
+func Called(L *lua.LState) string {
+	for _, f := range walk(L, 0) {
+		if f.isGo() || !isScript(f.file()) {
+			continue
+		}
+		if called := f.callee(); called != nil && called.kind != result {
+			return called.text()
+		}
+		break
+	}
+	return ""
+}

@@ -78,10 +78,11 @@ func (m *Match) Gsub(src, s string, limit int, b *Budget, replace func(dst []byt
 // Expand appends the replacement string of string.gsub to dst: "%0" is the whole match, "%1" to
 // "%9" the captures ("%1" also the whole match of a pattern without captures), and '%' before any
 // other character that character. A '%' at the end is an error, where 5.1.5 adds a zero byte.
-func (m *Match) Expand(dst []byte, template string) ([]byte, error) {
+// Expand stops early once dst is longer than limit bytes.
+func (m *Match) Expand(dst []byte, template string, limit int) ([]byte, error) {
 	for {
 		i := strings.IndexByte(template, '%')
-		if i < 0 {
+		if i < 0 || len(dst) > limit {
 			return append(dst, template...), nil
 		}
 		dst = append(dst, template[:i]...)

@@ -138,7 +138,7 @@ func TestGsub(t *testing.T) {
 	} {
 		var m pattern.Match
 		got, n, err := m.Gsub(c.src, c.s, c.limit, nil, func(dst []byte, m *pattern.Match) ([]byte, error) {
-			return m.Expand(dst, c.template)
+			return m.Expand(dst, c.template, 1<<20)
 		})
 		if err != nil || got != c.want || n != c.count {
 			t.Errorf("gsub(%q, %q, %q) = %q %d (%v), want %q %d", c.s, c.src, c.template, got, n, err, c.want, c.count)
@@ -155,7 +155,7 @@ func TestGsubErrors(t *testing.T) {
 	} {
 		var m pattern.Match
 		_, _, err := m.Gsub(c.src, "abc", math.MaxInt, nil, func(dst []byte, m *pattern.Match) ([]byte, error) {
-			return m.Expand(dst, c.template)
+			return m.Expand(dst, c.template, 1<<20)
 		})
 		if err == nil || !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("gsub(%q, %q): %v, want %s", c.src, c.template, err, c.want)

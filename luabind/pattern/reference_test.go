@@ -51,7 +51,7 @@ func describe(src, s string) string {
 	describeGmatch(&b, src, s)
 	var m pattern.Match
 	out, n, err := m.Gsub(src, s, math.MaxInt, nil, func(dst []byte, m *pattern.Match) ([]byte, error) {
-		return m.Expand(dst, "<%1%0%%>")
+		return m.Expand(dst, "<%1%0%%>", 1<<20)
 	})
 	if err != nil {
 		fmt.Fprintf(&b, "S E %s", err)

@@ -27,29 +27,32 @@ func WaitBriefly(L *lua.LState, f func(ctx context.Context) error) error {
 	i := Of(L)
 	r := i.current.Load()
 	thread := i.main.G.CurrentThread
-	b := &r.brief
-	b.run = r
-	i.lend(r)
+	b := r.brief.Load()
+	if b == nil {
+		b = &brief{run: r}
+		r.brief.Store(b)
+	}
+	i.lend(r, b)
 	defer func() {
-		i.regain(r)
+		i.regain(r, b)
 		i.main.G.CurrentThread = thread
 	}()
 	return r.waited(b, f(b))
 }
 
 // lend is surrender, but for the lock: it stays with r until it is called in.
-func (i *Isolate) lend(r *Run) {
+func (i *Isolate) lend(r *Run, b *brief) {
 	i.pressure.end(r)
 	i.current.Store(nil)
-	if !i.lock.lend(&r.brief) {
-		r.brief.tie()
+	if !i.lock.lend(b) {
+		b.tie()
 		i.lock.unlock()
 	}
 }
 
 // regain takes back what lend gave up.
-func (i *Isolate) regain(r *Run) {
-	if !i.lock.regain(&r.brief) {
+func (i *Isolate) regain(r *Run, b *brief) {
+	if !i.lock.regain(b) {
 		_ = i.lock.lock(context.Background())
 	}
 	i.resume(r)

@@ -12,7 +12,7 @@ import (
 // fmt.Sprintf, which writes "%!d(string=x)" into the result instead.
 func checkFormat(L *lua.LState) {
 	format := L.CheckString(1)
-	arg := 1
+	arg, total := 1, len(format)
 	for rest := format; ; {
 		_, after, found := strings.Cut(rest, "%")
 		if !found {
@@ -33,8 +33,28 @@ func checkFormat(L *lua.LState) {
 		if problem := misfit(L, spec[0], arg); problem != "" {
 			L.RaiseError("string.format: argument %d for %%%c: %s", arg, spec[0], problem)
 		}
+		total += formatted(L.Get(arg), spec[0]) + width(after)
+		checkLength(L, "string.format", total)
 		rest = spec[1:]
 	}
+}
+
+// formatted is the least number of bytes that v takes.
+func formatted(v lua.LValue, verb byte) int {
+	if s, ok := v.(lua.LString); ok && (verb == 's' || verb == 'q') {
+		return len(s)
+	}
+	return 0
+}
+
+// width is the least number of bytes that a conversion says to take.
+func width(spec string) int {
+	spec = strings.TrimLeft(spec, "-+ #0")
+	n := 0
+	for ; spec != "" && '0' <= spec[0] && spec[0] <= '9'; spec = spec[1:] {
+		n = 10*n + int(spec[0]-'0')
+	}
+	return n
 }
 
 // misfit says why argument n does not fit a conversion, "" when it does.

@@ -66,8 +66,10 @@ type Isolate struct {
 	done     chan struct{}
 	close    sync.Once
 	pressure pressure
+	slice    slice
 
 	// Guarded by lock.
+	built    int // bytes of large strings since the last look
 	main     *lua.LState
 	template *lua.LState // never runs; made when the first thread is
 	idle     []*lua.LState
@@ -214,6 +216,20 @@ func (i *Isolate) Do(r *Run, f func(L *lua.LState) error) error {
 // Close makes Enter fail from now on and stops the watchdog. Runs that have entered
 // finish. It does not wait for them.
 func (i *Isolate) Close() { i.close.Do(func() { close(i.done) }) }
+
+// Look calls f while no Lua executes, with the thread that was last to: of a run that waits, unless
+// others have had their turn since. f only reads. It returns ctx's cause when that ends first.
+func (i *Isolate) Look(ctx context.Context, f func(L *lua.LState)) error {
+	if err := i.lock.lock(ctx); err != nil {
+		return err
+	}
+	defer i.lock.unlock()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	f(i.main.G.CurrentThread)
+	return nil
+}
 
 // acquire takes the lock for r.
 func (i *Isolate) acquire(r *Run) error {

@@ -2,6 +2,7 @@ package vm
 
 import (
 	"fmt"
+	"math"
 	"runtime"
 	"strings"
 	"sync"
@@ -11,7 +12,8 @@ import (
 
 // Bounds on what one call may build; each raises with its name when passed.
 const (
-	// MaxString bounds string.rep and table.concat: 64 MB.
+	// MaxString bounds what makes strings: .., string.rep, table.concat and all that is
+	// bound: 64 MB.
 	MaxString = 64 << 20
 	// maxList is where a table's list part ends (gopher-lua fills the gap of a sparse
 	// list with nils, so that t[60000000] = 1 would take a gigabyte).
@@ -43,6 +45,7 @@ func (i *Isolate) openLibs() {
 	i.openTable(L)
 	i.openString(L)
 	i.openOS(L)
+	library(L, lua.MathLibName).RawSetString("huge", lua.LNumber(math.Inf(1))) // of gopher-lua: the largest float
 	i.openCoroutine(L)
 	debug := library(L, "debug")
 	for _, name := range []string{"setupvalue", "setlocal", "sethook", "setmetatable", "setfenv", "getregistry", "getmetatable"} {
@@ -146,7 +149,7 @@ func collectGarbage(L *lua.LState) int {
 
 func (i *Isolate) openTable(L *lua.LState) {
 	t := library(L, "table")
-	t.RawSetString("concat", L.NewFunction(concat))
+	t.RawSetString("concat", L.NewFunction(Bounded("table.concat", concat)))
 	for _, name := range []string{"remove", "sort"} {
 		change, called := t.RawGetString(name).(*lua.LFunction).GFunction, "table."+name
 		t.RawSetString(name, L.NewFunction(func(L *lua.LState) int {
@@ -190,6 +193,13 @@ func concat(L *lua.LState) int {
 // openOS keeps the clock and the calendar.
 func (i *Isolate) openOS(L *lua.LState) {
 	os := library(L, "os")
+	date := os.RawGetString("date").(*lua.LFunction).GFunction
+	os.RawSetString("date", L.NewFunction(func(L *lua.LState) int {
+		if format := L.OptString(1, ""); len(format) > largeString {
+			L.RaiseError("os.date: a format of %d bytes; at most %d", len(format), largeString)
+		}
+		return date(L)
+	}))
 	for name, instead := range map[string]string{
 		"execute": "a script can't start programs", "exit": "the server runs on; end a request with c:fail(status, message)",
 		"remove": "use rws.fs.remove(path)", "rename": "use rws.fs.rename(from, to)", "tmpname": "use rws.fs.temp()",

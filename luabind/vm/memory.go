@@ -57,17 +57,22 @@ func (p *pressure) look() {
 // begin notes that r gets the lock.
 func (p *pressure) begin(r *Run) {
 	if p.on.Load() {
-		p.enter(r)
-		r.spent.from.Store(allocated())
+		p.enter(r).from.Store(allocated())
 	}
 }
 
 // enter makes r count in this epoch.
-func (p *pressure) enter(r *Run) {
-	if now := p.epoch.Load(); r.spent.epoch.Swap(now) != now {
-		r.spent.before.Store(0)
-		r.spent.from.Store(0)
+func (p *pressure) enter(r *Run) *spent {
+	s := r.spent.Load()
+	if s == nil {
+		r.spent.CompareAndSwap(nil, new(spent)) // the watchdog may have been first
+		s = r.spent.Load()
 	}
+	if now := p.epoch.Load(); s.epoch.Swap(now) != now {
+		s.before.Store(0)
+		s.from.Store(0)
+	}
+	return s
 }
 
 // end notes that r gives up the lock.
@@ -76,8 +81,10 @@ func (p *pressure) end(r *Run) {
 		return
 	}
 	p.judge(r)
-	if from := r.spent.from.Swap(0); from != 0 {
-		r.spent.before.Add(allocated() - from)
+	if s := r.spent.Load(); s != nil {
+		if from := s.from.Swap(0); from != 0 {
+			s.before.Add(allocated() - from)
+		}
 	}
 }
 
@@ -87,12 +94,12 @@ func (p *pressure) judge(r *Run) {
 	if !p.on.Load() || limit <= 0 {
 		return
 	}
-	p.enter(r)
+	s := p.enter(r)
 	now := allocated()
-	if r.spent.from.CompareAndSwap(0, now) { // it had the lock before memory was short
+	if s.from.CompareAndSwap(0, now) { // it had the lock before memory was short
 		return
 	}
-	if r.spent.before.Load()+now-r.spent.from.Load() > uint64(min(maxAllowance, limit/8)) {
+	if s.before.Load()+now-s.from.Load() > uint64(min(maxAllowance, limit/8)) {
 		r.Interrupt(&MemoryError{Limit: limit})
 	}
 }

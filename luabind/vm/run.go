@@ -30,17 +30,17 @@ type Run struct {
 
 	iso      atomic.Pointer[Isolate]
 	thread   *lua.LState
-	depth    int          // nested protected calls
-	overflow lua.LValue   // see KeepOverflow
+	depth    int32        // nested protected calls
 	yielded  bool         // coroutine.yield was called
 	spoilt   bool         // the interpreter panicked: its threads may be in any state
+	overflow lua.LValue   // see KeepOverflow
 	deadline atomic.Int64 // Unix nanoseconds, 0 for none
 	cause    atomic.Pointer[error]
 	waits    atomic.Pointer[waits] // nil until the run waits
-	brief    brief                 // see WaitBriefly
-	spent    spent
-	made     *made // while the run is read-only
-	parent   *Run  // see Inherit
+	brief    atomic.Pointer[brief] // see WaitBriefly; nil until the run does
+	spent    atomic.Pointer[spent] // nil until memory is short
+	made     *made                 // while the run is read-only
+	parent   *Run                  // see Inherit
 }
 
 // Inherit makes r part of the work of parent: it has its owner and limits. Call it before Enter.
@@ -191,7 +191,9 @@ func (w *waits) follow() { w.End(w.base.Err(), context.Cause(w.base)) }
 
 // release frees what wait made.
 func (r *Run) release() {
-	r.brief.release()
+	if b := r.brief.Load(); b != nil {
+		b.release()
+	}
 	w := r.waits.Swap(nil)
 	if w == nil {
 		return

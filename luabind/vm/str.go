@@ -24,6 +24,7 @@ func (i *Isolate) openString(L *lua.LState) {
 	}
 	format := s.RawGetString("format").(*lua.LFunction).GFunction
 	s.RawSetString("format", L.NewFunction(func(L *lua.LState) int { checkFormat(L); return format(L) }))
+	bound(L, lua.StringLibName, s, "format", "gsub", "lower", "rep", "reverse", "upper")
 	s.RawSetString("gfind", lua.LNil)
 	s.RawSetString("dump", gone(L, "string.dump", "functions can't leave their isolate"))
 }
@@ -125,7 +126,7 @@ func replacer(L *lua.LState, s string) func(dst []byte, m *pattern.Match) ([]byt
 	switch r := L.Get(3).(type) {
 	case lua.LString, lua.LNumber:
 		template := r.String()
-		return func(dst []byte, m *pattern.Match) ([]byte, error) { return m.Expand(dst, template) }
+		return func(dst []byte, m *pattern.Match) ([]byte, error) { return m.Expand(dst, template, MaxString) }
 	case *lua.LTable:
 		look = func(m *pattern.Match) lua.LValue {
 			pushCaptures(L, m, s, true)

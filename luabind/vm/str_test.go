@@ -1,6 +1,7 @@
 package vm_test
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -98,5 +99,84 @@ func TestManyResultsAreRefused(t *testing.T) {
 	n, err := number(t, f, &vm.Run{}, 0)
 	if n != 10*3*8000 || err != nil {
 		t.Fatalf("%d, %v", n, err)
+	}
+}
+
+func TestNothingBuildsAStringWithoutABound(t *testing.T) {
+	i := newIsolate(t, vm.Options{Stall: -1})
+	for name, c := range map[string]struct{ source, want string }{
+		"..":                     {"local s = 'x'\nfor n = 1, 60 do\ns = s .. s end", "app.lua:3: ..: a string of 134217728 bytes; at most 64 MB"},
+		".. of many":             {"local s = ('x'):rep(1e7) local t = s .. s .. 1 .. s .. s .. s .. s .. s", "..: a string of 70000000 bytes"},
+		".. beside a metamethod": {"local s = ('x'):rep(5e7) local o = setmetatable({}, { __concat = function(a, b) return 'o' .. (type(a) == 'string' and a or b) end }) local t = s .. o .. s", "..: a string of 100000001 bytes"},
+		"string.format":          {"local s = ('x'):rep(4e7) local t = ('%s%s'):format(s, s)", "string.format: a string of 80000004 bytes"},
+		"string.format, wide":    {"local t = ('%999999d'):rep(70):format(unpack((function() local t = {} for n = 1, 70 do t[n] = n end return t end)()))", "string.format: a string of"},
+		"string.gsub":            {"local s = ('x'):rep(1e6) local t = s:gsub('.*', ('%0'):rep(1e5))", "string.gsub: the result is longer than 64 MB"},
+		"os.date":                {"local t = os.date(('%c'):rep(1e6))", "os.date: a format of 2000000 bytes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := compile(t, i, "return function() "+c.source+" return 1 end")
+			before := allocated()
+			_, err := number(t, f, &vm.Run{}, 1)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v", err)
+			}
+			if mb := (allocated() - before) >> 20; mb > 400 {
+				t.Errorf("it allocated %d MB", mb)
+			}
+		})
+	}
+}
+
+// allocated is what the process ever allocated, in bytes.
+func allocated() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc
+}
+
+func TestConcatenationGoesOnAsBefore(t *testing.T) {
+	i := newIsolate(t, vm.Options{})
+	f := compile(t, i, `return function(n)
+		local o = setmetatable({}, { __concat = function(a, b) return "<" .. (type(a) == "table" and "o" or a) .. (type(b) == "table" and "o" or b) .. ">" end })
+		assert("a" .. 1 .. 2.5 .. "b" == "a12.5b")
+		assert("a" .. o == "<ao>" and o .. 1 == "<o1>" and "a" .. o .. "b" .. "c" == "a<obc>" or error("a" .. o .. "b" .. "c"))
+		local ok, e = pcall(function() return "a" .. {} end)
+		assert(not ok and e:find("concat", 1, true), e)
+		return #(("x"):rep(2^25) .. ("x"):rep(2^25))
+	end`)
+	if n, err := number(t, f, &vm.Run{}, 1); n != vm.MaxString || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+}
+
+// A run that builds many large strings is looked at while it does: here, where the isolate is closed,
+// no watchdog comes.
+func TestLargeStringsEndARunInTime(t *testing.T) {
+	for name, source := range map[string]string{
+		"..":           "kept[n] = s .. n",
+		"string.upper": "kept[n] = s:upper()",
+		"table.concat": "kept[n] = table.concat { s, n }",
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newIsolate(t, vm.Options{Stall: -1, Growth: 128 << 20})
+			run(t, i, func(L *lua.LState) error {
+				L.SetGlobal("close", L.NewFunction(func(*lua.LState) int { i.Close(); return 0 }))
+				return nil
+			})
+			f := compile(t, i, "return function() close() local kept, s = {}, ('x'):rep(2^24)\nfor n = 1, 30 do "+source+" end return 1 end")
+			runtime.GC()
+			_, err := number(t, f, &vm.Run{}, 1)
+			if err == nil || !strings.Contains(err.Error(), "128 MB of memory") {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func TestHugeIsInfinite(t *testing.T) {
+	i := newIsolate(t, vm.Options{})
+	f := compile(t, i, `return function() return math.huge == 1 / 0 and -math.huge == -1 / 0 and tostring(math.huge):lower():find("inf") or 0 end`)
+	if n, err := number(t, f, &vm.Run{}, 1); n == 0 || err != nil {
+		t.Errorf("%d, %v", n, err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/metrics"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -100,38 +101,54 @@ var _ context.Context = (*watch)(nil)
 func (i *Isolate) guard() {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
-	var seen, looked, before uint64
-	var since time.Time
+	var looked uint64
 	for {
 		select {
 		case <-i.done:
 			return
 		case now := <-ticker.C:
 			i.lock.expire()
-			if n := i.slices.Load(); n != looked || i.current.Load() != nil {
+			r := i.current.Load()
+			if n := i.slices.Load(); n != looked || r != nil {
 				looked = n
 				i.pressure.look()
 			}
-			r := i.current.Load()
-			if r == nil {
-				continue
-			}
-			i.pressure.judge(r)
-			if n := i.slices.Load(); n != seen || since.IsZero() {
-				seen, since, before = n, now, heap()
-			} else if limit := i.options.Growth; heap() > 2*before+uint64(limit) {
-				r.Interrupt(&GrowthError{Limit: limit})
-			}
-			if cause := r.overdue(now, now.Sub(since)); cause != nil {
-				r.Interrupt(cause)
+			if r != nil {
+				i.look(now, r)
 			}
 		}
 	}
 }
 
-// heap returns the bytes that objects occupy, garbage included.
-func heap() uint64 {
-	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-	metrics.Read(sample)
-	return sample[0].Value.Uint64()
+// A slice is what was seen of the time since Lua last got the lock.
+type slice struct {
+	mu     sync.Mutex
+	number uint64
+	since  time.Time
+	most   uint64 // how large the heap may get by garbage alone
+}
+
+// look interrupts r, which has the lock, if it must end.
+func (i *Isolate) look(now time.Time, r *Run) {
+	i.pressure.judge(r)
+	s := &i.slice
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := i.slices.Load(); n != s.number || s.since.IsZero() {
+		objects, live := heap()
+		s.number, s.since, s.most = n, now, max(objects, 2*live)
+	} else if objects, _ := heap(); objects > s.most+uint64(i.options.Growth) {
+		r.Interrupt(&GrowthError{Limit: i.options.Growth})
+	}
+	if cause := r.overdue(now, now.Sub(s.since)); cause != nil {
+		r.Interrupt(cause)
+	}
+}
+
+// heap returns the bytes that objects occupy, garbage included, and those that were live when the
+// collector last looked.
+func heap() (objects, live uint64) {
+	samples := [...]metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/gc/heap/live:bytes"}}
+	metrics.Read(samples[:])
+	return samples[0].Value.Uint64(), samples[1].Value.Uint64()
 }

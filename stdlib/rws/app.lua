@@ -1,6 +1,8 @@
 ---@meta
 
----An application: the routes and whatever else a script declares, while it loads.
+---An application: the routes and whatever else a script declares, while it loads. Nobody is served meanwhile (after
+---a reload, by what is loaded): a script has 30 s to load, of which it may compute for 5 s without waiting, and the log
+---says after 3 s where it waits.
 ---@class rws.App
 ---@field shared rws.Shared values that all isolates see and that outlive a reload
 ---@field sessions rws.Sessions the sessions of everybody
@@ -402,7 +404,8 @@ function App:health(options, ...) end
 ---  table that travels through varargs, a coroutine, `setfenv`, a metatable that the handler sets, or a field that it
 ---  assigns twice. Default 1
 ---@field timeout? rws.Duration how long a handler may take. Default 30s
----@field stall? rws.Duration how long Lua may compute without waiting. Default 1s
+---@field stall? rws.Duration how long Lua may compute without waiting, in `rws -e` at least 1m, and using
+---  at most 256 MB. A string has at most 64 MB, whether `..` or a function makes it. Default 1s
 ---@field max_body? rws.Size largest request body. Default 10mb
 ---@field max_header? rws.Size largest block of request headers. Default 16kb
 ---@field max_connections? integer connections at a time; more wait in line. Default 10000
