@@ -30,11 +30,12 @@ type Run struct {
 
 	iso      atomic.Pointer[Isolate]
 	thread   *lua.LState
-	depth    int          // nested protected calls
-	overflow lua.LValue   // see KeepOverflow
-	yielded  bool         // coroutine.yield was called
-	spoilt   bool         // the interpreter panicked: its threads may be in any state
-	deadline atomic.Int64 // Unix nanoseconds, 0 for none
+	depth    int           // nested protected calls
+	overflow lua.LValue    // see KeepOverflow
+	callers  []*lua.LState // whose functions of Go wait for Lua: they cannot yield
+	yielded  bool          // coroutine.yield was called
+	spoilt   bool          // the interpreter panicked: its threads may be in any state
+	deadline atomic.Int64  // Unix nanoseconds, 0 for none
 	cause    atomic.Pointer[error]
 	waits    atomic.Pointer[waits] // nil until the run waits
 	brief    brief                 // see WaitBriefly
