@@ -102,7 +102,12 @@ func (c *conn) IsValid() bool {
 // CheckNamedValue lets pass what [argument] made, and converts what other users of the pool give.
 func (c *conn) CheckNamedValue(v *driver.NamedValue) error {
 	switch v.Value.(type) {
-	case nil, bool, int64, float64, string, []byte, time.Time:
+	case bool, int64, float64:
+		if c.engine == Postgres {
+			v.Value = postgresText(v.Value)
+		}
+		return nil
+	case nil, string, []byte, time.Time:
 		return nil
 	}
 	if checker, ok := c.driverConn.(driver.NamedValueChecker); ok {
