@@ -377,6 +377,10 @@ function db:columns(table) end
 ---that is not migrated does not start; the setting `migrate` says otherwise. `rws migrate` also shows, undoes
 ---and redoes them. `rws test` gives each test an empty database on which all have run.
 ---
+---Commands that only look at a script, as `rws check`, `rws routes` and `rws migrate status`, load it on an empty
+---database on which migrations in SQL have run, but no functions: those run on the database itself, once. A script
+---that asks while it loads must not rely on what a function made.
+---
 ---```lua
 ---local db = app:db("sqlite::memory:")
 ---db:migrate {
