@@ -171,6 +171,36 @@ func TestPages(t *testing.T) {
 		assert.Len(t, seen, 23)
 		_, err = db.PageOf(ctx, d, "select * from p", nil, db.PageOptions{After: "nonsense", Keys: []db.Order{{Column: "id"}}})
 		assert.Equal(t, db.CodeCursor, db.CodeOf(err))
+		_, err = db.PageOf(ctx, d, "select * from p", nil, db.PageOptions{Keys: []db.Order{{Column: "nope"}}})
+		assert.Equal(t, db.CodePage, db.CodeOf(err), "%v", err)
+		_, err = db.Select{From: "p"}.Page(ctx, d, db.PageOptions{Keys: []db.Order{{Column: "nope"}}})
+		assert.Equal(t, db.CodePage, db.CodeOf(err), "%v", err)
+		_, err = db.PageOf(ctx, d, "select wrong from p", nil, db.PageOptions{Keys: []db.Order{{Column: "id"}}})
+		assert.Equal(t, db.CodeNoColumn, db.CodeOf(err), "%v", err)
+		_, err = db.PageOf(ctx, d, "select * from p", nil, db.PageOptions{After: "nonsense"})
+		assert.Equal(t, db.CodePage, db.CodeOf(err))
+	})
+}
+
+func TestOnlyWhatChangesRowsCountsThem(t *testing.T) {
+	everywhere(t, func(t *testing.T, d *db.DB) {
+		run(t, d, "create table t (n int)", "insert into t values (1), (2), (3)")
+		for _, statement := range []string{"create table u (n int)", "drop table u", "create table v (n int)"} {
+			r, err := d.Exec(ctx, statement)
+			require.NoError(t, err)
+			assert.Zero(t, r.Affected, statement)
+		}
+		r, err := d.Exec(ctx, "with a as (select 1 as n) select * from a")
+		require.NoError(t, err)
+		if d.Engine() == db.SQLite {
+			assert.Zero(t, r.Affected)
+			r, err = d.Exec(ctx, "pragma user_version")
+			require.NoError(t, err)
+			assert.Zero(t, r.Affected)
+			r, err = d.Exec(ctx, "with a as (select 1 as n) delete from t where n in (select n from a)")
+			require.NoError(t, err)
+			assert.EqualValues(t, 1, r.Affected)
+		}
 	})
 }
 

@@ -6,7 +6,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -244,7 +243,7 @@ func (c *conn) replan(err error) bool {
 		return false
 	}
 	pg, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && pg.Code == "0A000" && strings.Contains(pg.Message, "cached plan")
+	return ok && planChanged(pg)
 }
 
 // driverRows are rows with the values of this package.

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -32,6 +34,10 @@ func (e *Error) fromPostgres(err error) bool {
 			e.Code, e.Err = CodeConnection, fmt.Errorf("the connection to the database failed: %w", err)
 			return true
 		}
+		if errors.Is(err, pgx.ErrTxCommitRollback) {
+			e.Code = CodeAborted
+			return true
+		}
 		return e.fromEncoding(err)
 	}
 	code, ok := postgresCodes[pg.Code]
@@ -40,6 +46,9 @@ func (e *Error) fromPostgres(err error) bool {
 	}
 	if ok {
 		e.Code = code
+	}
+	if planChanged(pg) {
+		e.Code = CodeSerialization // in a transaction, which may run again; elsewhere it was
 	}
 	e.State, e.Constraint, e.Table, e.Column = pg.Code, pg.ConstraintName, pg.TableName, pg.ColumnName
 	e.Offset = int(pg.Position)
@@ -77,3 +86,8 @@ func (e *postgresError) Error() string {
 }
 
 func (e *postgresError) Unwrap() error { return e.PgError }
+
+// planChanged says that a table changed under a prepared statement.
+func planChanged(pg *pgconn.PgError) bool {
+	return pg.Code == "0A000" && strings.Contains(pg.Message, "cached plan")
+}

@@ -99,11 +99,24 @@ func (d *DB) exec(ctx context.Context, on runner, st *statement, text string, va
 	}
 	d.ran(st)
 	var out Result
-	out.Affected, _ = r.RowsAffected() // the drivers here always know
+	if d.engine != SQLite || st.changesRows() { // SQLite says what the last statement that did changed
+		out.Affected, _ = r.RowsAffected() // the drivers here always know
+	}
 	if d.engine != Postgres && out.Affected > 0 && (st.verb == "insert" || st.verb == "replace") {
 		out.ID, _ = r.LastInsertId()
 	}
 	return out, nil
+}
+
+// changesRows says whether a statement counts the rows that it changes.
+func (st *statement) changesRows() bool {
+	switch st.verb {
+	case "insert", "update", "delete", "replace":
+		return true
+	case "with":
+		return !st.reads
+	}
+	return false
 }
 
 // ran forgets what was known of the tables when a statement may have changed them.
