@@ -78,6 +78,7 @@ type conn struct {
 	interrupter *interrupter
 	killer      *killer
 	tx          *connTx // that is open
+	soiled      bool    // something may be left of a statement: see lasting
 }
 
 func (c *conn) Close() error {
@@ -92,6 +93,17 @@ func (c *conn) Close() error {
 
 // IsValid says whether the connection may go back into the pool.
 func (c *conn) IsValid() bool {
+	return !c.soiled && c.alive()
+}
+
+// soil notes what its statement says of itself.
+func (c *conn) soil(ctx context.Context) {
+	if c.engine != SQLite && soils(ctx) {
+		c.soiled = true
+	}
+}
+
+func (c *conn) alive() bool {
 	if v, ok := c.driverConn.(driver.Validator); ok {
 		return v.IsValid()
 	}
@@ -121,6 +133,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	if err := c.tx.usable(); err != nil {
 		return nil, err
 	}
+	c.soil(ctx)
 	result, err := c.exec(ctx, query, args)
 	for n := 0; n < replans && c.replan(err); n++ {
 		result, err = c.exec(ctx, query, args)
@@ -161,6 +174,7 @@ func (c *conn) query(ctx context.Context, r *driverRows, query string, args []dr
 	if err := c.tx.usable(); err != nil {
 		return err
 	}
+	c.soil(ctx)
 	r.conn, r.ctx = c, ctx
 	if q, ok := ctx.(quiet); ok {
 		if r.ctx = q.caller; r.ctx.Err() != nil {

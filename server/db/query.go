@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -61,7 +62,7 @@ func (d *DB) queryPool(ctx context.Context, p *pool, st *statement, text string,
 	if err := p.acquire(ctx); err != nil {
 		return nil, d.explain(ctx, st.source, err)
 	}
-	inner, err := p.query(ctx, text, values)
+	inner, err := p.query(st.soil(ctx), text, values)
 	if err != nil {
 		p.release()
 		return nil, d.explain(ctx, st.source, err)
@@ -93,7 +94,7 @@ func (d *DB) Exec(ctx context.Context, source string, args ...any) (Result, erro
 }
 
 func (d *DB) exec(ctx context.Context, on runner, st *statement, text string, values []any) (Result, error) {
-	r, err := on.ExecContext(ctx, text, values...)
+	r, err := on.ExecContext(st.soil(ctx), text, values...)
 	if err != nil {
 		return Result{}, d.explain(ctx, st.source, err)
 	}
@@ -155,6 +156,8 @@ func (st *statement) refused() error {
 	switch st.verb {
 	case "begin", "commit", "rollback", "savepoint", "release", "end", "abort", "start":
 		return &Error{Code: CodeRefused, Statement: st.source, Err: fmt.Errorf("%q is not run as a statement: transactions are begun and ended by their own functions, so that each keeps to one connection", st.verb)}
+	case "xa":
+		return &Error{Code: CodeRefused, Statement: st.source, Err: errors.New("\"xa\" would leave the connection in a transaction that takes in what others do, and may undo it: use a transaction (db:tx)")}
 	case "":
 		return &Error{Code: CodeSyntax, Statement: st.source, Err: fmt.Errorf("the statement is empty")}
 	}

@@ -125,7 +125,7 @@ func (t *Tx) Query(ctx context.Context, source string, args ...any) (*Rows, erro
 	if err != nil {
 		return nil, err
 	}
-	inner, err := t.root.tx.QueryContext(ctx, text, values...)
+	inner, err := t.root.tx.QueryContext(st.soil(ctx), text, values...)
 	if err != nil {
 		return nil, t.explain(ctx, source, err)
 	}

@@ -21,7 +21,9 @@
 ---A database has several connections, which requests share. A statement that changes its connection, such as
 ---`pragma foreign_keys = off`, `attach`, `set`, `use`, `listen`, `lock tables` or a temporary table, raises `refused`
 ---and says what to do instead: an option of the URL, `set local` in a `db:tx`, another `app:db`. Pragmas that only
----read may be used. Migrations have a connection to themselves, and may run all of it.
+---read may be used. Migrations have a connection to themselves, and may run all of it. The same goes for functions
+---such as `set_config`, `pg_advisory_lock` and `get_lock`. What a `do` or `call` does can't be seen: its connection
+---is closed afterwards. A function of your own that changes its connection, called in a `select`, is not noticed.
 ---
 ---What fails raises an error with a code, and with `statement`, `constraint`, `table`, `column` and `state`
 ---where they are known:
