@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -303,6 +304,9 @@ func dbError(err error) error {
 		if text != "" {
 			out.More[name] = text
 		}
+	}
+	if e.State == "22P02" && strings.Contains(e.Err.Error(), "malformed array literal") {
+		out.Hint = "a table is stored as JSON; one made by rws.array is an array: tags = rws.array { 1, 2 }"
 	}
 	if e.Code == db.CodeTimeout && !errors.Is(err, vm.ErrDeadline) {
 		out.Status = 504

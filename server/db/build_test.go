@@ -67,6 +67,18 @@ func TestUpsert(t *testing.T) {
 		assert.EqualValues(t, 33, value(t, d, "select age from users"), "age was not to change")
 		_, err := db.Upsert(ctx, d, "users", []db.Field{f("email", "b@x")}, nil, nil)
 		assert.ErrorContains(t, err, "needs the columns")
+		run(t, d, "create table pairs (a int, b int, n int, unique (a, b))")
+		pair := []db.Field{f("a", 1), f("b", 2), f("n", 3)}
+		for _, on := range [][]string{{"a"}, {"n"}, {"a", "b", "n"}} {
+			_, err = db.Upsert(ctx, d, "pairs", pair, on, nil)
+			assert.Equal(t, db.CodeRefused, db.CodeOf(err), "%v: %v", on, err)
+			assert.ErrorContains(t, err, "no unique index is over just these columns")
+		}
+		for range 2 {
+			_, err = db.Upsert(ctx, d, "pairs", pair, []string{"b", "a"}, nil)
+			require.NoError(t, err)
+		}
+		assert.EqualValues(t, 1, value(t, d, "select count(*) from pairs"))
 	})
 }
 
@@ -313,6 +325,7 @@ func TestTablesAndColumns(t *testing.T) {
 		require.Len(t, columns, 3)
 		assert.Equal(t, "id", columns[0].Name)
 		assert.Equal(t, 1, columns[0].Key)
+		assert.Empty(t, columns[2].Default)
 		assert.False(t, columns[1].Nullable)
 		assert.True(t, columns[2].Nullable)
 		key, err := db.PrimaryKey(ctx, d, "pairs")

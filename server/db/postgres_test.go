@@ -283,3 +283,13 @@ func TestForgedCursorsOfPostgres(t *testing.T) {
 		}
 	}
 }
+
+func TestTheOperatorOfJSONIsMentioned(t *testing.T) {
+	d := open(t, peers.Postgres(t))
+	for _, sql := range []string{"select '{}'::jsonb ? 'k'", "select '{}'::jsonb ?| array['k']", "select '{}'::jsonb ? ? and 1 = ?"} {
+		_, err := db.All(ctx, d, sql)
+		assert.ErrorContains(t, err, "the operator ? of jsonb is written ??", sql)
+	}
+	_, err := db.All(ctx, d, "select ? || 'x' where ? in (?, ?)")
+	assert.NotContains(t, err.Error(), "operator")
+}

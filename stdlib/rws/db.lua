@@ -342,7 +342,7 @@ function db:tables() end
 ---@field type string as the engine writes it, in lower case
 ---@field nullable boolean
 ---@field key integer its place in the primary key, 0 outside of it
----@field default string its expression, empty without one
+---@field default? string its expression, nil without one
 
 ---The columns of a table, in order; none when there is no such table.
 ---
