@@ -216,7 +216,8 @@ func TestTemporaryDatabasesAreRemoved(t *testing.T) {
 func TestATableOfADatabaseIsAsDocumented(t *testing.T) {
 	p := loadDB(t, "")
 	fields := map[string][]string{
-		`db:tables()[1]`: {"name", "view"}, `db:columns("t")[1]`: {"default", "key", "name", "nullable", "type"},
+		`db:tables()[1]`: {"name", "view"}, `db:columns("t")[1]`: {"key", "name", "nullable", "type"},
+		`(function() db:exec("create table with_default (n integer default 7)") return db:columns("with_default")[1] end)()`: {"default", "key", "name", "nullable", "type"},
 		`db:stats()[1]`: {"idle", "in_use", "max", "open", "role", "wait_ms", "waiting", "waits"},
 		`db:exec("insert into t (n) values (1)")`: {"affected", "id"},
 		`db:page("select * from t union all select * from t union all select * from t", nil, { size = 1, page = 2, total = true })`: {"items", "more", "page", "size", "total"},
