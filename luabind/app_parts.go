@@ -9,6 +9,7 @@ import (
 
 	"rws/luabind/bind"
 	"rws/luabind/fault"
+	"rws/luabind/vm"
 	"rws/server/router"
 )
 
@@ -60,7 +61,7 @@ func appHost(L *lua.LState, a *App) int {
 	if L.GetTop() > 2 {
 		L.Push(L.CheckFunction(3))
 		L.Push(object)
-		L.Call(1, 0)
+		vm.CallBack(L, 1, 0)
 	}
 	L.Push(object)
 	return 1

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -34,6 +35,7 @@ type source struct {
 	refused    error        // why it can't be used
 	drop       func() error // removes what was made for a test
 	migrations *migrations  // nil without
+	skipped    bool         // functions of migrations did not run
 
 	mu  sync.Mutex
 	txs map[*vm.Run]int // open transactions
@@ -258,8 +260,16 @@ func (d *Database) waitLong(L *lua.LState, method string, f func(ctx context.Con
 		return failed
 	})
 	if err != nil {
-		bind.Raise(L, d.as()+":"+method, endError(err, failed))
+		bind.Raise(L, d.as()+":"+method, d.source.explain(endError(err, failed)))
 	}
+}
+
+// explain says why something may be missing in a temporary database.
+func (s *source) explain(err error) error {
+	if e, ok := err.(*fault.Error); ok && s.skipped && e.Hint == "" {
+		e.Hint = "this command loads the script on an empty database, on which migrations that are functions do not run: ask for what they make in a handler, or in app:on(\"start\")"
+	}
+	return err
 }
 
 // endError is dbError for the end of a run, err, that a statement met, failed.
@@ -294,6 +304,9 @@ func dbError(err error) error {
 		if text != "" {
 			out.More[name] = text
 		}
+	}
+	if e.State == "22P02" && strings.Contains(e.Err.Error(), "malformed array literal") {
+		out.Hint = "a table is stored as JSON; one made by rws.array is an array: tags = rws.array { 1, 2 }"
 	}
 	if e.Code == db.CodeTimeout && !errors.Is(err, vm.ErrDeadline) {
 		out.Status = 504

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -217,12 +218,9 @@ func (p *Program) settle(ctx context.Context, s *source) error {
 		return err
 	}
 	switch use := p.options.Databases; {
-	case use == DatabasesPlan:
-		if s.place.isSQLite() {
-			_, _ = m.Up(ctx)
-		}
-		return nil
-	case use == DatabasesCheck && !s.place.isSQLite(), use == DatabasesLive && p.Config.Migrate == migrateNever:
+	case use == DatabasesPlan || use == DatabasesCheck:
+		return p.rehearse(ctx, s)
+	case use == DatabasesLive && p.Config.Migrate == migrateNever:
 		return nil
 	case use == DatabasesLive && p.Config.Migrate == migrateAuto && p.Config.Production():
 		return p.mustBeMigrated(ctx, s, m)
@@ -233,6 +231,32 @@ func (p *Program) settle(ctx context.Context, s *source) error {
 		for _, g := range done {
 			p.logger.Info("migrated", "database", s.name, "version", g.Version, "name", g.Name, "took", g.Took.Round(100*time.Microsecond))
 		}
+	}
+	return err
+}
+
+// rehearse makes the tables in the temporary database of a script that is only looked at. The
+// functions of its migrations are left out: they may do anything, such as write files or call other
+// services. What they would have made is missing then, and SQL that fails behind one is no fault.
+func (p *Program) rehearse(ctx context.Context, s *source) error {
+	if !s.place.isSQLite() {
+		return nil
+	}
+	list := slices.Clone(s.migrations.list)
+	for i := range list {
+		if list[i].Up.Run != nil {
+			s.skipped = true
+			list[i].Up.Run = func(context.Context, db.Querier) error { return nil }
+		}
+	}
+	m, err := migrate.New(s.pool.DB, list, s.migrations.o)
+	if err != nil {
+		return err
+	}
+	done, err := m.Up(ctx)
+	s.migrations.ran = len(done)
+	if s.skipped || p.options.Databases == DatabasesPlan {
+		return nil
 	}
 	return err
 }

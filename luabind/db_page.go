@@ -2,6 +2,7 @@ package luabind
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"net/url"
@@ -36,7 +37,9 @@ func (o pageOptions) engine() (db.PageOptions, error) {
 		return out, err
 	}
 	if o.Order != "" {
-		out.Keys, err = db.ParseOrder(o.Order)
+		if out.Keys, err = db.ParseOrder(o.Order); err != nil { // often a visitor's
+			err = &db.Error{Code: db.CodePage, Err: errors.Unwrap(err)}
+		}
 	}
 	return out, err
 }

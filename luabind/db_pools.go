@@ -23,7 +23,8 @@ const (
 	// folder, servers those of the option test. All migrations run.
 	DatabasesTest
 	// DatabasesCheck is for looking at a script: SQLite as in a test, and servers are neither
-	// asked nor changed. A migration that fails is an error.
+	// asked nor changed. A migration that fails is an error. Of migrations only SQL runs, never
+	// functions.
 	DatabasesCheck
 	// DatabasesPlan is DatabasesCheck for the command that runs the migrations itself: those
 	// that fail on an empty database are no error.

@@ -207,6 +207,9 @@ func dbBackup(L *lua.LState, d *Database) int {
 	if !p.allowed(to) || !p.reallyAllowed(filepath.Dir(to)) {
 		fault.Raisef(L, "permission", "%s: %s is outside of the app's folder; allow it with app:config { fs = { allow = { %q } } }", name, to, to)
 	}
+	if below, err := filepath.Rel(filepath.Join(p.dir, ".rws"), to); err == nil && filepath.IsLocal(below) {
+		fault.Raisef(L, string(db.CodeRefused), "%s: %s is in the folder .rws, where rws keeps its secret and logs: choose another", name, to)
+	}
 	if i := slices.IndexFunc(p.reachable(), func(s *source) bool { return s.place.path == to }); i >= 0 {
 		fault.Raisef(L, string(db.CodeRefused), "%s: %s is a database of this script: give the copy another name", name, to)
 	}
@@ -305,6 +308,8 @@ func columnInfo(L *lua.LState, info db.ColumnInfo) *lua.LTable {
 	t.RawSetString("type", lua.LString(info.Type))
 	t.RawSetString("nullable", lua.LBool(info.Nullable))
 	t.RawSetString("key", lua.LNumber(info.Key))
-	t.RawSetString("default", lua.LString(info.Default))
+	if info.Default != "" {
+		t.RawSetString("default", lua.LString(info.Default))
+	}
 	return t
 }

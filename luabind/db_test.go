@@ -216,7 +216,8 @@ func TestTemporaryDatabasesAreRemoved(t *testing.T) {
 func TestATableOfADatabaseIsAsDocumented(t *testing.T) {
 	p := loadDB(t, "")
 	fields := map[string][]string{
-		`db:tables()[1]`: {"name", "view"}, `db:columns("t")[1]`: {"default", "key", "name", "nullable", "type"},
+		`db:tables()[1]`: {"name", "view"}, `db:columns("t")[1]`: {"key", "name", "nullable", "type"},
+		`(function() db:exec("create table with_default (n integer default 7)") return db:columns("with_default")[1] end)()`: {"default", "key", "name", "nullable", "type"},
 		`db:stats()[1]`: {"idle", "in_use", "max", "open", "role", "wait_ms", "waiting", "waits"},
 		`db:exec("insert into t (n) values (1)")`: {"affected", "id"},
 		`db:page("select * from t union all select * from t union all select * from t", nil, { size = 1, page = 2, total = true })`: {"items", "more", "page", "size", "total"},
@@ -265,13 +266,15 @@ func TestPagesThatAVisitorMakesUpAreTheVisitorsFault(t *testing.T) {
 		app:get("/number", function(c) return db:from("t"):page { page = tonumber(c.query.page) } end)
 		app:get("/cursor", function(c)
 			return db:page("select value as n from json_each('[1, 2, 3]')", nil, { order = "n", size = c.query.size, after = c.query.after, before = c.query.before, page = c.query.page })
-		end)`)
+		end)
+		app:get("/order", function(c) return db:page("select value as n from json_each('[1, 2, 3]')", nil, { order = c.query.order, after = c.query.after }) end)`)
 	for path, detail := range map[string]string{
 		"/?page=abc": `page \"abc\": a whole number from 1 to`, "/?page=-1": "a whole number from 1", "/?page=0": "a whole number from 1", "/?page=1e9": "a whole number",
 		"/?page=99999999999999999999": "a whole number", "/?page=1.5": "a whole number", "/?size=1001": `size \"1001\": a whole number from 1 to 1000`,
 		"/?size=" + strings.Repeat("9", 1000): "a whole number", "/number?page=5000000000": "a whole number", "/number?page=-3": "a whole number", "/number?page=0.5": "a whole number",
 		"/cursor?after=abc": "the cursor cannot be used", "/cursor?after=%00": "the cursor cannot be used", "/cursor?page=2": "with cursors pages have no numbers",
 		"/cursor?after=" + strings.Repeat("A", 9000): "the cursor cannot be used", "/cursor?after=a&before=b": "after a cursor or before one",
+		"/order?after=abc": "a cursor needs to know the order", "/order?order=nope": `order \"nope\": the rows have no such column`, "/order?order=n%3B": "cannot stand in a name", "/order?order=n+up": "cannot be read",
 	} {
 		res := do(t, p, "GET "+path)
 		assert.Equal(t, 400, res.Status, path)

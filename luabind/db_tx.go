@@ -43,7 +43,11 @@ func dbTx(L *lua.LState, d *Database) int {
 	L.Push(fn)
 	L.Push(bind.New(L, txType, inner))
 	vm.CallBack(L, 1, lua.MultRet)
-	inner.wait(L, "tx", func(context.Context) error {
+	d.wait(L, "tx", func(context.Context) error {
+		if d.tx == nil { // else the lock is taken
+			inner.tx.mu.Lock()
+			defer inner.tx.mu.Unlock()
+		}
 		err := tx.Commit()
 		ended = err == nil
 		return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -83,11 +84,26 @@ func redisError(err error) error {
 	if !ok {
 		return err
 	}
-	out := &fault.Error{Code: e.Code, Message: e.Error(), Cause: e}
+	out := &fault.Error{Code: e.Code, Message: inLuaWords(e.Error()), Cause: e}
 	if redis.Unavailable(e) {
 		out.Status = http.StatusServiceUnavailable
 	}
 	return out
+}
+
+// luaNames are what a message about a command that is not sent tells to use.
+var luaNames = map[string]string{
+	"Subscribe": "redis:subscribe", "Tx": "redis:multi", "Watch": "redis:script, which nothing comes between",
+	"Close": "nothing in its place: connections are closed with the app", "the URL": "the URL of app:redis",
+}
+
+// inLuaWords names the methods of scripts.
+func inLuaWords(message string) string {
+	before, name, ok := strings.Cut(message, "this command is not sent; use ")
+	if better := luaNames[name]; ok && better != "" {
+		return before + "this command is not sent; use " + better
+	}
+	return message
 }
 
 // command reads arguments from n on: the name of a command and what it takes.
@@ -120,7 +136,10 @@ func redisArgument(v lua.LValue) (any, error) {
 	case lua.LString:
 		return string(v), nil
 	case lua.LNumber:
-		return bind.Number(v), nil
+		if f := float64(v); f == math.Trunc(f) && f >= -1<<63 && f < 1<<63 {
+			return int64(f), nil // exact, where floating point would be rounded in its text
+		}
+		return float64(v), nil
 	case lua.LBool:
 		return bool(v), nil
 	case *lua.LUserData:

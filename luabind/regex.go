@@ -282,7 +282,7 @@ func tooLong(L *lua.LState, name string) {
 func replaceBy(L *lua.LState, dst []byte, fn *lua.LFunction, text string, m []int) []byte {
 	L.Push(fn)
 	n := pushCaptures(L, text, m)
-	L.Call(n, 1)
+	vm.CallBack(L, n, 1)
 	v := L.Get(-1)
 	L.Pop(1)
 	switch v := v.(type) {

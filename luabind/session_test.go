@@ -256,3 +256,12 @@ func TestSessionSettings(t *testing.T) {
 		assert.NotContains(t, s.Show(p.Config), "hunter2")
 	}
 }
+
+func TestWhatWasSetBeforeAnErrorIsSaved(t *testing.T) {
+	p := newApp(t, `
+		app:get("/fail", function(c) c.session.uid = "ann" c.session.cart = { 1 } c.session.cart[2] = 2 error("broken") end)
+		app:get("/read", function(c) return { uid = c.session.uid, cart = c.session.cart } end)`, nil)
+	b := newBrowser(t, p)
+	assert.Equal(t, 500, b.do("GET /fail").Status)
+	assert.Equal(t, `{"uid":"ann","cart":[1,2]}`, b.body("GET /read"))
+}

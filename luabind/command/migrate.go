@@ -40,7 +40,8 @@ lock keeps two processes from migrating at once. With several databases --db cho
 without it, up and status do all of them.
 
 The script is loaded first, on empty databases of its own, so that what it does while it
-loads does not meet tables that are not there yet.
+loads does not meet tables that are not there yet. There only SQL runs: the functions of
+migrations run on the database itself, once.
 
 The exit status is 1 when a migration fails, and of status when one that ran was changed, is
 missing, failed half way, or comes before one that ran: up would refuse. Migrations that wait

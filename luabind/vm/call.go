@@ -2,6 +2,7 @@ package vm
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -67,16 +68,31 @@ func Try(L *lua.LState, onError *lua.LFunction, fn lua.LValue, args ...lua.LValu
 }
 
 // CallBack calls the function that lies under n arguments on the stack of L, from within a function
-// that Lua has called. What calls back nests the Go stack, and is bounded like protected calls.
+// that Lua has called. What calls back nests the Go stack, and is bounded like protected calls. When
+// it returns, the function has returned: coroutine.yield in it is an error.
 func CallBack(L *lua.LState, n, results int) {
 	r := Current(L)
 	if r.depth >= maxDepth {
 		L.RaiseError("stack overflow: functions that call back are nested more than %d deep", maxDepth)
 	}
 	r.depth++
-	defer func() { r.depth-- }()
+	r.callers = append(r.callers, L)
+	defer func() {
+		r.depth--
+		r.callers = r.callers[:len(r.callers)-1]
+	}()
 	L.Call(n, results)
 }
+
+// mayYield raises where a yield would leave functions of Go that wait for what they called: for
+// them it would look as though that had returned, and a transaction would commit half of itself.
+func (r *Run) mayYield(L *lua.LState) {
+	if slices.Contains(r.callers, L) {
+		L.RaiseError("%s", acrossGo)
+	}
+}
+
+const acrossGo = "attempt to yield across a metamethod, an iterator or a function of rws: coroutine.yield works in the Lua functions of a coroutine itself"
 
 // KeepOverflow makes Call say where a stack overflowed. Defer it at the bottom of what Call
 // calls: a full stack has no room for the error handler, and gopher-lua's own report has no
@@ -108,7 +124,7 @@ func placed(L *lua.LState, err error) error {
 	case r.yielded || api.Type == lua.ApiErrorPanic:
 		r.spoilt = true
 		if r.yielded && !explained && (api.Type == lua.ApiErrorPanic || strings.HasSuffix(api.Object.String(), "register underflow")) {
-			api.Object = lua.LString("attempt to yield across a metamethod, an iterator or a function of rws: coroutine.yield works in the Lua functions of a coroutine itself")
+			api.Object = lua.LString(acrossGo)
 		}
 	}
 	r.overflow = nil

@@ -228,7 +228,9 @@ func (i *Isolate) openCoroutine(L *lua.LState) {
 	}))
 	yield := co.RawGetString("yield").(*lua.LFunction).GFunction
 	co.RawSetString("yield", L.NewFunction(func(L *lua.LState) int {
-		i.current.Load().yielded = true
+		r := i.current.Load()
+		r.mayYield(L)
+		r.yielded = true
 		return yield(L)
 	}))
 	resume := co.RawGetString("resume").(*lua.LFunction).GFunction

@@ -137,7 +137,7 @@ func replacer(L *lua.LState, s string) func(dst []byte, m *pattern.Match) ([]byt
 	case *lua.LFunction:
 		look = func(m *pattern.Match) lua.LValue {
 			L.Push(r)
-			L.Call(pushCaptures(L, m, s, true), 1)
+			CallBack(L, pushCaptures(L, m, s, true), 1)
 			v := L.Get(-1)
 			L.Pop(1)
 			return v

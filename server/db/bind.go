@@ -99,12 +99,34 @@ func (st *statement) order(engine Engine, args []any) ([]any, error) {
 		return nil, fmt.Errorf("the statement has named parameters (:%s): give their values by name", st.names[0])
 	}
 	if len(args) != st.count {
-		return nil, fmt.Errorf("the statement has %s and was given %s", count(st.count, "parameter"), count(len(args), "value"))
+		hint := ""
+		if engine == Postgres && st.hasOperator() {
+			hint = "; the operator ? of jsonb is written ??"
+		}
+		return nil, fmt.Errorf("the statement has %s and was given %s%s", count(st.count, "parameter"), count(len(args), "value"), hint)
 	}
 	if len(args) == 0 {
 		return nil, nil
 	}
 	return slices.Clone(args), nil
+}
+
+// hasOperator says whether a mark stands where an operator of Postgres would: before a text or
+// another mark, or as the beginning of ?| and ?&.
+func (st *statement) hasOperator() bool {
+	if st.style != styleMarks {
+		return false
+	}
+	for i, after := range st.parts[1:] {
+		trimmed := strings.TrimSpace(after)
+		switch {
+		case trimmed == "" && i+2 < len(st.parts), strings.HasPrefix(trimmed, "'"):
+			return true
+		case len(after) > 1 && (after[0] == '|' || after[0] == '&') && after[1] != after[0]:
+			return true
+		}
+	}
+	return false
 }
 
 func (st *statement) orderNamed(engine Engine, named Named) ([]any, error) {

@@ -67,6 +67,18 @@ func TestUpsert(t *testing.T) {
 		assert.EqualValues(t, 33, value(t, d, "select age from users"), "age was not to change")
 		_, err := db.Upsert(ctx, d, "users", []db.Field{f("email", "b@x")}, nil, nil)
 		assert.ErrorContains(t, err, "needs the columns")
+		run(t, d, "create table pairs (a int, b int, n int, unique (a, b))")
+		pair := []db.Field{f("a", 1), f("b", 2), f("n", 3)}
+		for _, on := range [][]string{{"a"}, {"n"}, {"a", "b", "n"}} {
+			_, err = db.Upsert(ctx, d, "pairs", pair, on, nil)
+			assert.Equal(t, db.CodeRefused, db.CodeOf(err), "%v: %v", on, err)
+			assert.ErrorContains(t, err, "no unique index is over just these columns")
+		}
+		for range 2 {
+			_, err = db.Upsert(ctx, d, "pairs", pair, []string{"b", "a"}, nil)
+			require.NoError(t, err)
+		}
+		assert.EqualValues(t, 1, value(t, d, "select count(*) from pairs"))
 	})
 }
 
@@ -171,6 +183,36 @@ func TestPages(t *testing.T) {
 		assert.Len(t, seen, 23)
 		_, err = db.PageOf(ctx, d, "select * from p", nil, db.PageOptions{After: "nonsense", Keys: []db.Order{{Column: "id"}}})
 		assert.Equal(t, db.CodeCursor, db.CodeOf(err))
+		_, err = db.PageOf(ctx, d, "select * from p", nil, db.PageOptions{Keys: []db.Order{{Column: "nope"}}})
+		assert.Equal(t, db.CodePage, db.CodeOf(err), "%v", err)
+		_, err = db.Select{From: "p"}.Page(ctx, d, db.PageOptions{Keys: []db.Order{{Column: "nope"}}})
+		assert.Equal(t, db.CodePage, db.CodeOf(err), "%v", err)
+		_, err = db.PageOf(ctx, d, "select wrong from p", nil, db.PageOptions{Keys: []db.Order{{Column: "id"}}})
+		assert.Equal(t, db.CodeNoColumn, db.CodeOf(err), "%v", err)
+		_, err = db.PageOf(ctx, d, "select * from p", nil, db.PageOptions{After: "nonsense"})
+		assert.Equal(t, db.CodePage, db.CodeOf(err))
+	})
+}
+
+func TestOnlyWhatChangesRowsCountsThem(t *testing.T) {
+	everywhere(t, func(t *testing.T, d *db.DB) {
+		run(t, d, "create table t (n int)", "insert into t values (1), (2), (3)")
+		for _, statement := range []string{"create table u (n int)", "drop table u", "create table v (n int)"} {
+			r, err := d.Exec(ctx, statement)
+			require.NoError(t, err)
+			assert.Zero(t, r.Affected, statement)
+		}
+		r, err := d.Exec(ctx, "with a as (select 1 as n) select * from a")
+		require.NoError(t, err)
+		if d.Engine() == db.SQLite {
+			assert.Zero(t, r.Affected)
+			r, err = d.Exec(ctx, "pragma user_version")
+			require.NoError(t, err)
+			assert.Zero(t, r.Affected)
+			r, err = d.Exec(ctx, "with a as (select 1 as n) delete from t where n in (select n from a)")
+			require.NoError(t, err)
+			assert.EqualValues(t, 1, r.Affected)
+		}
 	})
 }
 
@@ -283,6 +325,7 @@ func TestTablesAndColumns(t *testing.T) {
 		require.Len(t, columns, 3)
 		assert.Equal(t, "id", columns[0].Name)
 		assert.Equal(t, 1, columns[0].Key)
+		assert.Empty(t, columns[2].Default)
 		assert.False(t, columns[1].Nullable)
 		assert.True(t, columns[2].Nullable)
 		key, err := db.PrimaryKey(ctx, d, "pairs")

@@ -6,7 +6,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -79,6 +78,7 @@ type conn struct {
 	interrupter *interrupter
 	killer      *killer
 	tx          *connTx // that is open
+	soiled      bool    // something may be left of a statement: see lasting
 }
 
 func (c *conn) Close() error {
@@ -93,6 +93,17 @@ func (c *conn) Close() error {
 
 // IsValid says whether the connection may go back into the pool.
 func (c *conn) IsValid() bool {
+	return !c.soiled && c.alive()
+}
+
+// soil notes what its statement says of itself.
+func (c *conn) soil(ctx context.Context) {
+	if c.engine != SQLite && soils(ctx) {
+		c.soiled = true
+	}
+}
+
+func (c *conn) alive() bool {
 	if v, ok := c.driverConn.(driver.Validator); ok {
 		return v.IsValid()
 	}
@@ -102,7 +113,12 @@ func (c *conn) IsValid() bool {
 // CheckNamedValue lets pass what [argument] made, and converts what other users of the pool give.
 func (c *conn) CheckNamedValue(v *driver.NamedValue) error {
 	switch v.Value.(type) {
-	case nil, bool, int64, float64, string, []byte, time.Time:
+	case bool, int64, float64:
+		if c.engine == Postgres {
+			v.Value = postgresText(v.Value)
+		}
+		return nil
+	case nil, string, []byte, time.Time:
 		return nil
 	}
 	if checker, ok := c.driverConn.(driver.NamedValueChecker); ok {
@@ -117,6 +133,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	if err := c.tx.usable(); err != nil {
 		return nil, err
 	}
+	c.soil(ctx)
 	result, err := c.exec(ctx, query, args)
 	for n := 0; n < replans && c.replan(err); n++ {
 		result, err = c.exec(ctx, query, args)
@@ -157,6 +174,7 @@ func (c *conn) query(ctx context.Context, r *driverRows, query string, args []dr
 	if err := c.tx.usable(); err != nil {
 		return err
 	}
+	c.soil(ctx)
 	r.conn, r.ctx = c, ctx
 	if q, ok := ctx.(quiet); ok {
 		if r.ctx = q.caller; r.ctx.Err() != nil {
@@ -239,7 +257,7 @@ func (c *conn) replan(err error) bool {
 		return false
 	}
 	pg, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && pg.Code == "0A000" && strings.Contains(pg.Message, "cached plan")
+	return ok && planChanged(pg)
 }
 
 // driverRows are rows with the values of this package.

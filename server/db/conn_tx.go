@@ -44,7 +44,7 @@ func (t *connTx) usable() error {
 func (c *conn) failed(ctx context.Context, err error) {
 	// The driver closes the connection of what it gave up waiting for. One that is still good has
 	// answered, and whatever comes next on it is another's.
-	if ctx.Err() != nil && !c.IsValid() {
+	if ctx.Err() != nil && !c.alive() {
 		c.killer.kill()
 	}
 	if c.tx == nil {

@@ -3,7 +3,11 @@ package db
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -11,7 +15,7 @@ import (
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 var postgresCodes = map[string]Code{
 	"23505": CodeUnique, "23503": CodeForeignKey, "23001": CodeForeignKey, "23514": CodeCheck, "23P01": CodeCheck,
-	"23502": CodeNotNull, "23": CodeCheck, "22": CodeValue, "42804": CodeValue,
+	"23502": CodeNotNull, "23": CodeCheck, "22": CodeValue, "42804": CodeValue, "42P18": CodeParameters,
 	"40": CodeSerialization, "55P03": CodeBusy, "57014": CodeTimeout, "55006": CodeBusy, "53300": CodeBusy,
 	"42601": CodeSyntax, "42": CodeSyntax, "42P01": CodeNoTable, "3F000": CodeNoTable, "42703": CodeNoColumn,
 	"42501": CodeDenied, "28": CodeDenied, "25006": CodeReadOnly, "25P02": CodeAborted,
@@ -30,7 +34,11 @@ func (e *Error) fromPostgres(err error) bool {
 			e.Code, e.Err = CodeConnection, fmt.Errorf("the connection to the database failed: %w", err)
 			return true
 		}
-		return false
+		if errors.Is(err, pgx.ErrTxCommitRollback) {
+			e.Code = CodeAborted
+			return true
+		}
+		return e.fromEncoding(err)
 	}
 	code, ok := postgresCodes[pg.Code]
 	if !ok && len(pg.Code) >= 2 {
@@ -39,9 +47,30 @@ func (e *Error) fromPostgres(err error) bool {
 	if ok {
 		e.Code = code
 	}
+	if planChanged(pg) {
+		e.Code = CodeSerialization // in a transaction, which may run again; elsewhere it was
+	}
 	e.State, e.Constraint, e.Table, e.Column = pg.Code, pg.ConstraintName, pg.TableName, pg.ColumnName
 	e.Offset = int(pg.Position)
 	e.Err = &postgresError{pg}
+	if pg.Code == "42P18" {
+		e.Err = fmt.Errorf("%w: say its type, as in ?::text", e.Err)
+	}
+	return true
+}
+
+// unencoded is the driver's message for a value that it cannot write as the type of a parameter;
+// the value is in front.
+var unencoded = regexp.MustCompile(`(?s)failed to encode args\[(\d+)\].* into \w+ format for (.*?) \(OID`)
+
+// fromEncoding: the driver itself could not send a value.
+func (e *Error) fromEncoding(err error) bool {
+	m := unencoded.FindStringSubmatch(err.Error())
+	if m == nil {
+		return false
+	}
+	n, _ := strconv.Atoi(m[1])
+	e.Code, e.Err = CodeValue, fmt.Errorf("the value of parameter %d is none for the type %s", n+1, m[2])
 	return true
 }
 
@@ -57,3 +86,8 @@ func (e *postgresError) Error() string {
 }
 
 func (e *postgresError) Unwrap() error { return e.PgError }
+
+// planChanged says that a table changed under a prepared statement.
+func planChanged(pg *pgconn.PgError) bool {
+	return pg.Code == "0A000" && strings.Contains(pg.Message, "cached plan")
+}

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -45,7 +46,7 @@ func Insert(ctx context.Context, q Querier, table string, row []Field, returning
 }
 
 // Upsert adds a row, or changes the one that has the same values in the columns of conflict,
-// which must be those of a unique index. update names the columns to change; without, all but
+// which must be those of a unique index, or it is refused. update names the columns to change; without, all but
 // those of conflict. MySQL ignores conflict: any unique index counts there.
 func Upsert(ctx context.Context, q Querier, table string, row []Field, conflict, update []string, returning ...string) (*Inserted, error) {
 	b, err := insertText(q.Engine(), table, row)
@@ -63,11 +64,18 @@ func Upsert(ctx context.Context, q Querier, table string, row []Field, conflict,
 		}
 	}
 	if b.engine == MySQL {
+		if err := mustBeUnique(ctx, q, table, conflict); err != nil {
+			return nil, err
+		}
 		b.onDuplicate(ctx, q, table, conflict, update)
 	} else {
 		b.onConflict(conflict, update)
 	}
-	return runInsert(ctx, q, b, table, row, returning)
+	in, err := runInsert(ctx, q, b, table, row, returning)
+	if e, ok := errors.AsType[*Error](err); ok && e.noUniqueIndex() {
+		e.Code, e.Err = CodeRefused, notUnique(table, conflict)
+	}
+	return in, err
 }
 
 func insertText(engine Engine, table string, row []Field) (*builder, error) {

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"math"
@@ -57,15 +58,39 @@ func (k *keyset) page(ctx context.Context, q Querier, inner func(*builder), tota
 		return nil, b.err
 	}
 	set, err := All(ctx, q, b.text.String(), b.args...)
-	if code := CodeOf(err); k.values != nil && (code == CodeValue || code == CodeParameters) {
-		return nil, badCursor(fmt.Sprintf("its values do not fit the columns (%v)", err))
-	}
 	if err != nil {
-		return nil, err
+		return nil, k.explain(err)
 	}
 	p, err := k.cut(set, total)
 	k.strip(set)
 	return p, err
+}
+
+// explain says what a visitor made up: a cursor with other values than the columns have, or an order
+// by a column that is not there.
+func (k *keyset) explain(err error) error {
+	e, _ := errors.AsType[*Error](err)
+	switch {
+	case e == nil:
+		return err
+	case e.Code == CodeNoColumn:
+		return k.unknownColumn(e)
+	case k.values != nil && slices.Contains([]Code{CodeValue, CodeParameters, CodeOther}, e.Code), k.values != nil && e.State == "08P01":
+		return badCursor("its values do not fit the columns")
+	}
+	return err
+}
+
+// unknownColumn makes the error one of the page when it is about the order.
+func (k *keyset) unknownColumn(e *Error) error {
+	for _, o := range k.orders() {
+		for _, quote := range []string{`"`, "'", "`", "no such column: "} {
+			if message := e.Err.Error(); strings.Contains(message, quote+o.Column+strings.TrimPrefix(quote, "no such column: ")) {
+				return noPage("order %q: the rows have no such column", o.Column)
+			}
+		}
+	}
+	return e
 }
 
 // stored adds, for SQLite, the values of the keys as they are kept: the text in a column of times

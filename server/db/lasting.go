@@ -1,6 +1,7 @@
 package db
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 type lasting struct {
 	why   string // what it is and what to do instead; "" for nothing
 	local bool   // a transaction ends it, or may use it
+	soils bool   // it may leave something behind that cannot be seen: nobody gets the connection next
 }
 
 // commits says why a statement cannot run in a transaction of MySQL; "" when it can.
@@ -32,11 +34,14 @@ func commits(engine Engine, words []string) string {
 
 // lastingOf looks at the beginning of a statement.
 func lastingOf(engine Engine, source, verb string) lasting {
+	if l := lastingCall(engine, source); l.why != "" {
+		return l
+	}
 	switch verb {
 	case "select", "insert", "update", "delete", "with", "values", "replace":
 		return lasting{}
 	}
-	words := beginning(engine, source)
+	words := beginning(engine, source, enough)
 	switch engine {
 	case SQLite:
 		return lastingSQLite(words)
@@ -46,13 +51,15 @@ func lastingOf(engine Engine, source, verb string) lasting {
 	return lastingMySQL(words)
 }
 
+// enough words say what a statement is.
+const enough = 200
+
 // beginning are the words and signs that a statement begins with, names without their quotes, in
 // lower case.
-func beginning(engine Engine, source string) []string {
-	const enough = 200
+func beginning(engine Engine, source string, limit int) []string {
 	l := lexer{src: source, engine: engine}
 	var out []string
-	for t := l.next(); t.kind != kindEnd && len(out) < enough; t = l.next() {
+	for t := l.next(); t.kind != kindEnd && len(out) < limit; t = l.next() {
 		switch t.kind {
 		case kindSpace:
 		case kindName:
@@ -148,6 +155,8 @@ func lastingPostgres(words []string) lasting {
 		return lasting{why: fmt.Sprintf("%q would change what others find on the connection: statements are kept prepared without it", words[0])}
 	case is(words, "load"):
 		return lasting{why: `"load" would hold for one of several connections`}
+	case is(words, "do"), is(words, "call"), is(words, "declare"), is(words, "execute"):
+		return lasting{soils: true}
 	case makesTemporary(words):
 		return lasting{why: "what is temporary belongs to one connection, which others get next: make it in a transaction, with \"on commit drop\"", local: strings.Contains(strings.Join(words, " "), "on commit drop")}
 	}
@@ -162,10 +171,14 @@ func lastingMySQL(words []string) lasting {
 		return lasting{why: `"use" would hold for whoever uses the connection next: write database.table, or open the other database by its URL`}
 	case is(words, "lock", "tables"), is(words, "lock", "table"), is(words, "unlock"):
 		return lasting{why: fmt.Sprintf("%q would hold for whoever uses the connection next: lock rows in a transaction, with \"for update\"", words[0])}
-	case is(words, "prepare"), is(words, "deallocate"), is(words, "handler"):
+	case is(words, "flush") && (slices.Contains(words, "lock") || slices.Contains(words, "export")):
+		return lasting{why: "\"flush tables with read lock\" would hold for whoever uses the connection next, and for every writer: run it in a migration without a transaction, for as long as that runs"}
+	case is(words, "call"), is(words, "do"):
+		return lasting{soils: true}
+	case is(words, "prepare"), is(words, "execute"), is(words, "deallocate"), is(words, "handler"):
 		return lasting{why: fmt.Sprintf("%q would change what others find on the connection: statements are kept prepared without it", words[0])}
 	case makesTemporary(words):
-		return lasting{why: "what is temporary belongs to one connection, which others get next: make it in a transaction, and drop it there", local: true}
+		return lasting{why: "what is temporary belongs to one connection, which others get next: make it in a transaction, and drop it there", local: true, soils: true}
 	}
 	return lasting{}
 }
@@ -180,7 +193,7 @@ func lastingSet(words []string) lasting {
 		return lasting{}
 	case "@":
 		if !is(words, "@", "@") {
-			return lasting{why: "variables belong to one connection: set and use them in a transaction", local: true}
+			return lasting{why: "variables belong to one connection: set and use them in a transaction", local: true, soils: true}
 		}
 	}
 	return lasting{why: `"set" would hold for whoever uses the connection next: put it into the URL (?sql_mode=…, ?time_zone=…), or write "set statement … for …"`}
@@ -200,3 +213,15 @@ func (st *statement) allowed(inTx bool) error {
 	}
 	return &Error{Code: CodeRefused, Statement: st.source, Err: fmt.Errorf("%s", why)}
 }
+
+type soilKey struct{}
+
+// soil tells the connection that a statement may leave something behind.
+func (st *statement) soil(ctx context.Context) context.Context {
+	if !st.lasting.soils {
+		return ctx
+	}
+	return context.WithValue(ctx, soilKey{}, true)
+}
+
+func soils(ctx context.Context) bool { return ctx.Value(soilKey{}) != nil }

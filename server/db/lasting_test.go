@@ -24,10 +24,15 @@ func TestWhatWouldStayOnAConnectionIsRefused(t *testing.T) {
 			db.Postgres: {
 				"set search_path = x": "set local", "set session role x": "set local", "reset all": "set local", "set local work_mem = '1MB'": "means nothing outside of a transaction",
 				"listen x": "nobody would hear", "prepare a as select 1": "kept prepared", "discard all": "kept prepared", "create temp table a (n int)": "on commit drop",
+				"select set_config('work_mem', '1MB', false)": "true as the last argument", `with a as (select pg_catalog."set_config"('x.y', (1, true)::text, is_local => false)) select 1`: "true as the last argument",
+				"select set_config('work_mem', '1MB', true)": "in a transaction", "select pg_advisory_lock(1)": "pg_advisory_xact_lock", "explain analyze select pg_try_advisory_lock_shared(1)": "pg_advisory_xact_lock",
+				"select 1 as n into temp a": "on commit drop", "select 1 as n into local temporary a": "on commit drop",
 			},
 			db.MySQL: {
 				"set names latin1": "put it into the URL", "set session sql_mode = ''": "put it into the URL", "set @@sql_mode = ''": "put it into the URL", "set autocommit = 0": "put it into the URL",
 				"set @a = 1": "in a transaction", "use mysql": "database.table", "lock tables t read": "for update", "create temporary table a (n int)": "drop it there",
+				"flush tables with read lock": "for every writer", "flush tables t for export": "for every writer", "xa start 'x'": "use a transaction", "select get_lock('a', 1)": "rws.lock",
+				"select @x := 1": "in a transaction", "select 1 into @x": "in a transaction", "do get_lock('a', 1)": "rws.lock",
 			},
 		}[d.Engine()]
 		for statement, want := range refused {
@@ -43,8 +48,8 @@ func TestWhatWouldStayOnAConnectionIsRefused(t *testing.T) {
 		}
 		inTx := map[db.Engine][]string{
 			db.SQLite:   {"pragma defer_foreign_keys = on"},
-			db.Postgres: {"set local work_mem = '1MB'", "create temp table a (n int) on commit drop"},
-			db.MySQL:    {"set @a = 1", "create temporary table a (n int)", "drop temporary table a"},
+			db.Postgres: {"set local work_mem = '1MB'", "create temp table a (n int) on commit drop", "select set_config('work_mem', '1MB', true)", "select pg_advisory_xact_lock(1)"},
+			db.MySQL:    {"set @a = 1", "create temporary table a (n int)", "select @x := 1", "select 1 into @x"},
 		}[d.Engine()]
 		for _, statement := range inTx {
 			require.NoError(t, db.InTx(ctx, d, db.TxOptions{}, func(tx *db.Tx) error { run(t, tx, statement); return nil }), statement)
@@ -82,4 +87,27 @@ func TestATransactionOfMySQLIsNotCommittedByAChangeOfTables(t *testing.T) {
 		assert.ErrorContains(t, err, "ends the transaction: MySQL commits", statement)
 		assert.EqualValues(t, 0, value(t, d, "select count(*) from t"), "rolled back")
 	}
+}
+
+// What a block of code does cannot be seen, so its connection is not used again.
+func TestAConnectionThatMayBeChangedIsLeft(t *testing.T) {
+	d := open(t, peers.Postgres(t)+"&max_open=1")
+	run(t, d, "do $$ begin perform set_config('work_mem', '1MB', false); end $$")
+	assert.NotEqual(t, "1MB", value(t, d, "show work_mem"))
+	require.NoError(t, db.InTx(ctx, d, db.TxOptions{}, func(tx *db.Tx) error {
+		run(t, tx, "do $$ begin perform pg_advisory_lock(7); end $$")
+		return nil
+	}))
+	assert.EqualValues(t, 0, value(t, d, "select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()"))
+	run(t, d, "create table t (temp int, set_config text)", "insert into t (set_config) values ('into temp pg_advisory_lock(1)')")
+
+	m := open(t, peers.MariaDB(t)+"?max_open=1")
+	require.NoError(t, db.InTx(ctx, m, db.TxOptions{}, func(tx *db.Tx) error {
+		run(t, tx, "set @a = 7", "create temporary table left_over (n int)")
+		return nil
+	}))
+	assert.Nil(t, value(t, m, "select @a"))
+	_, err := m.Exec(ctx, "select * from left_over")
+	assert.Equal(t, db.CodeNoTable, db.CodeOf(err))
+	assert.Equal(t, "a@b", value(t, m, "select 'a@b' where 1 = ?", 1))
 }

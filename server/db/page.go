@@ -50,7 +50,7 @@ func (o *PageOptions) check() error {
 	case o.Size < 1 || o.Size > MaxPageSize:
 		return noPage("page size %d: it is 1 to %d", o.Size, MaxPageSize)
 	case len(o.Keys) == 0 && o.After+o.Before != "":
-		return refuse("a cursor needs to know the order: give the columns that the rows are sorted by")
+		return noPage("a cursor needs to know the order: give the columns that the rows are sorted by")
 	case o.After != "" && o.Before != "":
 		return noPage("a page is after a cursor or before one, not both")
 	case len(o.Keys) > 0 && o.Page > 1:

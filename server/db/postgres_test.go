@@ -97,7 +97,9 @@ func TestABrokenTransactionSaysSo(t *testing.T) {
 	assert.Equal(t, db.CodeValue, db.CodeOf(err))
 	_, err = tx.Exec(ctx, "select 1")
 	assert.Equal(t, db.CodeAborted, db.CodeOf(err))
-	require.Error(t, tx.Commit())
+	err = tx.Commit()
+	assert.Equal(t, db.CodeAborted, db.CodeOf(err), "%v", err)
+	assert.ErrorContains(t, err, "division by zero")
 	idle(t, d)
 	_, err = d.Begin(ctx, db.TxOptions{Isolation: "serialisable"})
 	assert.ErrorContains(t, err, `did you mean "serializable"`)
@@ -217,4 +219,77 @@ func TestATableOfPostgresMayChangeUnderLoad(t *testing.T) {
 	}
 	stop.Store(true)
 	wg.Wait()
+}
+
+func TestAnAbortedTransactionSaysWhatFailedFirst(t *testing.T) {
+	d := open(t, peers.Postgres(t))
+	run(t, d, "create table t (id int primary key)", "insert into t values (1)")
+	require.NoError(t, db.InTx(ctx, d, db.TxOptions{}, func(tx *db.Tx) error {
+		inner, err := tx.Begin(ctx, db.TxOptions{})
+		require.NoError(t, err)
+		_, err = inner.Exec(ctx, "insert into t values (1)")
+		assert.Equal(t, db.CodeUnique, db.CodeOf(err))
+		_, err = db.Insert(ctx, inner, "t", []db.Field{f("id", 2)}) // which looks for the key first
+		e := err.(*db.Error)
+		assert.Equal(t, db.CodeAborted, e.Code)
+		assert.Equal(t, "insert into t values (1)", e.Statement)
+		assert.ErrorContains(t, err, "unique: duplicate key")
+		_, err = inner.Begin(ctx, db.TxOptions{})
+		assert.Equal(t, db.CodeAborted, db.CodeOf(err))
+		assert.Equal(t, db.CodeAborted, db.CodeOf(inner.Commit()))
+		_, err = tx.Exec(ctx, "insert into t values (3)")
+		return err
+	}))
+	err := db.InTx(ctx, d, db.TxOptions{}, func(tx *db.Tx) error {
+		rows, err := tx.Query(ctx, "select 1 / (3 - n) from generate_series(1, 5) as n")
+		require.NoError(t, err)
+		for rows.Next() {
+		}
+		require.Error(t, rows.Close())
+		return nil
+	})
+	assert.Equal(t, db.CodeAborted, db.CodeOf(err))
+	assert.ErrorContains(t, err, "division by zero")
+	assert.EqualValues(t, 2, value(t, d, "select count(*) from t"))
+	idle(t, d)
+}
+
+func TestATableThatChangesUnderATransactionIsWorthAnotherTry(t *testing.T) {
+	d := open(t, peers.Postgres(t)+"&max_open=1")
+	run(t, d, "create table t (n int)", "insert into t values (1)")
+	all(t, d, "select * from t")
+	run(t, d, "alter table t add column m int")
+	err := db.InTx(ctx, d, db.TxOptions{}, func(tx *db.Tx) error {
+		_, err := db.All(ctx, tx, "select * from t")
+		return err
+	})
+	assert.Equal(t, db.CodeSerialization, db.CodeOf(err), "%v", err)
+	require.NoError(t, db.InTx(ctx, d, db.TxOptions{}, func(tx *db.Tx) error { _, err := db.All(ctx, tx, "select * from t"); return err }))
+}
+
+func TestForgedCursorsOfPostgres(t *testing.T) {
+	d := open(t, peers.Postgres(t))
+	run(t, d, "create table p (id bigint primary key, s text, b bytea, at timestamptz, u uuid, f float8, ok bool, n numeric)",
+		"insert into p values (1, 'a', 'b', now(), gen_random_uuid(), 1, true, 1), (2, 'b', 'c', now(), gen_random_uuid(), 2, false, 2)")
+	columns := []string{"id", "s", "b", "at", "u", "f", "ok", "n"}
+	for _, have := range []string{"null::text", "true", "7::bigint", "1e300::float8", "'NaN'::float8", "9.5::float8", "'x'::text", "''::text", "'\\xff00'::bytea", "now()"} {
+		for _, column := range columns {
+			o := db.PageOptions{Size: 1, Keys: []db.Order{{Column: column}}}
+			p, err := db.PageOf(ctx, d, "select "+have+" as "+column+" union all select "+have, nil, o)
+			require.NoError(t, err)
+			o.After = p.Next
+			_, err = db.PageOf(ctx, d, "select * from p", nil, o)
+			assert.Contains(t, []db.Code{"", db.CodeCursor}, db.CodeOf(err), "%s for %s: %v", have, column, err)
+		}
+	}
+}
+
+func TestTheOperatorOfJSONIsMentioned(t *testing.T) {
+	d := open(t, peers.Postgres(t))
+	for _, sql := range []string{"select '{}'::jsonb ? 'k'", "select '{}'::jsonb ?| array['k']", "select '{}'::jsonb ? ? and 1 = ?"} {
+		_, err := db.All(ctx, d, sql)
+		assert.ErrorContains(t, err, "the operator ? of jsonb is written ??", sql)
+	}
+	_, err := db.All(ctx, d, "select ? || 'x' where ? in (?, ?)")
+	assert.NotContains(t, err.Error(), "operator")
 }

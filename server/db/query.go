@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -61,7 +62,7 @@ func (d *DB) queryPool(ctx context.Context, p *pool, st *statement, text string,
 	if err := p.acquire(ctx); err != nil {
 		return nil, d.explain(ctx, st.source, err)
 	}
-	inner, err := p.query(ctx, text, values)
+	inner, err := p.query(st.soil(ctx), text, values)
 	if err != nil {
 		p.release()
 		return nil, d.explain(ctx, st.source, err)
@@ -93,17 +94,30 @@ func (d *DB) Exec(ctx context.Context, source string, args ...any) (Result, erro
 }
 
 func (d *DB) exec(ctx context.Context, on runner, st *statement, text string, values []any) (Result, error) {
-	r, err := on.ExecContext(ctx, text, values...)
+	r, err := on.ExecContext(st.soil(ctx), text, values...)
 	if err != nil {
 		return Result{}, d.explain(ctx, st.source, err)
 	}
 	d.ran(st)
 	var out Result
-	out.Affected, _ = r.RowsAffected() // the drivers here always know
+	if d.engine != SQLite || st.changesRows() { // SQLite says what the last statement that did changed
+		out.Affected, _ = r.RowsAffected() // the drivers here always know
+	}
 	if d.engine != Postgres && out.Affected > 0 && (st.verb == "insert" || st.verb == "replace") {
 		out.ID, _ = r.LastInsertId()
 	}
 	return out, nil
+}
+
+// changesRows says whether a statement counts the rows that it changes.
+func (st *statement) changesRows() bool {
+	switch st.verb {
+	case "insert", "update", "delete", "replace":
+		return true
+	case "with":
+		return !st.reads
+	}
+	return false
 }
 
 // ran forgets what was known of the tables when a statement may have changed them.
@@ -142,6 +156,8 @@ func (st *statement) refused() error {
 	switch st.verb {
 	case "begin", "commit", "rollback", "savepoint", "release", "end", "abort", "start":
 		return &Error{Code: CodeRefused, Statement: st.source, Err: fmt.Errorf("%q is not run as a statement: transactions are begun and ended by their own functions, so that each keeps to one connection", st.verb)}
+	case "xa":
+		return &Error{Code: CodeRefused, Statement: st.source, Err: errors.New("\"xa\" would leave the connection in a transaction that takes in what others do, and may undo it: use a transaction (db:tx)")}
 	case "":
 		return &Error{Code: CodeSyntax, Statement: st.source, Err: fmt.Errorf("the statement is empty")}
 	}

@@ -15,6 +15,7 @@ type Rows struct {
 	*scratch
 	release func()
 	pool    *pool   // nil in a transaction or session
+	root    *root   // of the transaction, or nil
 	ahead   [][]any // rows read before they were asked for
 	current []any
 	err     error
@@ -82,6 +83,9 @@ func (r *Rows) scan() bool {
 func (r *Rows) fail(err error) {
 	if err != nil && r.err == nil {
 		r.err = r.db.explain(r.ctx, r.st.source, err)
+		if r.root != nil {
+			_ = r.root.note(r.err)
+		}
 	}
 }
 

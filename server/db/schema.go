@@ -74,6 +74,9 @@ func Columns(ctx context.Context, q Querier, table string) ([]ColumnInfo, error)
 	out := make([]ColumnInfo, 0, len(set.Rows))
 	for _, r := range set.Rows {
 		key, _ := r[4].(int64)
+		if q.Engine() == MySQL && text(r[3]) == "NULL" {
+			r[3] = nil // what MariaDB says of a column without a default
+		}
 		out = append(out, ColumnInfo{
 			Name: text(r[0]), Type: strings.ToLower(text(r[1])), Nullable: truth(r[2]), Default: text(r[3]), Key: int(key),
 		})
@@ -127,12 +130,13 @@ func truth(v any) bool {
 type keyCache struct {
 	mu      sync.Mutex
 	byTable map[string][]string
+	unique  map[string]bool // tables with columns that a unique index of MySQL is over
 }
 
 func (c *keyCache) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.byTable = nil
+	c.byTable, c.unique = nil, nil
 }
 
 // PrimaryKey returns the columns of the primary key of a table, none without one.

@@ -198,7 +198,7 @@ func (p *parser) finish() {
 func (st *statement) look(engine Engine, source string) {
 	st.lasting = lastingOf(engine, source, st.verb)
 	if engine == MySQL && st.verb != "select" {
-		st.commits = commits(engine, beginning(engine, source))
+		st.commits = commits(engine, beginning(engine, source, enough))
 	}
 }
 
@@ -251,9 +251,11 @@ func verbatim(engine Engine, source string) (*statement, error) {
 		}
 		st.schema = st.schema || changesSchema(piece.verb)
 		piece.look(engine, p.Text)
+		soils := st.lasting.soils || piece.lasting.soils
 		if st.lasting.why == "" {
 			st.lasting = piece.lasting
 		}
+		st.lasting.soils = soils
 		st.commits = cmp.Or(st.commits, piece.commits)
 	}
 	return st, nil

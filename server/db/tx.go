@@ -3,9 +3,12 @@ package db
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"rws/server/suggest"
 )
@@ -49,8 +52,9 @@ type root struct {
 	free    sync.Once
 	give    func() // the connection back
 	results *results
-	number  int  // of savepoints so far
-	session bool // nobody gets the connection afterwards
+	number  int    // of savepoints so far
+	session bool   // nobody gets the connection afterwards
+	failure *Error // that ended a transaction of Postgres, until a savepoint before it is gone back to
 }
 
 func (r *root) release() { r.free.Do(r.give) }
@@ -121,11 +125,12 @@ func (t *Tx) Query(ctx context.Context, source string, args ...any) (*Rows, erro
 	if err != nil {
 		return nil, err
 	}
-	inner, err := t.root.tx.QueryContext(ctx, text, values...)
+	inner, err := t.root.tx.QueryContext(st.soil(ctx), text, values...)
 	if err != nil {
 		return nil, t.explain(ctx, source, err)
 	}
 	rows := newRows(ctx, t.db, st, inner, func() {})
+	rows.root = t.root
 	t.root.results.add(rows)
 	return rows, nil
 }
@@ -151,6 +156,9 @@ func (t *Tx) bind(source string, args []any) (*statement, string, []any, error) 
 	if t.ctx.Err() != nil { // it is being rolled back
 		return nil, "", nil, t.db.explain(t.ctx, source, t.ctx.Err())
 	}
+	if err := t.root.aborted(); err != nil {
+		return nil, "", nil, err
+	}
 	st, text, values, err := t.db.bind(source, args)
 	if err == nil && !t.root.session {
 		err = st.allowed(true)
@@ -172,8 +180,30 @@ func (t *Tx) usable(source string) error {
 	return nil
 }
 
+// aborted says what the server has been told, and nothing but a rollback is of use any more.
+func (r *root) aborted() error {
+	if r.failure == nil {
+		return nil
+	}
+	return &Error{Code: CodeAborted, Statement: r.failure.Statement, Err: fmt.Errorf("an earlier statement failed, which ended the transaction: %s: %w", r.failure.Code, r.failure.Err)}
+}
+
+// note keeps the first failure that the server of Postgres reports: it ends the transaction.
+func (r *root) note(err error) error {
+	if e, ok := errors.AsType[*Error](err); ok && r.failure == nil {
+		if _, ok := errors.AsType[*pgconn.PgError](e.Err); ok {
+			r.failure = e
+		}
+	}
+	return err
+}
+
 // explain prefers the end of the transaction's own context over what follows from it.
 func (t *Tx) explain(ctx context.Context, source string, err error) error {
+	return t.root.note(t.explained(ctx, source, err))
+}
+
+func (t *Tx) explained(ctx context.Context, source string, err error) error {
 	if ctx.Err() == nil && t.ctx.Err() != nil {
 		if e, ok := err.(*Error); ok {
 			err = e.Err
@@ -187,6 +217,9 @@ func (t *Tx) explain(ctx context.Context, source string, err error) error {
 // transaction belongs to it.
 func (t *Tx) Begin(ctx context.Context, _ TxOptions) (*Tx, error) {
 	if err := t.usable("savepoint"); err != nil {
+		return nil, err
+	}
+	if err := t.root.aborted(); err != nil {
 		return nil, err
 	}
 	t.root.number++
@@ -213,6 +246,9 @@ func (t *Tx) Commit() error {
 	if err := t.usable("commit"); err != nil {
 		return err
 	}
+	if err := t.root.aborted(); err != nil {
+		return errors.Join(err, t.Rollback())
+	}
 	if t.outer != nil {
 		t.state = txCommitted
 		return t.control(t.ctx, "release savepoint "+t.name)
@@ -238,6 +274,7 @@ func (t *Tx) Rollback() error {
 		if err := t.control(t.ctx, "rollback to savepoint "+t.name); err != nil {
 			return err
 		}
+		t.root.failure = nil
 		return t.control(t.ctx, "release savepoint "+t.name)
 	}
 	t.root.results.close()

@@ -38,6 +38,9 @@ const (
 	DefaultPurge    = 10 * time.Minute
 )
 
+// firstPurge is how long after the start what ended before is removed.
+const firstPurge = time.Minute
+
 // ErrNoStore is returned for what needs a list of sessions when they are in cookies.
 var ErrNoStore = errors.New("session: sessions that are kept in cookies cannot be listed or revoked; use a store: memory, a database or Redis")
 
@@ -64,7 +67,7 @@ type Options struct {
 	// UserKey is the key in the data that says whose session it is, as a string or number. When
 	// it changes, the id is renewed; List and RevokeUser go by it.
 	UserKey string
-	// Purge is how often what has ended is removed from the store.
+	// Purge is how often what has ended is removed from the store; the first time after a minute.
 	Purge time.Duration
 	// OnError is told of failures that no request waits for. nil ignores them.
 	OnError func(error)
@@ -161,7 +164,8 @@ func (m *Manager) Close() {
 }
 
 func (m *Manager) purge(ctx context.Context) {
-	tick := time.NewTicker(m.o.Purge)
+	// Soon after the start, too: a process that never runs for long would never purge.
+	tick := time.NewTimer(min(m.o.Purge, firstPurge))
 	defer tick.Stop()
 	for {
 		select {
@@ -169,6 +173,7 @@ func (m *Manager) purge(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
+		tick.Reset(m.o.Purge)
 		if _, err := m.o.Store.Purge(ctx, m.o.Now()); err != nil && ctx.Err() == nil {
 			m.o.OnError(fmt.Errorf("session: removing what has ended: %w", err))
 		}

@@ -164,18 +164,18 @@ func TestWhatHasEndedIsPurged(t *testing.T) {
 		require.NoError(t, err)
 		b := &browser{m: m}
 		b.set(t, "n", 1)
-		time.Sleep(session.DefaultPurge + time.Second)
+		time.Sleep(time.Minute + session.DefaultPurge + time.Second)
 		n, err := m.Purge(t.Context())
 		require.NoError(t, err)
 		assert.Zero(t, n, "it is done already")
-		assert.Equal(t, 2, store.purged())
+		assert.Equal(t, 3, store.purged(), "after a minute, after ten more, and by hand")
 		store.fail(errors.New("the disk is full"))
 		time.Sleep(session.DefaultPurge)
 		m.Close()
 		require.Len(t, told, 1)
 		assert.EqualError(t, told[0], "session: removing what has ended: the disk is full")
 		time.Sleep(time.Hour)
-		assert.Equal(t, 3, store.purged(), "not after Close")
+		assert.Equal(t, 4, store.purged(), "not after Close")
 	})
 }
 
@@ -216,5 +216,20 @@ func TestSaveMayBeCalledAgain(t *testing.T) {
 			assert.Equal(t, cookie, b.pair)
 		}
 		assert.Equal(t, int64(2), b.get(t, "two"))
+	})
+}
+
+func TestTheFirstPurgeIsSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for purge, after := range map[time.Duration]time.Duration{0: time.Minute, time.Hour: time.Minute, time.Second: time.Second} {
+			store := &counting{Store: session.NewMemory(0)}
+			m, err := session.New(session.Options{Store: store, Purge: purge})
+			require.NoError(t, err)
+			time.Sleep(after - time.Millisecond)
+			assert.Zero(t, store.purged(), "every %s", purge)
+			time.Sleep(2 * time.Millisecond)
+			assert.Equal(t, 1, store.purged(), "every %s", purge)
+			m.Close()
+		}
 	})
 }

@@ -21,7 +21,9 @@
 ---A database has several connections, which requests share. A statement that changes its connection, such as
 ---`pragma foreign_keys = off`, `attach`, `set`, `use`, `listen`, `lock tables` or a temporary table, raises `refused`
 ---and says what to do instead: an option of the URL, `set local` in a `db:tx`, another `app:db`. Pragmas that only
----read may be used. Migrations have a connection to themselves, and may run all of it.
+---read may be used. Migrations have a connection to themselves, and may run all of it. The same goes for functions
+---such as `set_config`, `pg_advisory_lock` and `get_lock`. What a `do` or `call` does can't be seen: its connection
+---is closed afterwards. A function of your own that changes its connection, called in a `select`, is not noticed.
 ---
 ---What fails raises an error with a code, and with `statement`, `constraint`, `table`, `column` and `state`
 ---where they are known:
@@ -340,7 +342,7 @@ function db:tables() end
 ---@field type string as the engine writes it, in lower case
 ---@field nullable boolean
 ---@field key integer its place in the primary key, 0 outside of it
----@field default string its expression, empty without one
+---@field default? string its expression, nil without one
 
 ---The columns of a table, in order; none when there is no such table.
 ---
@@ -376,6 +378,10 @@ function db:columns(table) end
 ---In development those that have not run do so at once. In production `rws migrate up` runs them, and an app
 ---that is not migrated does not start; the setting `migrate` says otherwise. `rws migrate` also shows, undoes
 ---and redoes them. `rws test` gives each test an empty database on which all have run.
+---
+---Commands that only look at a script, as `rws check`, `rws routes` and `rws migrate status`, load it on an empty
+---database on which migrations in SQL have run, but no functions: those run on the database itself, once. A script
+---that asks while it loads must not rely on what a function made.
 ---
 ---```lua
 ---local db = app:db("sqlite::memory:")

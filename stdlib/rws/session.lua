@@ -3,6 +3,8 @@
 ---What a client left in earlier requests: `c.session.uid = 7` sets a field, and nil removes it. Fields hold texts,
 ---numbers, booleans and tables of them, no functions. The session is loaded when a handler first uses it, and
 ---saved before the head of the answer goes out, if it was changed; also a table in it that was changed in place.
+---What a handler has set is saved also when it then raises an error, as its log, files and database writes outside
+---of `db:tx` stay: what must hold only together is set last. Only when the session itself can't be saved it is not.
 ---A client that has none gets one, and a cookie, when something is first set.
 ---
 ---Set `uid` when somebody logs in, and remove it when he logs out: the id changes with it, so nobody can make

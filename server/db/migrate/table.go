@@ -198,7 +198,7 @@ func (m *Migrator) fault(s Status) error {
 	switch s.State {
 	case Dirty:
 		e.Dirty = true
-		e.Err = fmt.Errorf("it failed half way at %s (%s), and nothing more runs: mend the tables by hand, then resolve version %d as applied or not", s.AppliedAt.Format(time.DateTime), s.Note, s.Version)
+		e.Err = fmt.Errorf("it failed half way at %s%s, and nothing more runs: mend the tables by hand, then resolve version %d as applied or not", s.AppliedAt.Format(time.DateTime), inBrackets(s.Note), s.Version)
 	case Changed:
 		e.Err = fmt.Errorf("it was changed after it had run on %s: put it back as it was, and write a new migration for the change", s.AppliedAt.Format(time.DateOnly))
 	case Missing:
@@ -212,4 +212,12 @@ func (m *Migrator) fault(s Status) error {
 		return nil
 	}
 	return e
+}
+
+// inBrackets is what is known; a process that was killed left nothing.
+func inBrackets(note string) string {
+	if note == "" {
+		return ""
+	}
+	return " (" + note + ")"
 }

@@ -1,0 +1,84 @@
+package db
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Words without which lastingCall has nothing to find, so that most statements are not cut up.
+var lastingWords = map[Engine][]string{
+	Postgres: {"set_config", "pg_advisory_", "pg_try_advisory_", "into"},
+	MySQL:    {"get_lock", "@"},
+}
+
+// lastingCall looks for functions in a statement of any kind that leave something behind, and for
+// what a select puts its rows into.
+func lastingCall(engine Engine, source string) lasting {
+	lower := strings.ToLower(source)
+	if !slices.ContainsFunc(lastingWords[engine], func(w string) bool { return strings.Contains(lower, w) }) {
+		return lasting{}
+	}
+	words := beginning(engine, source, len(source))
+	if engine == MySQL {
+		return lastingCallMySQL(words)
+	}
+	for i, w := range words {
+		switch {
+		case w == "into" && intoTemporary(words[i+1:]):
+			return lasting{why: "what is temporary belongs to one connection, which others get next: make it in a transaction, with \"create temp table … on commit drop as select …\""}
+		case !is(words[i+1:], "("):
+		case w == "set_config":
+			local := lastArgument(words[i+2:]) == "true"
+			return lasting{local: local, why: "set_config would hold for whoever uses the connection next: use it in a transaction, with true as the last argument, or put the setting into the URL (?options=-c%20name=value)"}
+		case sessionLock(w):
+			return lasting{why: fmt.Sprintf("%s would hold for whoever uses the connection next: use pg_advisory_xact_lock in a transaction, whose end frees it", w)}
+		}
+	}
+	return lasting{}
+}
+
+// sessionLock names the locks of Postgres that outlast a transaction.
+func sessionLock(name string) bool {
+	name = strings.TrimSuffix(name, "_shared")
+	return name == "pg_advisory_lock" || name == "pg_try_advisory_lock"
+}
+
+// intoTemporary says that the words behind an into name a table of the connection.
+func intoTemporary(words []string) bool {
+	if is(words, "local") || is(words, "global") {
+		words = words[1:]
+	}
+	return is(words, "temp") || is(words, "temporary")
+}
+
+// lastArgument is the word that stands alone at the end of arguments; "" for more than a word.
+func lastArgument(words []string) string {
+	depth, from := 0, 0
+	for i, w := range words {
+		switch {
+		case w == "(":
+			depth++
+		case w == ")" && depth > 0:
+			depth--
+		case w == ")":
+			return strings.Join(words[from:i], " ")
+		case w == "," && depth == 0:
+			from = i + 1
+		}
+	}
+	return ""
+}
+
+func lastingCallMySQL(words []string) lasting {
+	for i, w := range words {
+		rest := words[i+1:]
+		switch {
+		case w == "get_lock" && is(rest, "("):
+			return lasting{why: "get_lock would hold for whoever uses the connection next: use rws.lock, or lock rows in a transaction, with \"for update\""}
+		case w == "into" && is(rest, "@"), w == "@" && is(rest[min(1, len(rest)):], ":", "="):
+			return lasting{why: "variables belong to one connection: set and use them in a transaction", local: true, soils: true}
+		}
+	}
+	return lasting{}
+}

@@ -1,0 +1,53 @@
+package db_test
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"rws/server/db"
+	"rws/spec_test/peers"
+)
+
+func TestPostgresCutsNoNumber(t *testing.T) {
+	d := open(t, peers.Postgres(t))
+	run(t, d, "create table acc (id bigint primary key, cents bigint, small smallint, f float8, num numeric, s text, b bool, j jsonb)",
+		"insert into acc values (1, 100)")
+	for sql, arg := range map[string]any{
+		"select * from acc where id = ?":            1.9,
+		"delete from acc where id = ? and 1 = 1":    1.9,
+		"update acc set cents = ?":                  10.99,
+		"update acc set cents = ? where true":       math.NaN(),
+		"update acc set cents = ? where 1 = 1":      math.Inf(1),
+		"update acc set cents = ? where 2 = 2":      float64(1 << 63),
+		"update acc set cents = ? where 3 = 3":      1e19,
+		"update acc set cents = ? where 4 = 4":      1e300,
+		"update acc set small = ?":                  70000,
+		"update acc set cents = ? where 5 = 5":      "x",
+		"update acc set cents = ? where 6 = 6":      time.Now(),
+		"update acc set cents = ? where 7 = 7":      true,
+		"select * from acc where id in (1, ?, 2.0)": nil,
+	} {
+		_, err := db.All(ctx, d, sql, arg)
+		if arg == nil {
+			assert.NoError(t, err)
+			continue
+		}
+		assert.Equal(t, db.CodeValue, db.CodeOf(err), "%s %v: %v", sql, arg, err)
+	}
+	assert.Equal(t, [][]any{{int64(1), int64(100), nil, nil, nil, nil, nil, nil}}, all(t, d, "select * from acc"), "nothing changed")
+
+	_, err := d.Exec(ctx, "update acc set id = ?, cents = ?, small = ?, f = ?, num = ?, s = ?, b = ?, j = ?", 1e15, math.MinInt64, 7.0, 0.1, 1e25, 5, true, 1.5)
+	require.NoError(t, err)
+	assert.Equal(t, [][]any{{int64(1e15), int64(math.MinInt64), int64(7), 0.1, "10000000000000000000000000", "5", true, db.JSON("1.5")}}, all(t, d, "select * from acc"))
+	for _, f := range []float64{math.MaxFloat64, math.SmallestNonzeroFloat64, math.Inf(-1), 1 << 53, 0.1 + 0.2} {
+		assert.Equal(t, f, value(t, d, "select ?::float8", f))
+	}
+	assert.Equal(t, "true", value(t, d, "select ?::text", true))
+	_, err = d.Exec(ctx, "select concat('a', ?)", 1)
+	assert.Equal(t, db.CodeParameters, db.CodeOf(err))
+	assert.ErrorContains(t, err, "say its type, as in ?::text")
+}
