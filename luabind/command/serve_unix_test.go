@@ -290,6 +290,11 @@ app:on("stop", function() print("stop hook") end)`)
 	}
 }
 
+func TestHalfACertificateIsWrongUsage(t *testing.T) {
+	app(t, "app.lua", hello)
+	rws(t, "--tls-cert", "a.pem").expect(t, 2, "rws: ", "key")
+}
+
 func TestServeFails(t *testing.T) {
 	for _, c := range []struct {
 		name, script string
@@ -298,7 +303,6 @@ func TestServeFails(t *testing.T) {
 	}{
 		{"start hook", `app:on("start", function() error("no") end)` + "\n" + hello, nil, []string{"app.lua:1: no"}},
 		{"certificate", hello, []string{"--tls-cert", "a.pem", "--tls-key", "a.key"}, []string{"tls", "a.pem"}},
-		{"half a certificate", hello, []string{"--tls-cert", "a.pem"}, []string{"key"}},
 		{"address", hello, []string{"--listen", "nowhere.invalid:1"}, []string{"nowhere.invalid"}},
 		{"folder of a socket", hello, []string{"--listen", "unix:/nowhere/app.sock"}, []string{"/nowhere/app.sock"}},
 	} {

@@ -76,10 +76,13 @@ func CallBack(L *lua.LState, n, results int) {
 		L.RaiseError("stack overflow: functions that call back are nested more than %d deep", maxDepth)
 	}
 	r.depth++
-	r.callers = append(r.callers, L)
+	if r.callers == nil {
+		r.callers = new(callers)
+	}
+	*r.callers = append(*r.callers, L)
 	defer func() {
 		r.depth--
-		r.callers = r.callers[:len(r.callers)-1]
+		*r.callers = (*r.callers)[:len(*r.callers)-1]
 	}()
 	L.Call(n, results)
 }
@@ -87,7 +90,7 @@ func CallBack(L *lua.LState, n, results int) {
 // mayYield raises where a yield would leave functions of Go that wait for what they called: for
 // them it would look as though that had returned, and a transaction would commit half of itself.
 func (r *Run) mayYield(L *lua.LState) {
-	if slices.Contains(r.callers, L) {
+	if r.callers != nil && slices.Contains(*r.callers, L) {
 		L.RaiseError("%s", acrossGo)
 	}
 }
@@ -103,7 +106,8 @@ func KeepOverflow(L *lua.LState) {
 		return
 	}
 	if s, ok := v.(string); ok && s == "lua callstack overflow" {
-		Current(L).overflow = lua.LString(L.Where(0) + " stack overflow")
+		place := lua.LString(L.Where(0) + " stack overflow")
+		Current(L).overflow = &place
 	}
 	panic(v)
 }
@@ -120,7 +124,7 @@ func placed(L *lua.LState, err error) error {
 	_, explained := api.Object.(*lua.LUserData)
 	switch {
 	case r.overflow != nil && !explained:
-		api.Object = r.overflow
+		api.Object = *r.overflow
 	case r.yielded || api.Type == lua.ApiErrorPanic:
 		r.spoilt = true
 		if r.yielded && !explained && (api.Type == lua.ApiErrorPanic || strings.HasSuffix(api.Object.String(), "register underflow")) {

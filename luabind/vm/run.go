@@ -30,19 +30,22 @@ type Run struct {
 
 	iso      atomic.Pointer[Isolate]
 	thread   *lua.LState
-	depth    int32         // nested protected calls
-	yielded  bool          // coroutine.yield was called
-	spoilt   bool          // the interpreter panicked: its threads may be in any state
-	callers  []*lua.LState // whose functions of Go wait for Lua: they cannot yield
-	overflow lua.LValue    // see KeepOverflow
-	deadline atomic.Int64  // Unix nanoseconds, 0 for none
+	depth    int32        // nested protected calls
+	yielded  bool         // coroutine.yield was called
+	spoilt   bool         // the interpreter panicked: its threads may be in any state
+	overflow *lua.LString // see KeepOverflow
+	deadline atomic.Int64 // Unix nanoseconds, 0 for none
 	cause    atomic.Pointer[error]
 	waits    atomic.Pointer[waits] // nil until the run waits
 	brief    atomic.Pointer[brief] // see WaitBriefly; nil until the run does
 	spent    atomic.Pointer[spent] // nil until memory is short
 	made     *made                 // while the run is read-only
 	parent   *Run                  // see Inherit
+	callers  *callers              // nil until a function of Go calls Lua
 }
+
+// callers are threads whose functions of Go wait for Lua: they cannot yield.
+type callers []*lua.LState
 
 // Inherit makes r part of the work of parent: it has its owner and limits. Call it before Enter.
 func (r *Run) Inherit(parent *Run) {
