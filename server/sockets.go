@@ -92,10 +92,6 @@ func (s *Server) serve(settings Settings) {
 	if settings.H2C {
 		s.http1.H2C = s.http2.take
 	}
-	for _, l := range s.listeners {
-		s.work.Go(func() { s.accept(l) })
-	}
-	s.work.Go(func() { _ = s.http2.server.Serve(s.http2) }) // ends with Shutdown; taking can't fail
 	used := s.options.Memory
 	if used == nil {
 		used = goMemory()
@@ -103,7 +99,12 @@ func (s *Server) serve(settings Settings) {
 	}
 	s.collect(settings.MemoryLimit)
 	limit := func() int64 { return s.current.Load().settings.MemoryLimit }
+	s.around.shed.measure(settings.MemoryLimit, used, s.options.Logger) // before the first request
 	s.work.Go(func() { s.around.shed.watchMemory(s.quit, limit, used, s.options.Logger) })
+	for _, l := range s.listeners {
+		s.work.Go(func() { s.accept(l) })
+	}
+	s.work.Go(func() { _ = s.http2.server.Serve(s.http2) }) // ends with Shutdown; taking can't fail
 }
 
 // accept serves one listener. One that fails stops the server: half of it is worse than none.
