@@ -28,7 +28,8 @@ type connector struct {
 func (c connector) Driver() driver.Driver { return c.inner.Driver() }
 
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
-	inner, err := c.inner.Connect(ctx)
+	line := new(line)
+	inner, err := c.inner.Connect(context.WithValue(ctx, lineKey{}, line))
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +38,7 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 		_ = inner.Close()
 		return nil, errors.New("the driver lacks what this program needs of it")
 	}
-	out := &conn{driverConn: able, engine: c.engine}
+	out := &conn{driverConn: able, engine: c.engine, line: line}
 	if limit := preparedLimit[c.engine]; limit > 0 {
 		out.prepared = &preparedCache{limit: limit, byText: make(map[string]*list.Element), order: list.New()}
 	}
@@ -77,6 +78,7 @@ type conn struct {
 	prepared    *preparedCache
 	interrupter *interrupter
 	killer      *killer
+	line        *line
 	tx          *connTx // that is open
 	soiled      bool    // something may be left of a statement: see lasting
 }
@@ -269,6 +271,7 @@ type driverRows struct {
 	ctx      context.Context
 	forms    []form
 	began    bool // a row was asked for
+	ended    bool // there are no others
 	watch    watch
 }
 
@@ -305,7 +308,7 @@ func (r *driverRows) open(ctx context.Context, query string, args []driver.Named
 func (r *driverRows) Next(dest []driver.Value) error {
 	r.watchSQLite()
 	if err := r.Rows.Next(dest); err != nil {
-		if err == io.EOF {
+		if r.ended = err == io.EOF; r.ended {
 			return err
 		}
 		r.conn.failed(r.ctx, err)
@@ -349,6 +352,9 @@ func (r *driverRows) decode(dest []driver.Value) error {
 // Close gives the statement back.
 func (r *driverRows) Close() error {
 	r.watch.end()
+	if !r.ended && r.ctx.Err() != nil && r.conn.line.hangUp() {
+		r.conn.killer.kill()
+	}
 	err := r.Rows.Close()
 	if r.prepared != nil {
 		r.prepared.broken = r.prepared.broken || r.prepared.native != nil && r.prepared.native.handle == 0

@@ -4,8 +4,35 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
+	"net"
 	"time"
 )
+
+// A line is the network connection below one of MySQL; that of other engines is empty. Closing rows,
+// the driver reads all that are left, and whether the end of the context comes first is a matter of
+// luck: a thousand million rows take minutes.
+type line struct{ net.Conn }
+
+type lineKey struct{}
+
+// dialLine dials as the driver does, and tells the connector.
+func dialLine(ctx context.Context, network, addr string) (net.Conn, error) {
+	var d net.Dialer
+	nc, err := d.DialContext(ctx, network, addr)
+	if l, ok := ctx.Value(lineKey{}).(*line); ok && err == nil {
+		l.Conn = nc
+	}
+	return nc, err
+}
+
+// hangUp closes the line; it reports whether there is one.
+func (l *line) hangUp() bool {
+	if l == nil || l.Conn == nil {
+		return false
+	}
+	_ = l.Conn.Close() // the driver closes it again
+	return true
+}
 
 // A killer ends what the server does for a connection of MySQL. When a context ends the driver
 // only closes the connection, and the server goes on computing until it has something to send.

@@ -52,6 +52,7 @@ func mysqlConfig(a *address) (*mysql.Config, error) {
 	c.ParseTime, c.Loc = true, time.UTC
 	c.ClientFoundRows = true // an update that changes nothing has found its row, as elsewhere
 	c.Timeout = 10 * time.Second
+	c.DialFunc = dialLine
 	c.Logger = log.New(io.Discard, "", 0) // what it logs comes back as an error, too
 	collation := "utf8mb4_general_ci"
 	if text := a.query.Get("collation"); text != "" {
