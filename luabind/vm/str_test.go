@@ -135,7 +135,7 @@ func allocated() uint64 {
 }
 
 func TestConcatenationGoesOnAsBefore(t *testing.T) {
-	i := newIsolate(t, vm.Options{})
+	i := newIsolate(t, vm.Options{Stall: -1})
 	f := compile(t, i, `return function(n)
 		local o = setmetatable({}, { __concat = function(a, b) return "<" .. (type(a) == "table" and "o" or a) .. (type(b) == "table" and "o" or b) .. ">" end })
 		assert("a" .. 1 .. 2.5 .. "b" == "a12.5b")
