@@ -320,14 +320,25 @@ func (c *Cache) background(r *http.Request, vary []string, f func(http.ResponseW
 			delete(own.Header, name)
 		}
 	}
-	if e := exchange.From(r.Context()); e != nil && e.CanDetach() {
+	e := exchange.From(r.Context())
+	if e != nil && e.CanDetach() {
 		return e.Detach(own, DefaultRefresh, f)
+	}
+	route := ""
+	if e != nil {
+		route = e.Route
 	}
 	c.work.Go(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), DefaultRefresh)
 		defer cancel()
 		defer func() { _ = recover() }() // the entry stays as it is
 		own = own.WithContext(ctx)
+		if e != nil { // which belongs to the one who asked
+			of := exchange.New(own)
+			of.Route = route
+			defer of.End()
+			own = own.WithContext(of)
+		}
 		f(newNowhere(), own)
 	})
 	return true
