@@ -73,8 +73,12 @@ func (m *masker) assigned(i int) int {
 	quotedTo := closing(s, value)
 	switch {
 	case quotedTo > 0:
-		if m.secret(name) || isKey(name) {
-			m.hide(value+quoteWidth(s, value), quotedTo-quoteWidth(s, value))
+		inside, end := value+quoteWidth(s, value), quotedTo-quoteWidth(s, value)
+		switch {
+		case m.secret(name) || isKey(name):
+			m.hide(inside, end)
+		case strings.Contains(s[inside:min(end, len(s))], "://"):
+			return inside - 1 // on with the query of the URL
 		}
 		return quotedTo - 1
 	case compares:

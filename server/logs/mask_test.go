@@ -35,6 +35,7 @@ func TestSecretsInTextsAreMasked(t *testing.T) {
 		`got {"password":"zz9","name":"ann"}`: `got {"password":"[redacted]","name":"ann"}`,
 		`got {\"password\": \"zz9\"}`:         `got {\"password\": \"[redacted]\"}`,
 		// URLs
+		`local u = "https://h/x?api_key=zz9"`:        `local u = "https://h/x?api_key=[redacted]"`,
 		`GET https://h/x?api_key=zz9&page=2`:         `GET https://h/x?api_key=[redacted]&page=2`,
 		`"/reset?page=2&user[password]=zz9#top"`:     `"/reset?page=2&user[password]=[redacted]"`,
 		`/x?api%5Fkey=zz9`:                           `/x?api%5Fkey=[redacted]`,
