@@ -171,6 +171,8 @@ func lastingMySQL(words []string) lasting {
 		return lasting{why: `"use" would hold for whoever uses the connection next: write database.table, or open the other database by its URL`}
 	case is(words, "lock", "tables"), is(words, "lock", "table"), is(words, "unlock"):
 		return lasting{why: fmt.Sprintf("%q would hold for whoever uses the connection next: lock rows in a transaction, with \"for update\"", words[0])}
+	case is(words, "backup"):
+		return lasting{why: "\"backup\" of MariaDB would hold changes of tables up, for this program and others, for as long as the connection lives: run it in a migration without a transaction, or by a program for backups"}
 	case is(words, "flush") && (slices.Contains(words, "lock") || slices.Contains(words, "export")):
 		return lasting{why: "\"flush tables with read lock\" would hold for whoever uses the connection next, and for every writer: run it in a migration without a transaction, for as long as that runs"}
 	case is(words, "call"), is(words, "do"):

@@ -31,7 +31,7 @@ func TestWhatWouldStayOnAConnectionIsRefused(t *testing.T) {
 			db.MySQL: {
 				"set names latin1": "put it into the URL", "set session sql_mode = ''": "put it into the URL", "set @@sql_mode = ''": "put it into the URL", "set autocommit = 0": "put it into the URL",
 				"set @a = 1": "in a transaction", "use mysql": "database.table", "lock tables t read": "for update", "create temporary table a (n int)": "drop it there",
-				"flush tables with read lock": "for every writer", "flush tables t for export": "for every writer", "xa start 'x'": "use a transaction", "select get_lock('a', 1)": "rws.lock",
+				"flush tables with read lock": "for every writer", "backup stage start": "for backups", "backup lock t": "for backups", "flush tables t for export": "for every writer", "xa start 'x'": "use a transaction", "select get_lock('a', 1)": "rws.lock",
 				"select @x := 1": "in a transaction", "select 1 into @x": "in a transaction", "do get_lock('a', 1)": "rws.lock",
 			},
 		}[d.Engine()]
