@@ -86,15 +86,7 @@ var (
 	sqlSchemes   = []string{"sqlite", "postgres", "postgresql", "mysql", "mariadb"}
 )
 
-func isRedis(url string) bool { return slices.Contains(redisSchemes, urlScheme(url)) }
-
-func urlScheme(url string) string {
-	scheme, _, ok := strings.Cut(url, ":")
-	if !ok {
-		return ""
-	}
-	return scheme
-}
+func isRedis(url string) bool { return slices.Contains(redisSchemes, schemeOf(url)) }
 
 func readSessionStore(c *Config, text string) error {
 	if err := checkStore(text, []string{inMemory, inCookie}, slices.Concat(sqlSchemes, redisSchemes)); err != nil {
@@ -122,7 +114,7 @@ func readLimitStore(c *Config, text string) error {
 
 // checkStore wants one of the words, or a URL with one of the schemes.
 func checkStore(text string, words, schemes []string) error {
-	scheme := urlScheme(text)
+	scheme := schemeOf(text)
 	switch {
 	case slices.Contains(words, text):
 		return nil
@@ -150,7 +142,7 @@ func checkSQL(url string) error {
 // checkRedis finds mistakes in a URL without connecting.
 func checkRedis(url string) error {
 	_, rest, ok := strings.Cut(url, "://")
-	if host := rest[strings.LastIndexByte(rest, '@')+1:]; ok && urlScheme(url) != "unix" && (host == "" || host[0] == '/' || host[0] == '?') {
+	if host := rest[strings.LastIndexByte(rest, '@')+1:]; ok && schemeOf(url) != "unix" && (host == "" || host[0] == '/' || host[0] == '?') {
 		return errors.New(`the URL has no host; it looks like "redis://127.0.0.1:6379/0"`)
 	}
 	client, err := redis.Open(url)
@@ -168,7 +160,7 @@ func shownURL(url string) string {
 			defer client.Close()
 			return client.String()
 		}
-	case slices.Contains(sqlSchemes, urlScheme(url)):
+	case slices.Contains(sqlSchemes, schemeOf(url)):
 		return db.Redact(url)
 	}
 	return url
