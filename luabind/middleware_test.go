@@ -107,6 +107,10 @@ func TestEveryOptionOfAMiddlewareCounts(t *testing.T) {
 		{`rws.rewrite { set_host = "only.example" }`, "GET /", nil, "", 418, nil},
 
 		{`rws.redirect { to = "https://b.example$0" }`, "GET /a", nil, "", 308, fields{"Location": "https://b.example/a"}},
+		{`rws.redirect { to = "https://b.example$0" }`, "GET http://b.example/", nil, "", 308, fields{"Location": "https://b.example/"}},
+		{`rws.redirect { to = "http://b.example$0" }`, "GET http://B.example/", nil, "", 200, nil},
+		{`rws.redirect { to = "/" }`, "GET /?a=1", nil, "", 200, nil},
+		{`rws.redirect { to = "/" }`, "GET /a", nil, "", 308, fields{"Location": "/"}},
 		{`rws.redirect { host = "b.example", to = "/b" }`, "GET /", nil, "", 200, nil},
 		{`rws.redirect { from = "^/x$", to = "/b", status = 303 }`, "GET /x", nil, "", 303, fields{"Location": "/b"}},
 		{`rws.redirect_https()`, "GET http://a.example/", nil, "", 308, fields{"Location": "https://a.example/"}},

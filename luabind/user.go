@@ -1,10 +1,8 @@
 package luabind
 
 import (
-	"fmt"
 	"net/http"
 	"reflect"
-	"strconv"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -59,33 +57,10 @@ func sameValue(a, b any) bool {
 	return a == b
 }
 
-// userName names the user of a request for limits and logs, "" for nobody: a text or a number
-// itself, else the first of "sub", "id", "uid", "name" and "email" that is one.
+// userName names the user of a request for limits.
 func userName(r *http.Request) string {
-	e := exchange.From(r.Context())
-	if e == nil || e.User == nil {
-		return ""
-	}
-	fields, ok := e.User.(map[string]any)
-	if !ok {
-		return plainName(e.User)
-	}
-	for _, key := range []string{"sub", "id", "uid", "name", "email"} {
-		if name := plainName(fields[key]); name != "" {
-			return name
-		}
-	}
-	return ""
-}
-
-func plainName(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case int64:
-		return strconv.FormatInt(v, 10)
-	case float64:
-		return fmt.Sprint(v)
+	if e := exchange.From(r.Context()); e != nil {
+		return e.UserName()
 	}
 	return ""
 }

@@ -367,7 +367,7 @@ func (t *transaction) report(abort bool) {
 	r := t.request
 	t.handler.around.access.Log(logs.Access{
 		Time: t.Start.Add(took), ID: t.ID(), Method: r.Method, Path: r.URL.Path, Route: t.Route, Status: status,
-		Bytes: t.writer.bytes, Duration: took, IP: t.ClientIP(), UserAgent: r.UserAgent(), Proto: r.Proto, Request: r,
+		Bytes: t.writer.bytes, Duration: took, IP: t.ClientIP(), User: t.UserName(), UserAgent: r.UserAgent(), Proto: r.Proto, Request: r,
 	})
 }
 

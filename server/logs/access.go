@@ -22,6 +22,7 @@ type Access struct {
 	Bytes     int64 // body bytes sent
 	Duration  time.Duration
 	IP        netip.Addr // the client, after trusted proxies
+	User      string     // who the request comes from, as a guard has made sure
 	UserAgent string
 	Proto     string // as in "HTTP/2.0"
 
@@ -37,7 +38,7 @@ const (
 // AccessLogger writes access lines. The JSON form is
 //
 //	{"time":…,"level":"INFO","msg":"request","id":…,"method":…,"path":…,"route":…,"status":…,
-//	 "bytes":…,"duration_ms":…,"ip":…,"user_agent":…,"proto":…}
+//	 "bytes":…,"duration_ms":…,"ip":…,"user":…,"user_agent":…,"proto":…}
 //
 // and is buffered; the pretty form is written at once:
 //
@@ -168,6 +169,7 @@ func (a *Access) appendJSON(dst []byte) []byte {
 		dst = a.IP.WithZone("").AppendTo(dst) // a zone is free text
 		dst = append(dst, '"')
 	}
+	dst = appendField(dst, `,"user":`, a.User)
 	dst = appendField(dst, `,"user_agent":`, a.UserAgent)
 	dst = appendField(dst, `,"proto":`, a.Proto)
 	return append(dst, "}\n"...)

@@ -19,7 +19,7 @@ import (
 var request = logs.Access{
 	Time: time.Date(2026, 1, 2, 3, 4, 5, 6e6, time.UTC), ID: "7f3a91", Method: "GET",
 	Path: "/api/notes/9?token=hunter2", Route: "/api/notes/{id}", Status: 500, Bytes: 31,
-	Duration: 3214 * time.Microsecond, IP: netip.MustParseAddr("192.0.2.7"), UserAgent: "curl/8", Proto: "HTTP/1.1",
+	Duration: 3214 * time.Microsecond, IP: netip.MustParseAddr("192.0.2.7"), User: "ann", UserAgent: "curl/8", Proto: "HTTP/1.1",
 }
 
 func accessLine(t *testing.T, o logs.Options, a logs.Access) string {
@@ -36,7 +36,7 @@ func accessLine(t *testing.T, o logs.Options, a logs.Access) string {
 func TestAccessLineInBothForms(t *testing.T) {
 	got := accessLine(t, logs.Options{}, request)
 	want := `{"time":"2026-01-02T03:04:05.006Z","level":"ERROR","msg":"request","id":"7f3a91","method":"GET","path":"/api/notes/9",` +
-		`"route":"/api/notes/{id}","status":500,"bytes":31,"duration_ms":3.214,"ip":"192.0.2.7","user_agent":"curl/8","proto":"HTTP/1.1"}` + "\n"
+		`"route":"/api/notes/{id}","status":500,"bytes":31,"duration_ms":3.214,"ip":"192.0.2.7","user":"ann","user_agent":"curl/8","proto":"HTTP/1.1"}` + "\n"
 	if got != want {
 		t.Errorf("JSON\ngot  %s\nwant %s", got, want)
 	}

@@ -163,10 +163,10 @@ var textVariables = map[string]func(*Access, redactor) string{
 	"args":            (*Access).args,
 	"request":         func(a *Access, r redactor) string { return a.Method + " " + a.uri(r) + " " + a.Proto },
 	"remote_user": func(a *Access, _ redactor) string {
-		if a.Request == nil {
-			return ""
+		if a.User != "" || a.Request == nil {
+			return a.User
 		}
-		user, _, _ := a.Request.BasicAuth()
+		user, _, _ := a.Request.BasicAuth() // as httpd and nginx: whether or not anybody has looked at it
 		return user
 	},
 	"host": func(a *Access, _ redactor) string {

@@ -20,7 +20,8 @@ type RedirectRule struct {
 	// From is a regular expression (RE2) on the path in the form of [Rewrite]; "" is any.
 	From string
 	// To is a path, or an URL with scheme and host; groups, "$1" or "${name}", stand in its path
-	// and query only. $0 is the path that has matched. The query of the request is kept.
+	// and query only. $0 is the path that has matched. The query of the request is kept. Who is
+	// there already is not sent.
 	To string
 	// Status is 301, 302, 303, 307 or 308, the default: for good, with the same method.
 	Status int
@@ -109,10 +110,23 @@ func redirect(rules []*redirectRule, w http.ResponseWriter, r *http.Request) (do
 			refuse(w, r, http.StatusBadRequest, "The path of the request is malformed.", nil)
 			return true
 		}
+		if location == r.URL.EscapedPath() && rule.leadsTo(r) {
+			continue
+		}
 		send(w, rule.status, rule.origin+location, joinQuery(query, r.URL.RawQuery))
 		return true
 	}
 	return false
+}
+
+// leadsTo reports whether the origin of a rule is that of the request: a redirect to where the client
+// is would go on for ever.
+func (rule *redirectRule) leadsTo(r *http.Request) bool {
+	scheme := "http://"
+	if secure(r) {
+		scheme = "https://"
+	}
+	return rule.origin == "" || strings.EqualFold(rule.origin, scheme+r.Host)
 }
 
 func send(w http.ResponseWriter, status int, location, query string) {

@@ -445,7 +445,7 @@ function App:health(options, ...) end
 ---@field format? string `"common"` or `"combined"`, as Apache httpd writes them, `"json"`, `"pretty"`, or a text with
 ---  variables as nginx names them: `$remote_addr`, `$remote_user`, `$time_local`, `$time_iso8601`, `$msec`, `$request`,
 ---  `$request_method`, `$request_uri`, `$uri`, `$args`, `$status`, `$body_bytes_sent`, `$request_time`, `$request_id`,
----  `$route`, `$host`, `$scheme`, `$server_protocol` and `$http_NAME`. As the setting `log`: Default auto
+---  `$route`, `$host`, `$scheme`, `$server_protocol` and `$http_NAME`; the user is `c.user`. As the setting `log`: Default auto
 ---@field file? string file for these lines alone, in a folder that exists; SIGHUP opens it again, for logrotate. Without one
 ---  the lines are in the log
 ---@field max_size? rws.Size size at which a new file is begun, 1mb or more; the old one gets its time into its name. Default

@@ -237,7 +237,7 @@ function rws.rewrite(rules) end
 ---@field to string a path, or a URL; `$1` or `${name}` is what a group has matched, `$0` the path, and not in the host
 ---@field status? 301|302|303|307|308 default 308: for good, with the same method
 
----Sends clients elsewhere by the first rule that matches; the query is kept.
+---Sends clients elsewhere by the first rule that matches; the query is kept. Who is there already is not sent.
 ---
 ---```lua
 ---app:use(rws.redirect {
