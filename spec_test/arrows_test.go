@@ -39,7 +39,7 @@ var floors = map[string]int{
 	"exchange": 1, "problem": 1,
 
 	"auth/apikey": 2, "auth/basic": 2, "auth/bearer": 2, "auth/forward": 2, "auth/require": 2, "webhook": 2,
-	"session": 2, "middleware": 2, "httpcache": 2, "proxy": 2, "openapi": 2, "graphql": 2, "mcp": 2, "admin": 2,
+	"session": 2, "middleware": 2, "httpcache": 2, "proxy/fastcgi": 2, "proxy": 2, "openapi": 2, "graphql": 2, "mcp": 2, "admin": 2,
 
 	"": 3,
 }

@@ -1,4 +1,4 @@
-// Package peers gives tests real servers: Postgres, MariaDB, Redis.
+// Package peers gives tests real servers: Postgres, MariaDB, Redis, PHP-FPM.
 //
 // Each is a private instance of the installed program, in a temporary folder, on a free port
 // of the loopback. [Postgres], [MariaDB] and [Redis] share one instance in a test process,

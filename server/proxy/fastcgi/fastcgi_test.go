@@ -1,0 +1,350 @@
+package fastcgi_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/fcgi"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"rws/server/exchange"
+	"rws/server/proxy/fastcgi"
+	"rws/spec_test/peers"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// application serves a handler by the library of Go and returns a transport to it.
+func application(t *testing.T, h http.HandlerFunc) *fastcgi.Transport {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	done := make(chan struct{})
+	go func() { defer close(done); _ = fcgi.Serve(l, h) }()
+	t.Cleanup(func() { _ = l.Close(); <-done })
+	return transport(t, fastcgi.Options{Network: "tcp", Address: l.Addr().String(), Root: "/srv", Front: "/index.php"})
+}
+
+func transport(t *testing.T, o fastcgi.Options) *fastcgi.Transport {
+	t.Helper()
+	tr, err := fastcgi.New(o)
+	require.NoError(t, err)
+	return tr
+}
+
+func send(t *testing.T, tr *fastcgi.Transport, r *http.Request) (int, http.Header, string) {
+	t.Helper()
+	res, err := tr.RoundTrip(r)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	return res.StatusCode, res.Header, string(body)
+}
+
+func TestARequestAndItsAnswer(t *testing.T) {
+	tr := application(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		w.Header().Set("X-Seen", fmt.Sprint(r.Method, " ", r.URL.RequestURI(), " ", r.Host, " ", r.Header["X-A"]))
+		w.WriteHeader(http.StatusTeapot)
+		_, _ = w.Write(body)
+	})
+	r := httptest.NewRequest("POST", "http://a.example/x?q=1", strings.NewReader(strings.Repeat("x", 200_000)))
+	r.Header["X-A"] = []string{"1", "2"}
+	status, header, body := send(t, tr, r)
+	assert.Equal(t, http.StatusTeapot, status)
+	assert.Equal(t, "POST /x?q=1 a.example [1, 2]", header.Get("X-Seen"))
+	assert.Equal(t, strings.Repeat("x", 200_000), body)
+}
+
+func TestABodyOfUnknownLengthIsMeasured(t *testing.T) {
+	tr := application(t, func(w http.ResponseWriter, r *http.Request) {
+		n, _ := io.Copy(io.Discard, r.Body)
+		_, _ = fmt.Fprint(w, r.ContentLength, " ", n)
+	})
+	for _, size := range []int{0, 10, 64 << 10, 300_000} {
+		r := httptest.NewRequest("POST", "http://a.example/x", io.MultiReader(strings.NewReader(strings.Repeat("x", size))))
+		r.ContentLength = -1
+		_, _, body := send(t, tr, r)
+		if size == 0 {
+			assert.Equal(t, "0 0", body)
+			continue
+		}
+		assert.Equal(t, fmt.Sprint(size, " ", size), body)
+	}
+}
+
+func TestTheAnswerStreams(t *testing.T) {
+	more := make(chan struct{})
+	tr := application(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, "one")
+		w.(http.Flusher).Flush()
+		<-more
+		_, _ = io.WriteString(w, "two")
+	})
+	res, err := tr.RoundTrip(httptest.NewRequest("GET", "http://a.example/", nil))
+	require.NoError(t, err)
+	defer res.Body.Close()
+	first := make([]byte, 3)
+	_, err = io.ReadFull(res.Body, first)
+	require.NoError(t, err)
+	assert.Equal(t, "one", string(first))
+	close(more)
+	rest, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	assert.Equal(t, "two", string(rest))
+}
+
+// What a script trusts about the client comes from us alone.
+func TestVariablesThatAClientCannotSet(t *testing.T) {
+	seen := make(chan map[string]string, 1)
+	tr := application(t, func(w http.ResponseWriter, r *http.Request) {
+		env := fcgi.ProcessEnv(r)
+		env["proxy"] = r.Header.Get("Proxy")
+		env["admin"] = r.Header.Get("X-Admin")
+		seen <- env
+	})
+	r := httptest.NewRequest("GET", "http://a.example:8080/", nil)
+	r.RemoteAddr = "192.0.2.1:1234"
+	r.Header["Proxy"] = []string{"http://evil.example"}
+	r.Header["X_admin"] = []string{"1"}
+	r.Header["X.Admin"] = []string{"1"}
+	e := exchange.New(r)
+	e.User = map[string]any{"name": "ann"}
+	send(t, tr, r.WithContext(e))
+	env := <-seen
+	assert.Empty(t, env["proxy"])
+	assert.Empty(t, env["admin"])
+	assert.Equal(t, "ann", env["REMOTE_USER"])
+}
+
+func TestPathsAndScripts(t *testing.T) {
+	socket, root := peers.PHP(t, map[string]string{
+		"index.php": `<?php echo "index";`,
+		"a.php":     `<?php echo $_SERVER["SCRIPT_NAME"], "|", $_SERVER["PATH_INFO"] ?? "", "|", $_GET["q"] ?? "";`,
+		"photo.jpg": `<?php echo "executed";`,
+	})
+	tr := transport(t, fastcgi.Options{Network: "unix", Address: socket, Root: root})
+	for path, want := range map[string]string{
+		"/":               "200 index",
+		"/a.php":          "200 /a.php||",
+		"/a.php?q=1":      "200 /a.php||1",
+		"/a.php/more":     "200 /a.php|/more|",
+		"/none.php":       "404",
+		"/photo.jpg":      "404 404 Not Found\n",
+		"/../a.php":       "404 404 Not Found\n",
+		"/a.php/../x":     "404 404 Not Found\n",
+		"/a.PHP":          "404 404 Not Found\n",
+		"/.php":           "404 404 Not Found\n",
+		"/photo.jpg/.php": "404 404 Not Found\n",
+	} {
+		r := httptest.NewRequest("GET", "http://a.example/", nil)
+		r.URL.Path, r.URL.RawQuery, _ = strings.Cut(path, "?")
+		status, _, body := send(t, tr, r)
+		assert.True(t, strings.HasPrefix(fmt.Sprint(status, " ", body), want), "%s: %d %q", path, status, body)
+	}
+}
+
+// PHP-FPM, as it runs everywhere.
+func TestPHP(t *testing.T) {
+	socket, root := peers.PHP(t, map[string]string{
+		"all.php": `<?php
+			http_response_code(201);
+			header("X-From: php"); header("Set-Cookie: a=1", false); header("Set-Cookie: b=2", false);
+			error_log("a complaint");
+			echo json_encode([$_SERVER["REQUEST_METHOD"], $_SERVER["REMOTE_ADDR"], $_SERVER["HTTPS"] ?? "", $_POST, $_COOKIE, $_SERVER["HTTP_X_A"] ?? "", $_SERVER["DOCUMENT_ROOT"], $_SERVER["EXTRA"]]);`,
+		"move.php": `<?php header("Location: https://b.example/");`,
+		"big.php":  `<?php for ($i = 0; $i < 1000; $i++) echo str_repeat("x", 10000);`,
+		"up.php":   `<?php echo hash("sha256", file_get_contents("php://input"));`,
+	})
+	var log bytes.Buffer
+	tr := transport(t, fastcgi.Options{Network: "unix", Address: socket, Root: root, Env: map[string]string{"EXTRA": "x"},
+		Logger: slog.New(slog.NewTextHandler(&log, nil))})
+
+	r := httptest.NewRequest("POST", "https://a.example/all.php", strings.NewReader("name=ann"))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("X-A", "b")
+	r.Header["Cookie"] = []string{"c=1", "d=2"}
+	status, header, body := send(t, tr, r)
+	assert.Equal(t, 201, status)
+	assert.Equal(t, "php", header.Get("X-From"))
+	assert.Equal(t, []string{"a=1", "b=2"}, header["Set-Cookie"])
+	assert.JSONEq(t, `["POST","192.0.2.1","on",{"name":"ann"},{"c":"1","d":"2"},"b","`+root+`","x"]`, body)
+	assert.Contains(t, log.String(), "a complaint")
+
+	status, header, _ = send(t, tr, httptest.NewRequest("GET", "http://a.example/move.php", nil))
+	assert.Equal(t, 302, status)
+	assert.Equal(t, "https://b.example/", header.Get("Location"))
+
+	_, _, body = send(t, tr, httptest.NewRequest("GET", "http://a.example/big.php", nil))
+	assert.Len(t, body, 10_000_000)
+
+	_, _, body = send(t, tr, httptest.NewRequest("HEAD", "http://a.example/big.php", nil))
+	assert.Empty(t, body)
+
+	_, _, body = send(t, tr, httptest.NewRequest("POST", "http://a.example/up.php", strings.NewReader(strings.Repeat("abc", 100_000))))
+	assert.Len(t, body, 64)
+}
+
+// failing reads a few bytes and then fails, as the body of a client that leaves.
+type failing struct{ io.Reader }
+
+var errLeft = errors.New("the client left")
+
+func (f failing) Read(p []byte) (int, error) {
+	n, err := f.Reader.Read(p)
+	if err == io.EOF {
+		err = errLeft
+	}
+	return n, err
+}
+
+func TestAClientsFaultIsNotTheApplications(t *testing.T) {
+	tr := application(t, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
+	for _, length := range []int64{100, -1} {
+		r := httptest.NewRequest("POST", "http://a.example/", failing{strings.NewReader("x")})
+		r.ContentLength = length
+		_, err := tr.RoundTrip(r)
+		var fault *fastcgi.Error
+		require.ErrorAs(t, err, &fault)
+		assert.True(t, fault.Client, "%v", err)
+		assert.ErrorIs(t, err, errLeft)
+	}
+}
+
+func TestTheContextEndsARequest(t *testing.T) {
+	asked, over := make(chan struct{}), make(chan struct{})
+	tr := application(t, func(http.ResponseWriter, *http.Request) {
+		close(asked)
+		<-over // the library of Go does not tell a handler
+	})
+	defer close(over)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-asked; cancel() }()
+	_, err := tr.RoundTrip(httptest.NewRequest("GET", "http://a.example/", nil).WithContext(ctx))
+	assert.ErrorIs(t, err, context.Canceled)
+}
+
+// raw is an application that sends bytes, whatever it is asked.
+func raw(t *testing.T, bytes string, o fastcgi.Options) *fastcgi.Transport {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(conn, bytes)
+			_, _ = conn.Read(make([]byte, 64<<10))
+			if o.Response == 0 {
+				_ = conn.Close()
+			}
+		}
+	}()
+	t.Cleanup(func() { _ = l.Close(); <-done })
+	o.Network, o.Address, o.Root, o.Front = "tcp", l.Addr().String(), "/srv", "/index.php"
+	return transport(t, o)
+}
+
+// rec is a record.
+func rec(kind byte, content string) string {
+	return string([]byte{1, kind, 0, 1, byte(len(content) >> 8), byte(len(content)), 0, 0}) + content
+}
+
+const end = "\x01\x03\x00\x01\x00\x08\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+
+func TestAnswersThatAreNone(t *testing.T) {
+	for name, c := range map[string]struct{ bytes, want string }{
+		"nothing":       {"", "unexpected EOF"},
+		"ends at once":  {end, "ended without an answer"},
+		"http":          {"HTTP/1.1 200 OK\r\n\r\n", "no FastCGI"},
+		"other request": {"\x01\x06\x00\x02\x00\x00\x00\x00", "request 2 of 1"},
+		"overloaded":    {end[:12] + "\x02\x00\x00\x00", "overloaded"},
+		"huge":          {strings.Repeat(rec(6, "X-A: "+strings.Repeat("x", 60_000)+"\r\n"), 2), "more than 64 KiB"},
+		"no header":     {rec(6, "hello\r\n\r\n") + end, "malformed"},
+		"bad status":    {rec(6, "Status: 099 x\r\n\r\n") + end, "status"},
+		"switching":     {rec(6, "Status: 101 x\r\n\r\n") + end, "status"},
+		"two lengths":   {rec(6, "Content-Length: 1\r\nContent-Length: 2\r\n\r\n") + end, "length"},
+		"short":         {rec(6, "Status: 200 OK\r\n"), "EOF"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := raw(t, c.bytes, fastcgi.Options{}).RoundTrip(httptest.NewRequest("GET", "http://a.example/", nil))
+			require.ErrorContains(t, err, c.want)
+			var fault *fastcgi.Error
+			require.ErrorAs(t, err, &fault)
+			assert.False(t, fault.Client)
+		})
+	}
+}
+
+func TestAnAnswerThatBreaksOff(t *testing.T) {
+	for _, bytes := range []string{
+		rec(6, "Content-Type: text/plain\r\n\r\nhello"),
+		rec(6, "Content-Length: 9\r\n\r\nhello") + end,
+	} {
+		res, err := raw(t, bytes, fastcgi.Options{}).RoundTrip(httptest.NewRequest("GET", "http://a.example/", nil))
+		require.NoError(t, err)
+		body, err := io.ReadAll(res.Body)
+		assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
+		assert.Equal(t, "hello", string(body))
+		res.Body.Close()
+	}
+}
+
+func TestAnApplicationThatHangs(t *testing.T) {
+	_, err := raw(t, "", fastcgi.Options{Response: 30 * time.Millisecond}).RoundTrip(httptest.NewRequest("GET", "http://a.example/", nil))
+	var timeout net.Error
+	require.ErrorAs(t, err, &timeout)
+	assert.True(t, timeout.Timeout())
+}
+
+func TestOptionsThatMakeNoSense(t *testing.T) {
+	good := fastcgi.Options{Network: "tcp", Address: "127.0.0.1:9000", Root: "/srv"}
+	for want, change := range map[string]func(*fastcgi.Options){
+		"want tcp or unix": func(o *fastcgi.Options) { o.Network = "udp" },
+		"no address":       func(o *fastcgi.Options) { o.Address = "" },
+		"absolute path":    func(o *fastcgi.Options) { o.Root = "public" },
+		"index":            func(o *fastcgi.Options) { o.Index = "index.html" },
+		"extension":        func(o *fastcgi.Options) { o.Extension, o.Index = "php", "index.php" },
+		"front":            func(o *fastcgi.Options) { o.Front = "index.php" },
+	} {
+		o := good
+		change(&o)
+		_, err := fastcgi.New(o)
+		assert.ErrorContains(t, err, want)
+	}
+}
+
+// FuzzAnswer: whatever an application sends, it is an answer or an error.
+func FuzzAnswer(f *testing.F) {
+	f.Add([]byte(rec(6, "Status: 404 x\r\nContent-Type: text/plain\r\n\r\nhello") + rec(7, "oops") + end))
+	f.Add([]byte(rec(6, "Content-Length: 3\r\n\r\nhello") + end))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		client, server := net.Pipe()
+		go func() { _, _ = io.Copy(io.Discard, server) }()
+		go func() { _, _ = server.Write(data); _ = server.Close() }()
+		res, err := fastcgi.ReadAnswer(client, httptest.NewRequest("GET", "http://a.example/", nil))
+		if err == nil {
+			_, _ = io.Copy(io.Discard, res.Body)
+			_ = res.Body.Close()
+			assert.GreaterOrEqual(t, res.StatusCode, 200)
+		}
+		_ = client.Close()
+	})
+}

@@ -1,0 +1,144 @@
+package fastcgi
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"rws/server/exchange"
+)
+
+// script is what a path names.
+type script struct {
+	name string // below the root, as in "/a.php"
+	info string // behind it, as in "/more"; often ""
+}
+
+// script finds the script that a path names: the first part of it that ends with the extension, letter
+// by letter. Folding cases of Unicode here once made others run files that are no scripts
+// (CVE-2026-27590).
+func (t *Transport) script(path string) (script, bool) {
+	if !strings.HasPrefix(path, "/") || strings.ContainsRune(path, 0) || dotted(path) {
+		return script{}, false
+	}
+	for from := 0; ; {
+		i := strings.Index(path[from:], t.o.Extension)
+		if i < 0 {
+			break
+		}
+		end := from + i + len(t.o.Extension)
+		if (end == len(path) || path[end] == '/') && path[end-len(t.o.Extension)-1] != '/' {
+			return script{path[:end], path[end:]}, true
+		}
+		from = end
+	}
+	if strings.HasSuffix(path, "/") && t.o.Front == "" {
+		return script{path + t.o.Index, ""}, true
+	}
+	return script{t.o.Front, path}, t.o.Front != ""
+}
+
+// dotted reports whether a path leads out of a folder or stays in it by a detour, on any system.
+func dotted(path string) bool {
+	for part := range strings.FieldsFuncSeq(path, func(r rune) bool { return r == '/' || r == '\\' }) {
+		if part == "." || part == ".." {
+			return true
+		}
+	}
+	return false
+}
+
+// params are the variables of a request.
+func (t *Transport) params(r *http.Request, s script, size int64) map[string]string {
+	p := make(map[string]string, 24+len(r.Header))
+	for name, values := range r.Header {
+		if name := variable(name); name != "" {
+			p[name] = strings.Join(values, separator(name))
+		}
+	}
+	host, port := hostPort(r)
+	p["GATEWAY_INTERFACE"], p["SERVER_SOFTWARE"], p["SERVER_PROTOCOL"] = "CGI/1.1", "rws", "HTTP/1.1"
+	p["SERVER_NAME"], p["SERVER_PORT"], p["HTTP_HOST"] = host, port, r.Host
+	p["REQUEST_METHOD"], p["REQUEST_URI"], p["QUERY_STRING"] = r.Method, r.URL.RequestURI(), r.URL.RawQuery
+	p["DOCUMENT_ROOT"], p["DOCUMENT_URI"] = t.o.Root, s.name+s.info
+	p["SCRIPT_NAME"], p["SCRIPT_FILENAME"] = s.name, t.o.Root+s.name
+	if s.info != "" {
+		p["PATH_INFO"], p["PATH_TRANSLATED"] = s.info, t.o.Root+s.info
+	}
+	p["CONTENT_TYPE"], p["CONTENT_LENGTH"] = r.Header.Get("Content-Type"), ""
+	if size > 0 {
+		p["CONTENT_LENGTH"] = strconv.FormatInt(size, 10)
+	}
+	p["REDIRECT_STATUS"] = "200" // PHP runs nothing without it (cgi.force_redirect)
+	t.client(p, r)
+	for name, value := range t.o.Env {
+		p[name] = value
+	}
+	return p
+}
+
+// client says who asks, as the exchange knows it.
+func (t *Transport) client(p map[string]string, r *http.Request) {
+	address, port, _ := net.SplitHostPort(r.RemoteAddr)
+	secure := r.TLS != nil
+	if e := exchange.From(r.Context()); e != nil {
+		if ip := e.ClientIP(); ip.IsValid() {
+			if ip.String() != address {
+				port = "0" // a proxy's
+			}
+			address = ip.String()
+		}
+		secure = secure || e.Secure
+		if name := e.UserName(); name != "" {
+			p["REMOTE_USER"] = name
+		}
+	}
+	p["REMOTE_ADDR"], p["REMOTE_PORT"] = address, port
+	p["REQUEST_SCHEME"] = "http"
+	if secure {
+		p["REQUEST_SCHEME"], p["HTTPS"] = "https", "on"
+	}
+}
+
+// variable is the name under which a header field is handed on; "" for none. "Proxy" would become
+// HTTP_PROXY, which programs take for their own setting (https://httpoxy.org), and a name with "_"
+// or "." would become that of another field.
+func variable(header string) string {
+	if header == "Proxy" || header == "Content-Type" || header == "Content-Length" || header == "Host" || strings.ContainsAny(header, "_.") {
+		return ""
+	}
+	return "HTTP_" + strings.ReplaceAll(strings.ToUpper(header), "-", "_")
+}
+
+// separator joins the values of fields that came more than once (RFC 6265 §5.4 for cookies).
+func separator(variable string) string {
+	if variable == "HTTP_COOKIE" {
+		return "; "
+	}
+	return ", "
+}
+
+func hostPort(r *http.Request) (host, port string) {
+	host, port, err := net.SplitHostPort(r.Host)
+	if err == nil {
+		return host, port
+	}
+	port = "80"
+	if r.TLS != nil {
+		port = "443"
+	}
+	return strings.Trim(r.Host, "[]"), port
+}
+
+// An Error says why there is no answer.
+type Error struct {
+	Phase  string // dial, write, header, body
+	Client bool   // reading the body of the request failed: not the application's fault
+	Err    error
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("fastcgi: %s: %s", e.Phase, e.Err) }
+
+func (e *Error) Unwrap() error { return e.Err }
