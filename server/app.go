@@ -34,6 +34,9 @@ type App struct {
 	// Sides are addresses beside those of the app, with handlers of their own.
 	Sides []Side
 
+	// Streams are addresses that carry TCP or UDP.
+	Streams []Stream
+
 	// Metrics counts the requests, by the patterns of their routes; nil counts none. It may be that
 	// of the app before.
 	Metrics *metrics.Registry

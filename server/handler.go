@@ -64,7 +64,7 @@ func Compile(app *App) (*Handler, error) {
 
 func compile(app *App, a around) (*Handler, error) {
 	settings, err := app.Settings.complete()
-	faults := []error{err}
+	faults := []error{err, checkStreams(app.Streams)}
 	h := &Handler{app: app, settings: settings, around: a, idle: make(chan struct{})}
 	if settings.NoAccessLog {
 		h.around.access = nil

@@ -40,6 +40,7 @@ type Server struct {
 	listeners []net.Listener
 	sides     []net.Listener // of App.Sides
 	beside    []*http.Server // on them
+	streams   streams        // of App.Streams
 	store     *certs.Store   // nil without TLS
 	undo      func()         // puts the garbage collector back
 
@@ -63,6 +64,8 @@ func New(o Options) *Server {
 	s := &Server{options: o, undo: func() {}, draining: map[*Handler]struct{}{}, quit: make(chan struct{}), done: make(chan struct{})}
 	s.around = around{log: o.Logger, access: o.Access, shed: &shed{}}
 	s.hasty, s.hurry = context.WithCancel(context.Background())
+	s.streams.open = map[string]*stream{}
+	s.streams.ctx, s.streams.end = context.WithCancel(context.Background())
 	return s
 }
 
@@ -100,8 +103,14 @@ func (s *Server) Start(ctx context.Context, app *App) error {
 		s.closeListeners()
 		return s.refuse(app, err)
 	}
+	fresh, err := s.openStreams(ctx, app.Streams)
+	if err != nil {
+		s.closeListeners()
+		return s.refuse(app, err)
+	}
 	if app.Start != nil {
 		if err := app.Start(ctx); err != nil {
+			closeAll(fresh)
 			s.closeListeners()
 			return s.refuse(app, err)
 		}
@@ -110,6 +119,7 @@ func (s *Server) Start(ctx context.Context, app *App) error {
 	s.started = true
 	s.serve(h.settings)
 	s.serveSides()
+	s.serveStreams(app.Streams, fresh)
 	return nil
 }
 
@@ -166,10 +176,15 @@ func (s *Server) Swap(app *App) error {
 			return s.refuse(app, fmt.Errorf("reloading certificates: %w", err))
 		}
 	}
+	fresh, err := s.openStreams(context.Background(), app.Streams)
+	if err != nil {
+		return s.refuse(app, err)
+	}
 	s.drainMu.Lock()
 	s.draining[old] = struct{}{}
 	s.drainMu.Unlock()
 	s.current.Store(h)
+	s.serveStreams(app.Streams, fresh)
 	s.collect(h.settings.MemoryLimit)
 	s.work.Go(func() { s.discard(old) })
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 )
 
@@ -60,12 +61,15 @@ func (s *Server) finish() error {
 	grace, cancel := graceful(s.hasty, h.settings.StopGrace)
 	defer cancel()
 	h.leave()
+	var streams sync.WaitGroup
+	streams.Go(func() { s.closeStreams(grace) })
 	late := s.shutdown(grace)
 	ended := h.drain(grace, ErrStopped)
 	if late != nil { // some connections did not come to rest
 		_ = s.http1.Close()
 		_ = s.http2.server.Close()
 	}
+	streams.Wait()
 	s.closeSides()
 	unhook := context.AfterFunc(grace, s.hurry) // apps that were replaced get the same time
 	s.work.Wait()

@@ -2,6 +2,7 @@ package relay_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -31,17 +32,17 @@ type list struct {
 
 func pool(addresses ...string) *list { return &list{addresses: addresses} }
 
-func (l *list) Pick(client netip.Addr, tried []string) (relay.Lease, error) {
+func (l *list) Pick(client netip.Addr, tried []relay.Lease) (relay.Lease, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.clients = append(l.clients, client)
 	for _, address := range l.addresses {
-		if !slices.Contains(tried, address) {
+		if !slices.ContainsFunc(tried, func(t relay.Lease) bool { return t.Address() == address }) {
 			l.open++
 			return &lease{l, address}, nil
 		}
 	}
-	return nil, relay.ErrNoBackend
+	return nil, errors.New("no backend is left")
 }
 
 func (l *list) state() (open int, failed []string) {

@@ -4,16 +4,13 @@
 // socket to [UDP.ServePackets].
 package relay
 
-import (
-	"errors"
-	"net/netip"
-)
+import "net/netip"
 
 // A Pool chooses where traffic goes. Safe for concurrent use.
 type Pool interface {
-	// Pick chooses a backend for a client (the zero Addr for one on a unix socket), none of the
-	// addresses that were tried. Where none is left the error wraps [ErrNoBackend].
-	Pick(client netip.Addr, tried []string) (Lease, error)
+	// Pick chooses a backend for a client (the zero Addr for one on a unix socket), none of those
+	// that were tried. Where none is left the error says why.
+	Pick(client netip.Addr, tried []Lease) (Lease, error)
 }
 
 // A Lease is one connection, or one session of UDP, that a Pool counts.
@@ -24,6 +21,3 @@ type Lease interface {
 	// breaks later may be the fault of either side, and counts for nobody.
 	Done(failed bool)
 }
-
-// ErrNoBackend says that no backend is left to try.
-var ErrNoBackend = errors.New("no backend is left")

@@ -152,7 +152,7 @@ func (t *TCP) open(ctx context.Context, client net.Conn) (opened, error) {
 
 // dial connects to a backend, and to another where that fails.
 func (t *TCP) dial(ctx context.Context, pool Pool, client net.Conn) (net.Conn, Lease, error) {
-	var tried []string
+	var tried []Lease
 	var faults []error
 	for len(tried) < t.o.Tries {
 		lease, err := pool.Pick(addrOf(client.RemoteAddr()).Addr(), tried)
@@ -167,7 +167,7 @@ func (t *TCP) dial(ctx context.Context, pool Pool, client net.Conn) (net.Conn, L
 		if ctx.Err() != nil {
 			return nil, nil, context.Cause(ctx)
 		}
-		tried, faults = append(tried, lease.Address()), append(faults, err)
+		tried, faults = append(tried, lease), append(faults, err)
 	}
 	return nil, nil, errors.Join(faults...)
 }

@@ -83,6 +83,7 @@ func (u *UDP) ServePackets(ctx context.Context, conn *net.UDPConn) error {
 	var answers sync.WaitGroup
 	defer answers.Wait()
 	defer cancel()
+	_ = conn.SetReadDeadline(time.Time{}) // that of whoever had it before
 	defer context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })()
 	buffer := make([]byte, maxDatagram)
 	for {
