@@ -1,6 +1,7 @@
 package balance
 
 import (
+	"math/bits"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -122,7 +123,7 @@ func (g *group) smooth(now int64, slow time.Duration, usable func(int) bool) int
 }
 
 // draws is how often draw guesses before it counts.
-const draws = 4
+const draws = 8
 
 // draw chooses by lot, in proportion to the weights, but not the place not.
 func (g *group) draw(not int, now int64, slow time.Duration, usable func(int) bool) int {
@@ -135,17 +136,31 @@ func (g *group) draw(not int, now int64, slow time.Duration, usable func(int) bo
 			return k
 		}
 	}
-	chosen, total := -1, int64(0)
-	for k, i := range g.index {
-		if k == not || !usable(i) {
-			continue
-		}
-		w := g.weight(k, now, slow)
-		if total += w; rand.Int64N(total) < w {
-			chosen = k
+	return g.lot(now, slow, func(k int) bool { return k != not && usable(g.index[k]) })
+}
+
+// lot chooses in proportion to the weights among the places for which in holds.
+func (g *group) lot(now int64, slow time.Duration, in func(k int) bool) int {
+	total := int64(0)
+	for k := range g.index {
+		if in(k) {
+			total += g.weight(k, now, slow)
 		}
 	}
-	return chosen
+	if total == 0 {
+		return -1
+	}
+	ticket, last := rand.Int64N(total), -1
+	for k := range g.index {
+		if !in(k) {
+			continue
+		}
+		last = k
+		if ticket -= g.weight(k, now, slow); ticket < 0 {
+			break
+		}
+	}
+	return last // before the ticket was used up when somebody went down meanwhile
 }
 
 // two draws two and takes the one with less to do.
@@ -172,22 +187,21 @@ func (g *group) busier(a, b int, now int64, slow time.Duration) int64 {
 // least takes the one with the least to do, by lot in proportion to the weights among equals.
 func (g *group) least(now int64, slow time.Duration, usable func(int) bool) int {
 	best, total := -1, int64(0)
+	var active, weight int64 // of the best
+	luck := rand.Uint64()
 	for k, i := range g.index {
 		if !usable(i) {
 			continue
 		}
-		w := g.weight(k, now, slow)
-		more := int64(-1)
-		if best >= 0 {
-			more = g.busier(k, best, now, slow)
-		}
-		switch {
-		case more > 0:
-		case more < 0:
-			best, total = k, w
-		default:
-			if total += w; rand.Int64N(total) < w {
-				best = k
+		a, w := g.states[k].Active(), g.weight(k, now, slow)
+		switch more := a*weight - active*w; {
+		case best < 0, more < 0:
+			best, active, weight, total = k, a, w, w
+		case more == 0:
+			total += w
+			luck = mix(luck + 1)
+			if odds, _ := bits.Mul64(luck, uint64(total)); int64(odds) < w { // rand.N, without its cost
+				best, active, weight = k, a, w
 			}
 		}
 	}

@@ -38,12 +38,15 @@ func (g *group) top(key uint64, limit, now int64, slow time.Duration, usable fun
 		return g.highest(key, limit, usable)
 	}
 	best, top := -1, 0.0
+	var bits uint64 // of the best
+	var heavy int64
 	for k, i := range g.index {
-		if g.states[k].Active() >= limit || !usable(i) {
-			continue
+		h, w := mix(key^g.states[k].hash), g.weight(k, now, slow)
+		if best >= 0 && h <= bits && w <= heavy || g.states[k].Active() >= limit || !usable(i) {
+			continue // the first: it cannot win, without a logarithm
 		}
-		if score := weighted(mix(key^g.states[k].hash), g.weight(k, now, slow)); best < 0 || score > top {
-			best, top = i, score
+		if score := weighted(h, w); best < 0 || score > top {
+			best, top, bits, heavy = i, score, h, w
 		}
 	}
 	return best
