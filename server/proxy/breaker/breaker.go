@@ -16,18 +16,18 @@ type Breaker struct {
 
 	// What the path of a backend that works reads, without the lock.
 	now    atomic.Uint64 // an era
-	run    atomic.Int32 // failures in a row while closed
+	run    atomic.Int32  // failures in a row while closed
 	counts *window.Counts
 
-	mu         sync.Mutex
-	since      time.Time
-	until      time.Time // open until then
-	failures   int       // that opened it
-	probes     []probe   // under way
-	nextProbe  uint64
-	good       int  // probes that succeeded
-	dirty      bool // the store does not know yet
-	stored     Record
+	mu        sync.Mutex
+	since     time.Time
+	until     time.Time // open until then
+	failures  int       // that opened it
+	probes    []probe   // under way
+	nextProbe uint64
+	good      int  // probes that succeeded
+	dirty     bool // the store does not know yet
+	stored    Record
 }
 
 // An era is a state with the number of the changes before it, in one word. Results of a request that
