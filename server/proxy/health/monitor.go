@@ -1,11 +1,14 @@
 package health
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,7 +25,9 @@ type Options struct {
 	// OnChange hears each change, from the goroutine that checks: the next check of the backend waits
 	// for it. It must not call Close. It may hear of a backend that Update has just taken away.
 	OnChange func(Change)
-	Logger   *slog.Logger // default slog.Default()
+	// OnCheck hears the result of each check, after OnChange; the same holds for it.
+	OnCheck func(Status)
+	Logger  *slog.Logger // default slog.Default()
 }
 
 // State is what is thought of a backend.
@@ -48,7 +53,7 @@ type Change struct {
 
 // Status is what is known of a backend.
 type Status struct {
-	ID, URL string
+	ID, URL string // without user name and password
 	State   State
 	Since   time.Time     // of the state
 	Checked time.Time     // when the last check ended; zero before the first
@@ -63,12 +68,13 @@ type Monitor struct {
 	o   Options
 	log *slog.Logger
 
-	mu      sync.RWMutex
-	watches map[string]*watch
-	ctx     context.Context // of Start; nil before
-	stop    context.CancelFunc
-	closed  bool
-	work    sync.WaitGroup
+	watches atomic.Pointer[map[string]*watch] // replaced as a whole
+
+	mu     sync.Mutex
+	ctx    context.Context // of Start; nil before
+	stop   context.CancelFunc
+	closed bool
+	work   sync.WaitGroup
 }
 
 // NewMonitor checks the options and begins nothing.
@@ -81,7 +87,9 @@ func NewMonitor(o Options) (*Monitor, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	return &Monitor{o: o, log: o.Logger.With(slog.String("pool", o.Name)), watches: map[string]*watch{}}, nil
+	m := &Monitor{o: o, log: o.Logger.With(slog.String("pool", o.Name))}
+	m.watches.Store(&map[string]*watch{})
+	return m, nil
 }
 
 // Start begins to check what Update has named or will name, until Close or the end of ctx.
@@ -92,7 +100,7 @@ func (m *Monitor) Start(ctx context.Context) {
 		return
 	}
 	m.ctx, m.stop = context.WithCancel(ctx)
-	for _, w := range m.watches {
+	for _, w := range *m.watches.Load() {
 		m.begin(w)
 	}
 }
@@ -116,28 +124,29 @@ func (m *Monitor) Update(targets []Target) error {
 	if err != nil {
 		return err
 	}
-	for id, w := range m.watches {
+	last := *m.watches.Load()
+	for id, w := range last {
 		if next[id] != w {
 			w.end()
 		}
 	}
 	for id, w := range next {
-		if m.watches[id] != w && m.ctx != nil {
+		if last[id] != w && m.ctx != nil {
 			m.begin(w)
 		}
 	}
-	m.watches = next
+	m.watches.Store(&next)
 	return nil
 }
 
 // plan makes the watches of new targets and finds those of the others.
 func (m *Monitor) plan(targets []Target) (map[string]*watch, error) {
-	next := make(map[string]*watch, len(targets))
+	last, next := *m.watches.Load(), make(map[string]*watch, len(targets))
 	for _, t := range targets {
 		if next[t.ID] != nil {
 			return nil, fmt.Errorf("health check: two backends have the name %q", t.ID)
 		}
-		if old := m.watches[t.ID]; old != nil && old.target == t {
+		if old := last[t.ID]; old != nil && old.target == t {
 			next[t.ID] = old
 			continue
 		}
@@ -153,20 +162,18 @@ func (m *Monitor) plan(targets []Target) (map[string]*watch, error) {
 // Up reports whether a backend counts as up: it is, or it is not known yet (but see Options.StartDown).
 // One that is not checked is up.
 func (m *Monitor) Up(id string) bool {
-	m.mu.RLock()
-	w := m.watches[id]
-	m.mu.RUnlock()
+	w := (*m.watches.Load())[id]
 	return w == nil || w.up()
 }
 
-// Status returns what is known of all backends, in no order.
+// Status returns what is known of all backends, by name.
 func (m *Monitor) Status() []Status {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	list := make([]Status, 0, len(m.watches))
-	for _, w := range m.watches {
+	watches := *m.watches.Load()
+	list := make([]Status, 0, len(watches))
+	for _, w := range watches {
 		list = append(list, w.look())
 	}
+	slices.SortFunc(list, func(a, b Status) int { return cmp.Compare(a.ID, b.ID) })
 	return list
 }
 
@@ -174,7 +181,7 @@ func (m *Monitor) Status() []Status {
 func (m *Monitor) Close() {
 	m.mu.Lock()
 	m.closed = true
-	for _, w := range m.watches {
+	for _, w := range *m.watches.Load() {
 		w.end()
 	}
 	if m.stop != nil {

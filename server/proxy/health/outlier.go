@@ -275,10 +275,6 @@ func (h *Host) ejectedAt(now time.Time) bool { return h.until.Load() > now.UnixN
 func (o *Outlier) release(h *Host, why string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.releaseLocked(h, why)
-}
-
-func (o *Outlier) releaseLocked(h *Host, why string) {
 	until := h.until.Load()
 	if until == 0 {
 		return
@@ -296,18 +292,20 @@ func (o *Outlier) notify(h *Host, ejected bool) {
 	}
 }
 
-// Checked takes in what an active check has found: a backend that is up is ejected no longer, one that
-// is down does not count as left.
-func (o *Outlier) Checked(id string, up bool) {
+// Mark takes in what active checks think of a backend: one that is down is not among those that must
+// be left.
+func (o *Outlier) Mark(id string, down bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	h := o.Host(id)
-	if h == nil {
-		return
+	if h := o.Host(id); h != nil {
+		h.down = down
 	}
-	h.down = !up
-	if up {
-		o.releaseLocked(h, "a health check succeeded")
+}
+
+// Revive takes back the ejection of a backend, as when an active check of it has succeeded.
+func (o *Outlier) Revive(id string) {
+	if h := o.Host(id); h != nil && h.until.Load() != 0 {
+		o.release(h, "a health check succeeded")
 	}
 }
 
@@ -345,4 +343,3 @@ func (h *Host) status(now time.Time) OutlierStatus {
 	}
 	return s
 }
-

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -105,18 +106,9 @@ func (e endpoint) onNetwork(c *Check, u *url.URL) (endpoint, error) {
 	e.network, e.address = "tcp", net.JoinHostPort(u.Hostname(), number)
 	e.host = e.address
 	if number == port(e.scheme) {
-		e.host = u.Host[:len(u.Host)-len(u.Port())]
-		e.host = trimColon(e.host)
+		e.host = strings.TrimSuffix(e.address, ":"+number)
 	}
 	return e, nil
-}
-
-// trimColon drops the colon that a port was cut off from, and keeps those of [::1].
-func trimColon(host string) string {
-	if n := len(host); n > 0 && host[n-1] == ':' {
-		return host[:n-1]
-	}
-	return host
 }
 
 func (c *Check) dial(ctx context.Context, e endpoint) (net.Conn, error) {

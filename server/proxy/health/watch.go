@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,7 +25,17 @@ type watch struct {
 }
 
 func newWatch(m *Monitor, t Target, p *prober) *watch {
-	return &watch{m: m, target: t, prober: p, status: Status{ID: t.ID, URL: t.URL, Since: time.Now()}}
+	return &watch{m: m, target: t, prober: p, status: Status{ID: t.ID, URL: shown(t.URL), Since: time.Now()}}
+}
+
+// shown is a URL without user name and password.
+func shown(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.User == nil {
+		return text
+	}
+	u.User = nil
+	return u.String()
 }
 
 func (w *watch) up() bool {
@@ -85,20 +96,26 @@ func (w *watch) once(ctx context.Context) {
 	}
 }
 
-// settle takes in the result of a check.
+// settle takes in the result of a check and tells of it.
 func (w *watch) settle(err error, took time.Duration) {
-	change, changed := w.judge(err, took)
-	if !changed {
+	status, change, ok := w.judge(err, took)
+	if !ok {
 		return
 	}
-	w.m.tell(change)
+	if change.From != change.To {
+		w.m.tell(change)
+	}
+	if w.m.o.OnCheck != nil {
+		w.m.o.OnCheck(status)
+	}
 }
 
-func (w *watch) judge(err error, took time.Duration) (Change, bool) {
+// judge reports false if nobody wants to know any more.
+func (w *watch) judge(err error, took time.Duration) (Status, Change, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.gone {
-		return Change{}, false
+		return Status{}, Change{}, false
 	}
 	s := &w.status
 	now := time.Now()
@@ -107,14 +124,12 @@ func (w *watch) judge(err error, took time.Duration) (Change, bool) {
 	}
 	s.Run++
 	s.Checked, s.Latency, s.Err = now, took, err
-	to := w.m.o.Check.verdict(s)
-	if to == s.State {
-		return Change{}, false
+	change := Change{ID: s.ID, From: s.State, To: w.m.o.Check.verdict(s), After: s.Run, Err: err}
+	if change.From != change.To {
+		s.State, s.Since = change.To, now
+		w.state.Store(uint32(change.To))
 	}
-	change := Change{ID: s.ID, From: s.State, To: to, After: s.Run, Err: err}
-	s.State, s.Since = to, now
-	w.state.Store(uint32(to))
-	return change, true
+	return *s, change, true
 }
 
 // verdict is the state after the checks of a status.
