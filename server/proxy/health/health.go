@@ -97,6 +97,9 @@ type Check struct {
 type Target struct {
 	ID  string // unique
 	URL string // as in "https://10.0.0.1:8443", "unix:/run/app.sock", "tcp://10.0.0.1:5432"
+	// Host is what the address was looked up from, for the Host field and the certificate; default
+	// that of URL.
+	Host string
 }
 
 // schemes and the ports they have if the URL has none; 0 for none.

@@ -1,6 +1,7 @@
 package health
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -30,6 +31,7 @@ type endpoint struct {
 // newProber checks a target and connects to nothing.
 func newProber(c *Check, t Target) (*prober, error) {
 	none := func() {}
+	c = c.toward(t.Host)
 	if c.Probe != nil {
 		return &prober{func(ctx context.Context) error { return c.Probe(ctx, t) }, none}, nil
 	}
@@ -46,6 +48,23 @@ func newProber(c *Check, t Target) (*prober, error) {
 		return &prober{func(ctx context.Context) error { return c.askWebSocket(ctx, e) }, none}, nil
 	}
 	return c.httpProber(e)
+}
+
+// toward is c for a target whose name is not that of its URL.
+func (c *Check) toward(host string) *Check {
+	if host == "" {
+		return c
+	}
+	own := *c
+	own.Host = cmp.Or(c.Host, host)
+	own.TLS = c.TLS.Clone()
+	if own.TLS == nil {
+		own.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	if own.TLS.ServerName == "" {
+		own.TLS.ServerName = (&url.URL{Host: host}).Hostname()
+	}
+	return &own
 }
 
 // endpoint reads the URL of a target.
