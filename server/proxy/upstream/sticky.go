@@ -24,13 +24,6 @@ type Sticky struct {
 	Path string
 }
 
-func (s Sticky) withDefaults() Sticky {
-	if s.Path == "" {
-		s.Path = "/"
-	}
-	return s
-}
-
 func (s Sticky) options() cookie.Options {
 	return cookie.Options{Path: s.Path, MaxAge: s.MaxAge}
 }
@@ -45,7 +38,7 @@ func (s Sticky) check() error {
 	if s.MaxAge < 0 {
 		return fmt.Errorf("sticky cookie %q: a max age of %v would delete it", s.Cookie, s.MaxAge)
 	}
-	if err := cookie.Set(http.Header{}, s.Cookie, "x", s.withDefaults().options(), true); err != nil {
+	if err := cookie.Set(http.Header{}, s.Cookie, "x", s.options(), true); err != nil {
 		return fmt.Errorf("sticky: %w", err)
 	}
 	return nil

@@ -53,8 +53,8 @@ func (t TLS) config(pool string, log *slog.Logger) (*tls.Config, error) {
 	if t.Cert == "" && t.Key == "" {
 		return c, nil
 	}
-	own := &identity{cert: t.Cert, key: t.Key, log: log.With("pool", pool)}
-	if err := own.load(); err != nil {
+	own, err := newIdentity(t.Cert, t.Key, log.With("pool", pool))
+	if err != nil {
 		return nil, fmt.Errorf("tls: %w", err)
 	}
 	c.GetClientCertificate = own.get
@@ -63,12 +63,19 @@ func (t TLS) config(pool string, log *slog.Logger) (*tls.Config, error) {
 
 // identity is a client certificate that follows its files.
 type identity struct {
-	cert, key string
-	log       *slog.Logger
+	store *certs.Store
+	log   *slog.Logger
 
 	mu     sync.Mutex
 	stamps [2]time.Time // of the files that were read
-	now    *tls.Certificate
+}
+
+func newIdentity(cert, key string, log *slog.Logger) (*identity, error) {
+	i := &identity{log: log}
+	i.stamps = stamps(cert, key)
+	var err error
+	i.store, err = certs.Load(cert, key)
+	return i, err
 }
 
 // get returns the certificate, read again if a file has changed. One that cannot be read leaves the
@@ -76,35 +83,21 @@ type identity struct {
 func (i *identity) get(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if stamps := i.look(); stamps != i.stamps {
-		if err := i.read(stamps); err != nil {
-			i.log.Error("upstream: reading the client certificate again failed, the last one stays in use", "err", err)
-			i.stamps = stamps
+	if now := stamps(i.store.Files()...); now != i.stamps {
+		i.stamps = now
+		if err := i.store.Reload(); err != nil {
+			i.log.Error("upstream: reading the client certificate again failed", "err", err)
 		}
 	}
-	return i.now, nil
+	return i.store.Certificate(&tls.ClientHelloInfo{})
 }
 
-func (i *identity) load() error {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return i.read(i.look())
-}
-
-func (i *identity) look() (stamps [2]time.Time) {
-	for n, file := range []string{i.cert, i.key} {
+// stamps says when the files were changed.
+func stamps(files ...string) (times [2]time.Time) {
+	for n, file := range files[:min(len(files), len(times))] {
 		if info, err := os.Stat(file); err == nil {
-			stamps[n] = info.ModTime()
+			times[n] = info.ModTime()
 		}
 	}
-	return stamps
-}
-
-func (i *identity) read(stamps [2]time.Time) error {
-	pair, err := certs.Pair{CertFile: i.cert, KeyFile: i.key}.Load()
-	if err != nil {
-		return err
-	}
-	i.now, i.stamps = &pair, stamps
-	return nil
+	return times
 }

@@ -73,7 +73,6 @@ func newPool(o Options) (*Pool, error) {
 		return nil, err
 	}
 	o.Limits = o.Limits.withDefaults()
-	o.Sticky = o.Sticky.withDefaults()
 	p := &Pool{o: o, log: o.Logger}
 	if p.log == nil {
 		p.log = slog.Default()
