@@ -1,0 +1,151 @@
+package upstream
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"rws/server/proxy/balance"
+	"rws/server/proxy/breaker"
+	"rws/server/proxy/health"
+	"rws/server/proxy/transport"
+)
+
+// A Backend is one server of a pool.
+type Backend struct {
+	place
+	pool  *Pool
+	rt    http.RoundTripper
+	limit int64  // of requests under way, 0 for none
+	tag   string // in sticky cookies
+
+	load    *balance.State
+	host    *health.Host     // nil without passive checks
+	breaker *breaker.Breaker // nil without breakers
+	down    atomic.Bool      // by active checks
+	drained atomic.Bool      // by hand
+	gone    atomic.Bool      // no longer in the pool
+	close   sync.Once
+
+	requests atomic.Uint64
+	failures atomic.Uint64
+	fault    atomic.Pointer[fault] // the last
+}
+
+// A fault is a request that failed by fault of the backend.
+type fault struct {
+	at   time.Time
+	text string
+}
+
+func (p *Pool) newBackend(at place) (*Backend, error) {
+	b := &Backend{place: at, pool: p, load: balance.NewState(at.name), tag: p.o.Sticky.tag(p.o.Name, at.name)}
+	if !at.scheme.mux {
+		b.limit = int64(p.o.Limits.PerBackend)
+	}
+	var err error
+	if b.rt, err = p.transport(at); err != nil {
+		return nil, fmt.Errorf("backend %s: %w", at.name, err)
+	}
+	return b, nil
+}
+
+// transport makes the connections to a backend.
+func (p *Pool) transport(at place) (http.RoundTripper, error) {
+	o := transport.Options{
+		Scheme: at.scheme.name, Address: at.address, Dial: p.o.Dial,
+		Connect: p.o.Timeout.Connect, Response: p.o.Timeout.Response, ReadIdle: p.o.Timeout.ReadIdle,
+		Idle: p.o.Timeout.Idle, MaxAge: p.o.Timeout.MaxAge, Queue: p.o.Limits.Wait,
+		MaxIdle: p.o.Limits.Idle, MaxConns: p.o.Limits.PerBackend, MaxHeaderBytes: p.o.Limits.Header,
+		ProxyProtocol: p.o.ProxyProtocol,
+	}
+	if at.scheme.tls {
+		o.TLS = p.tls.Clone()
+		if o.TLS.ServerName == "" {
+			o.TLS.ServerName = at.url.Hostname()
+		}
+	}
+	if make := p.o.Makers[at.scheme.name]; make != nil {
+		o.TLS = p.tls.Clone()
+		return make(o)
+	}
+	return transport.New(o)
+}
+
+// Name is the scheme and address of the backend, as "http://10.0.0.7:80": it is unique in its pool.
+func (b *Backend) Name() string { return b.name }
+
+// URL is the scheme and host as the backend likes to be called: what a Host header and a
+// certificate name. Nobody changes it.
+func (b *Backend) URL() *url.URL { return b.url }
+
+// RoundTrip sends a request to the backend. The host of r.URL is not used; see
+// [transport.Transport.RoundTrip].
+func (b *Backend) RoundTrip(r *http.Request) (*http.Response, error) { return b.rt.RoundTrip(r) }
+
+// begin counts a request that begins. False means that the backend is full, or has left the pool.
+func (b *Backend) begin() bool {
+	if b.limit == 0 {
+		b.load.Begin()
+	} else if !b.load.BeginBelow(b.limit) {
+		return false
+	}
+	if b.gone.Load() {
+		b.end()
+		return false
+	}
+	return true
+}
+
+// end counts a request that ended. The last of a backend that has left ends its connections.
+func (b *Backend) end() {
+	if b.load.End() == 0 && b.gone.Load() {
+		b.close.Do(b.closeTransport)
+	}
+	b.pool.line.wake()
+}
+
+// retire lets the requests of a backend end, and then its connections.
+func (b *Backend) retire() {
+	b.gone.Store(true)
+	if b.load.Active() == 0 {
+		b.close.Do(b.closeTransport)
+	}
+}
+
+func (b *Backend) closeTransport() {
+	switch t := b.rt.(type) {
+	case interface{ Close() error }:
+		t.Close()
+	case interface{ Close() }:
+		t.Close()
+	}
+}
+
+// full says whether the backend has all the requests it may have.
+func (b *Backend) full() bool { return b.limit > 0 && b.load.Active() >= b.limit }
+
+// able says whether the backend may get a request: hindrance, without the reason.
+func (b *Backend) able() bool {
+	return !b.drained.Load() && !b.down.Load() && !b.host.Ejected() && (b.breaker == nil || b.breaker.Ready()) && !b.full()
+}
+
+// hindrance says why the backend may get no request now, "" when it may.
+func (b *Backend) hindrance() Why {
+	switch {
+	case b.drained.Load():
+		return Drained
+	case b.down.Load():
+		return Down
+	case b.host.Ejected():
+		return Ejected
+	case b.breaker != nil && !b.breaker.Ready():
+		return Open
+	case b.full():
+		return Full
+	}
+	return ""
+}
