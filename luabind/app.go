@@ -103,6 +103,9 @@ func appMethods() []bind.Func {
 		bind.RawMethod("test(name, fn)", appTest),
 		bind.RawWaitMethod("db(url, options?)", appDB),
 		bind.RawMethod("redis(url)", appRedis),
+		bind.RawMethod("upstream(name, options)", appUpstream),
+		bind.RawMethod("tcp(listen, options)", appTCP),
+		bind.RawMethod("udp(listen, options)", appUDP),
 		bind.RawMethod("metrics(path?, ...)", appMetrics),
 		bind.RawMethod("health(options?, ...)", declareHealth),
 	}

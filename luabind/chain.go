@@ -154,7 +154,7 @@ func (s *segment) runChain(L *lua.LState, c *Ctx, at int) {
 		return
 	}
 	if s.inner != nil {
-		c.relayTo(L, s.inner)
+		c.bridgeTo(L, s.inner)
 		return
 	}
 	r := c.route

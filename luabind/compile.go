@@ -32,7 +32,7 @@ func types() []bind.Type {
 		{Name: routeType, As: "route", Methods: []bind.Func{bind.RawMethod("name(name)", routeName)}},
 		contextOfType(), paramsOfType(), responseOfType(), headersOfType(), cookiesOfType(), fileOfType(), outOfType(),
 		sharedOfType(), testOfType(), answerOfType(), dbOfType(), txOfType(), queryOfType(), sessionOfType(), sessionsOfType(), cacheOfType(),
-		httpCacheOfType(),
+		httpCacheOfType(), upstreamOfType(),
 		{Name: middlewareType, As: "middleware", String: func(self any) string { return self.(*Middleware).String() }},
 	}, redisTypes()...)
 }
@@ -150,6 +150,7 @@ func (p *Program) compile() error {
 	if _, err := server.Compile(app); err != nil {
 		return &fault.Error{Code: "routes", Message: err.Error(), Cause: err}
 	}
+	app.Streams = p.streams
 	p.App = app
 	return nil
 }

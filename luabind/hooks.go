@@ -28,6 +28,7 @@ func (p *Program) Start(ctx context.Context) error {
 	if err := p.tryLimits(); err != nil {
 		return err
 	}
+	p.startUpstreams(ctx)
 	return p.states[0].runHooks(ctx, "start")
 }
 
@@ -54,6 +55,7 @@ func hookRun(ctx context.Context) *vm.Run {
 // app:on("reload") get what app.state was in the old program, as a copy.
 func (p *Program) Reload(ctx context.Context, old *Program) error {
 	p.shared.kept.present.Store(p)
+	p.startUpstreams(ctx)
 	next := p.states[0]
 	if len(next.hooks["reload"]) == 0 {
 		return nil

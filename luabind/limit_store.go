@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"rws/server/ratelimit"
@@ -70,7 +68,7 @@ func (p *Program) sqlLimits(url string) ratelimit.Store {
 	if p.stores.limits == nil {
 		p.stores.limits = make(map[string]*lateLimits)
 	}
-	s := &lateLimits{open: func() (*ratelimit.SQL, error) { return p.openSQLLimits(url) }}
+	s := &lateLimits{late[ratelimit.SQL]{open: func() (*ratelimit.SQL, error) { return p.openSQLLimits(url) }}}
 	p.stores.limits[url] = s
 	return s
 }
@@ -110,58 +108,15 @@ func (p *Program) tryLimits() error {
 }
 
 // lateLimits is a store that is opened when it is first used.
-type lateLimits struct {
-	open  func() (*ratelimit.SQL, error)
-	ready atomic.Pointer[ratelimit.SQL]
-
-	mu      sync.Mutex
-	attempt *opening // under way, nil for none
-}
-
-// opening is one attempt to open a store.
-type opening struct {
-	done chan struct{}
-	err  error
-}
+type lateLimits struct{ late[ratelimit.SQL] }
 
 // Take implements ratelimit.Store. It waits no longer than ctx for the database; opening it goes on.
 func (l *lateLimits) Take(ctx context.Context, key string, step, limit time.Duration) (time.Duration, bool, error) {
-	if store := l.ready.Load(); store != nil {
-		return store.Take(ctx, key, step, limit)
+	store, err := l.get(ctx)
+	if err != nil {
+		return 0, false, err
 	}
-	a := l.begin()
-	select {
-	case <-a.done:
-	case <-ctx.Done():
-		return 0, false, context.Cause(ctx)
-	}
-	if a.err != nil {
-		return 0, false, a.err
-	}
-	return l.ready.Load().Take(ctx, key, step, limit)
-}
-
-// begin returns the attempt that is under way, or begins one.
-func (l *lateLimits) begin() *opening {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.attempt != nil {
-		return l.attempt
-	}
-	a := &opening{done: make(chan struct{})}
-	l.attempt = a
-	go func() {
-		defer close(a.done)
-		store, err := l.open()
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if a.err = err; err == nil {
-			l.ready.Store(store)
-			return
-		}
-		l.attempt = nil // the next request tries again
-	}()
-	return a
+	return store.Take(ctx, key, step, limit)
 }
 
 // Close implements ratelimit.Store; the program closes what was opened.

@@ -101,7 +101,9 @@ type Program struct {
 	operators []*route   // of app:health and app:metrics
 	// httpCaches are those of rws.http_cache, in the order of their declaration.
 	httpCaches  []*httpcache.Cache
-	fullMetrics sync.Map // names of metrics with no room for more labels
+	upstreams   []*Upstream     // in the order of the script
+	streams     []server.Stream // of app:tcp and app:udp
+	fullMetrics sync.Map        // names of metrics with no room for more labels
 
 	mu      sync.Mutex
 	sources map[string]string // as loaded, for excerpts
@@ -138,6 +140,7 @@ type state struct {
 	late       []*App            // that may have idle middleware
 	health     bool              // app:health was called
 	httpCaches int               // how many the script has declared so far
+	upstreams  int               // the same
 }
 
 func stateOf(L *lua.LState) *state { return vm.Data(L).(*state) }

@@ -33,7 +33,7 @@ type response struct {
 	file   string
 	static static.Options
 	stream *lua.LFunction
-	relay  *relay
+	bridge *bridge
 }
 
 type bodyKind uint8
@@ -44,7 +44,7 @@ const (
 	bodyBytes
 	bodyFile
 	bodyStream
-	bodyRelay
+	bodyBridge
 )
 
 // buffers hold response bodies; those that grew beyond maxBuffer are dropped.
@@ -101,9 +101,9 @@ func (r *response) reset(kind bodyKind) {
 		freeBuffer(r.buf)
 		r.buf = nil
 	}
-	if r.relay != nil {
-		r.relay.drop()
-		r.relay = nil
+	if r.bridge != nil {
+		r.bridge.drop()
+		r.bridge = nil
 		r.header, r.mime = nil, nil
 		r.status = 0
 	}

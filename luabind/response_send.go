@@ -21,8 +21,8 @@ func (r *response) effectiveStatus() int {
 // send writes the response. No lock is held, but for streams, which take it again.
 func (c *Ctx) send(res *response, w http.ResponseWriter) {
 	res = c.keepSession(res)
-	if res.kind == bodyRelay {
-		res.relay.finish(res.headers(), res.status)
+	if res.kind == bodyBridge {
+		res.bridge.finish(res.headers(), res.status)
 		return
 	}
 	h := w.Header()

@@ -12,6 +12,7 @@ import (
 	"rws/server/cache"
 	"rws/server/cookie"
 	"rws/server/metrics"
+	"rws/server/proxy/breaker"
 	"rws/server/ratelimit"
 	"rws/server/redis"
 	"rws/server/secret"
@@ -185,6 +186,7 @@ type kept struct {
 	hasher   *password.Hasher
 	limits   *ratelimit.Memory
 	replays  *webhook.Memory
+	breakers *breaker.Memory
 	metrics  *metrics.Registry
 	present  atomic.Pointer[Program] // whose isolates the metrics are about
 }

@@ -27,6 +27,9 @@ type TLS struct {
 	Config *tls.Config
 }
 
+// Client is the configuration of a client, for connections that no pool makes. name is for the log.
+func (t TLS) Client(name string, log *slog.Logger) (*tls.Config, error) { return t.config(name, log) }
+
 // config reads the files.
 func (t TLS) config(pool string, log *slog.Logger) (*tls.Config, error) {
 	c := t.Config.Clone()

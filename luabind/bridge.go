@@ -14,11 +14,11 @@ import (
 	"rws/luabind/vm"
 )
 
-// A relay lets Lua middleware stand before a handler of the engine, as a static folder or
+// A bridge lets Lua middleware stand before a handler of the engine, as a static folder or
 // a proxy, without buffering: the handler runs on its own goroutine and stops when it is
 // about to send the head. Then next() returns, Lua may change status and headers, and when
 // the chain has returned the handler goes on and streams straight to the client.
-type relay struct {
+type bridge struct {
 	w      http.ResponseWriter
 	header http.Header
 	status int
@@ -35,10 +35,10 @@ type relay struct {
 	panic   any
 }
 
-// relayTo starts h and waits until it has decided on the head.
-func (c *Ctx) relayTo(L *lua.LState, h http.Handler) {
+// bridgeTo starts h and waits until it has decided on the head.
+func (c *Ctx) bridgeTo(L *lua.LState, h http.Handler) {
 	ctx, cancel := context.WithCancel(c.r.Context())
-	rl := &relay{
+	rl := &bridge{
 		w: c.w, header: maps.Clone(c.w.Header()), head: make(chan struct{}), resume: make(chan struct{}),
 		done: make(chan struct{}), cancel: cancel,
 	}
@@ -46,8 +46,8 @@ func (c *Ctx) relayTo(L *lua.LState, h http.Handler) {
 	go rl.run(h, r)
 	_ = vm.Wait(L, func(context.Context) error { <-rl.head; return nil })
 	before := c.res.headers()
-	c.res.reset(bodyRelay)
-	c.res.relay = rl
+	c.res.reset(bodyBridge)
+	c.res.bridge = rl
 	for name, values := range before {
 		if _, ok := rl.header[name]; !ok {
 			rl.header[name] = values
@@ -56,7 +56,7 @@ func (c *Ctx) relayTo(L *lua.LState, h http.Handler) {
 	c.res.header, c.res.status = rl.header, rl.status
 }
 
-func (rl *relay) run(h http.Handler, r *http.Request) {
+func (rl *bridge) run(h http.Handler, r *http.Request) {
 	defer close(rl.done)
 	defer rl.once.Do(func() { close(rl.head) })
 	defer func() { rl.panic = recover() }()
@@ -71,7 +71,7 @@ func (rl *relay) run(h http.Handler, r *http.Request) {
 }
 
 // finish sends the head and lets the handler go on, until it is done.
-func (rl *relay) finish(header http.Header, status int) {
+func (rl *bridge) finish(header http.Header, status int) {
 	rl.header, rl.status = header, status
 	rl.release()
 	<-rl.done
@@ -83,20 +83,20 @@ func (rl *relay) finish(header http.Header, status int) {
 }
 
 // drop ends the handler; another answer is sent.
-func (rl *relay) drop() {
+func (rl *bridge) drop() {
 	rl.dropped = true
 	rl.cancel()
 	rl.release()
 	<-rl.done
 }
 
-func (rl *relay) release() { rl.free.Do(func() { close(rl.resume) }) }
+func (rl *bridge) release() { rl.free.Do(func() { close(rl.resume) }) }
 
 // Header returns the headers as the handler sees them.
-func (rl *relay) Header() http.Header { return rl.header }
+func (rl *bridge) Header() http.Header { return rl.header }
 
 // WriteHeader waits for the chain to return.
-func (rl *relay) WriteHeader(status int) {
+func (rl *bridge) WriteHeader(status int) {
 	if status < 200 && status != http.StatusSwitchingProtocols {
 		maps.Copy(rl.w.Header(), rl.header)
 		rl.w.WriteHeader(status)
@@ -111,7 +111,7 @@ func (rl *relay) WriteHeader(status int) {
 }
 
 // sendHead sends what the chain has made of the head, once.
-func (rl *relay) sendHead() {
+func (rl *bridge) sendHead() {
 	if rl.wrote || rl.dropped {
 		return
 	}
@@ -123,7 +123,7 @@ func (rl *relay) sendHead() {
 }
 
 // Write sends b, after the head.
-func (rl *relay) Write(b []byte) (int, error) {
+func (rl *bridge) Write(b []byte) (int, error) {
 	rl.WriteHeader(http.StatusOK)
 	if rl.dropped {
 		return 0, fmt.Errorf("another answer was sent: %w", http.ErrHandlerTimeout)
@@ -132,7 +132,7 @@ func (rl *relay) Write(b []byte) (int, error) {
 }
 
 // Flush sends what has been written.
-func (rl *relay) Flush() {
+func (rl *bridge) Flush() {
 	rl.WriteHeader(http.StatusOK)
 	if !rl.dropped {
 		_ = http.NewResponseController(rl.w).Flush()
@@ -140,7 +140,7 @@ func (rl *relay) Flush() {
 }
 
 // Hijack hands over the connection, once the chain has agreed.
-func (rl *relay) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+func (rl *bridge) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	rl.once.Do(func() {
 		rl.status = http.StatusSwitchingProtocols
 		close(rl.head)
@@ -154,4 +154,4 @@ func (rl *relay) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 }
 
 // Unwrap lets deadlines be set on the connection.
-func (rl *relay) Unwrap() http.ResponseWriter { return rl.w }
+func (rl *bridge) Unwrap() http.ResponseWriter { return rl.w }

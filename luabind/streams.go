@@ -1,0 +1,246 @@
+package luabind
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"rws/luabind/bind"
+	"rws/luabind/fault"
+	"rws/server"
+	"rws/server/certs"
+	"rws/server/listen"
+	"rws/server/proxy/transport"
+	"rws/server/proxy/upstream"
+	"rws/server/relay"
+)
+
+// tcpOptions are the options of app:tcp beside those of its backends.
+type tcpOptions struct {
+	poolOptions
+	Names         *lua.LTable `json:"names"`
+	Cert          string      `json:"cert"`
+	Key           string      `json:"key"`
+	Tries         int         `json:"tries"`
+	MaxConns      int         `json:"max_conns"`
+	MaxConnsPerIP int         `json:"max_conns_per_ip"`
+}
+
+// udpOptions are the options of app:udp.
+type udpOptions struct {
+	To          lua.LValue    `json:"to"`
+	Balance     lua.LValue    `json:"balance"`
+	Health      lua.LValue    `json:"health"`
+	Passive     lua.LValue    `json:"passive"`
+	Refresh     time.Duration `json:"refresh"`
+	Idle        time.Duration `json:"idle"`
+	MaxSessions int           `json:"max_sessions"`
+	MaxPerIP    int           `json:"max_per_ip"`
+}
+
+// tcpTimes are the times of app:tcp.
+type tcpTimes struct {
+	Connect   time.Duration `json:"connect"`
+	Handshake time.Duration `json:"handshake"`
+	Idle      time.Duration `json:"idle"`
+}
+
+// appTCP is app:tcp(listen, options).
+func appTCP(L *lua.LState, a *App) int {
+	const name = "app:tcp"
+	a.mustBeWhole(L, name)
+	address := L.CheckString(2)
+	o := bind.Options[tcpOptions](L, name, 3)
+	engine, err := a.relayOptions(L, name, address, &o)
+	if err != nil {
+		bind.Raise(L, name, bind.Errorf("option", "%w", err))
+	}
+	if a.state.isolate.Number() != 0 {
+		return 0
+	}
+	r, err := relay.NewTCP(engine)
+	if err != nil {
+		bind.Raise(L, name, bind.Errorf("option", "%w", errors.New(strings.TrimPrefix(err.Error(), "tcp: "))))
+	}
+	a.state.program.streams = append(a.state.program.streams, server.Stream{
+		Listen: address, Options: listen.Options{MaxConns: o.MaxConns, MaxConnsPerIP: o.MaxConnsPerIP}, Conn: r.ServeConn, Source: fault.Where(L),
+	})
+	return 0
+}
+
+// relayOptions reads what app:tcp is told.
+func (a *App) relayOptions(L *lua.LState, name, address string, o *tcpOptions) (e relay.TCPOptions, err error) {
+	var times tcpTimes
+	switch v := o.Timeout.(type) {
+	case nil:
+	case *lua.LTable:
+		if err := bind.Decode(L, v, &times); err != nil {
+			return e, fmt.Errorf("option \"timeout\": %w", err)
+		}
+	default:
+		return e, fmt.Errorf(`option "timeout": times such as { connect = "3s", idle = "1h" } expected, got %s`, v.Type())
+	}
+	e = relay.TCPOptions{Connect: times.Connect, Handshake: times.Handshake, Idle: times.Idle, Tries: o.Tries, ProxyProtocol: o.ProxyProtocol,
+		Logger: a.state.program.log(), Names: map[string]relay.Pool{}}
+	if e.TLS, err = a.state.program.ownTLS(o.Cert, o.Key); err != nil {
+		return e, err
+	}
+	if t := o.TLS; t != nil {
+		if e.BackendTLS, err = a.state.program.backendTLS(t); err != nil {
+			return e, fmt.Errorf("option \"tls\": %w", err)
+		}
+	}
+	pool := o.poolOptions
+	pool.Timeout, pool.ProxyProtocol, pool.TLS = nil, 0, nil
+	if pool.To != nil {
+		e.Pool = streamPool{a.state.newStreamUpstream(L, name, "tcp", "tcp "+address, pool).pool}
+	} else if len(pool.given()) > 0 {
+		return e, fmt.Errorf("option %q: it is about the backends of \"to\", which is missing", pool.given()[0])
+	}
+	if o.Names == nil {
+		return e, nil
+	}
+	for _, server := range bind.Keys(o.Names) {
+		e.Names[server] = streamPool{a.namedPool(L, name, address, server, o.Names.RawGetString(server)).pool}
+	}
+	return e, nil
+}
+
+// namedPool is the pool for a server name of TLS: backends, or a table with "to" and what else they are
+// told.
+func (a *App) namedPool(L *lua.LState, name, address, server string, v lua.LValue) *Upstream {
+	pool := poolOptions{To: v}
+	if t, ok := v.(*lua.LTable); ok && t.RawGetString("to") != lua.LNil {
+		pool = poolOptions{}
+		if err := bind.Decode(L, t, &pool); err != nil {
+			bind.Raise(L, name, bind.Errorf("option", "option \"names\": %q: %w", server, err))
+		}
+	}
+	return a.state.newStreamUpstream(L, name, "tcp", "tcp "+address+" "+server, pool)
+}
+
+// appUDP is app:udp(listen, options).
+func appUDP(L *lua.LState, a *App) int {
+	const name = "app:udp"
+	a.mustBeWhole(L, name)
+	address := L.CheckString(2)
+	o := bind.Options[udpOptions](L, name, 3)
+	u := a.state.newStreamUpstream(L, name, "udp", "udp "+address, poolOptions{To: o.To, Balance: o.Balance, Health: o.Health, Passive: o.Passive, Refresh: o.Refresh})
+	if a.state.isolate.Number() != 0 {
+		return 0
+	}
+	r, err := relay.NewUDP(relay.UDPOptions{Pool: streamPool{u.pool}, Idle: o.Idle, MaxSessions: o.MaxSessions, MaxPerIP: o.MaxPerIP, Logger: a.state.program.log()})
+	if err != nil {
+		bind.Raise(L, name, bind.Errorf("option", "%w", errors.New(strings.TrimPrefix(err.Error(), "udp: "))))
+	}
+	a.state.program.streams = append(a.state.program.streams, server.Stream{Listen: address, Packets: r.ServePackets, Source: fault.Where(L)})
+	return 0
+}
+
+// mustBeWhole raises for what has an address of its own and so belongs to no group or host.
+func (a *App) mustBeWhole(L *lua.LState, name string) {
+	a.mustLoad(L, name)
+	if a.parent != nil || a.detached {
+		fault.Raisef(L, "option", "%s: an address belongs to the whole app: call it on `app`, not on a group, a host or an app that is mounted", name)
+	}
+}
+
+// newStreamUpstream is newUpstream for backends that are no URLs: "127.0.0.1:15432", and "unix:/x.sock"
+// for TCP.
+func (s *state) newStreamUpstream(L *lua.LState, name, scheme, label string, o poolOptions) *Upstream {
+	o.scheme = scheme
+	return s.newUpstream(L, name, label, o)
+}
+
+// streamMakers let a pool have backends that no request is sent to.
+func streamMakers() map[string]upstream.Maker {
+	none := func(transport.Options) (http.RoundTripper, error) { return noRequests{}, nil }
+	return map[string]upstream.Maker{"tcp": none, "udp": none}
+}
+
+type noRequests struct{}
+
+func (noRequests) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, errors.New("this backend takes bytes, not requests")
+}
+
+// streamPool is a pool whose backends take connections.
+type streamPool struct{ pool *upstream.Pool }
+
+// Pick implements relay.Pool.
+func (s streamPool) Pick(client netip.Addr, tried []relay.Lease) (relay.Lease, error) {
+	before := make([]*upstream.Backend, len(tried))
+	for i, t := range tried {
+		before[i] = t.(streamLease).lease.Backend
+	}
+	r := &http.Request{RemoteAddr: netip.AddrPortFrom(client, 0).String(), URL: &url.URL{}} // which balancing goes by
+	l, err := s.pool.Pick(r, before)
+	return streamLease{l}, err
+}
+
+// streamLease is one connection.
+type streamLease struct{ lease *upstream.Lease }
+
+// Address implements relay.Lease.
+func (s streamLease) Address() string {
+	_, address, found := strings.Cut(s.lease.Backend.Name(), "://")
+	if !found {
+		return s.lease.Backend.Name() // "unix:/run/x.sock"
+	}
+	return address
+}
+
+// Done implements relay.Lease.
+func (s streamLease) Done(failed bool) {
+	kind := upstream.Success
+	if failed {
+		kind = upstream.Failure
+	}
+	s.lease.Done(upstream.Outcome{Kind: kind})
+}
+
+// ownTLS ends the TLS of clients by a certificate; nil without one.
+func (p *Program) ownTLS(cert, key string) (*tls.Config, error) {
+	if cert == "" && key == "" {
+		return nil, nil
+	}
+	if cert == "" || key == "" {
+		return nil, errors.New(`options "cert" and "key": both files are needed (they may be the same)`)
+	}
+	store, err := certs.Load(p.path(cert), p.path(key))
+	if err != nil {
+		return nil, err
+	}
+	c := store.Config().Clone()
+	c.NextProtos = nil // what is spoken behind it is not ours
+	return c, nil
+}
+
+// backendTLS is how backends of streams are spoken to.
+func (p *Program) backendTLS(o *backendTLS) (*tls.Config, error) {
+	return upstream.TLS{CA: p.optionalPath(o.CA), Cert: p.optionalPath(o.Cert), Key: p.optionalPath(o.Key), ServerName: o.ServerName, Insecure: o.Insecure}.Client("stream", p.log())
+}
+
+// withScheme completes an address: "127.0.0.1:15432" is none of a URL.
+func withScheme(scheme, address string) (string, error) {
+	switch {
+	case scheme == "" || strings.HasPrefix(address, "unix:") || strings.HasPrefix(address, "file:") || strings.HasPrefix(address, scheme+"://"):
+		return address, nil
+	case strings.HasPrefix(address, "srv+") || strings.HasPrefix(address, "dns+"):
+		return address, nil
+	case strings.Contains(address, "://"):
+		return "", fmt.Errorf("%q: an address such as \"127.0.0.1:15432\" expected", address)
+	}
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		return "", fmt.Errorf("%q: an address with a port expected, as in \"127.0.0.1:15432\"", address)
+	}
+	return scheme + "://" + address, nil
+}
