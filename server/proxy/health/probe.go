@@ -61,8 +61,11 @@ func (c *Check) endpoint(text string) (endpoint, error) {
 	if _, ok := schemes[e.scheme]; !ok {
 		return endpoint{}, unknownScheme(e.scheme)
 	}
-	if u.Host == "" {
+	if u.Host == "" && (u.Scheme == "unix" || u.Scheme == "fastcgi") {
 		return e.onSocket(u)
+	}
+	if u.Hostname() == "" {
+		return e, fmt.Errorf("%q names no host", u.Redacted())
 	}
 	if e.path == "" {
 		e.path = u.RequestURI()
@@ -77,7 +80,7 @@ func (e endpoint) onSocket(u *url.URL) (endpoint, error) {
 		path = u.Opaque // unix:app.sock
 	}
 	if path == "" {
-		return e, fmt.Errorf("%q names no host and no socket", u.Redacted())
+		return e, fmt.Errorf("%q names no socket: write it like unix:/run/app.sock", u.Redacted())
 	}
 	e.network, e.address, e.host = "unix", path, "localhost"
 	if e.path == "" {
@@ -99,9 +102,6 @@ func (e endpoint) onNetwork(c *Check, u *url.URL) (endpoint, error) {
 	}
 	if number == "" {
 		return e, fmt.Errorf("%q names no port", u.Redacted())
-	}
-	if u.Hostname() == "" {
-		return e, fmt.Errorf("%q names no host", u.Redacted())
 	}
 	e.network, e.address = "tcp", net.JoinHostPort(u.Hostname(), number)
 	e.host = e.address
@@ -165,7 +165,7 @@ func (c *Check) tlsConfig(e endpoint) *tls.Config {
 // localFault reports whether a check failed for want of something on this machine, which says nothing
 // about the backend.
 func localFault(err error) bool {
-	for _, want := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL} {
+	for _, want := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
 		if errors.Is(err, want) {
 			return true
 		}
