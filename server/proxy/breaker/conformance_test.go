@@ -24,11 +24,10 @@ var stores = map[string]func(t *testing.T) (open func() breaker.Store){
 		m := breaker.NewMemory()
 		return func() breaker.Store { return m }
 	},
-	"redis":         func(t *testing.T) func() breaker.Store { return redisStores(t, peers.Redis(t)) },
-	"redis cluster": func(t *testing.T) func() breaker.Store { return redisStores(t, peers.RedisCluster(t)) },
-	"sqlite":        func(t *testing.T) func() breaker.Store { return sqlStores(t, "sqlite:"+t.TempDir()+"/breakers.db") },
-	"postgres":      func(t *testing.T) func() breaker.Store { return sqlStores(t, peers.Postgres(t)) },
-	"mariadb":       func(t *testing.T) func() breaker.Store { return sqlStores(t, peers.MariaDB(t)) },
+	"redis":    func(t *testing.T) func() breaker.Store { return redisStores(t, peers.Redis(t)) },
+	"sqlite":   func(t *testing.T) func() breaker.Store { return sqlStores(t, "sqlite:"+t.TempDir()+"/breakers.db") },
+	"postgres": func(t *testing.T) func() breaker.Store { return sqlStores(t, peers.Postgres(t)) },
+	"mariadb":  func(t *testing.T) func() breaker.Store { return sqlStores(t, peers.MariaDB(t)) },
 }
 
 func redisStores(t *testing.T, url string) func() breaker.Store {
@@ -67,6 +66,14 @@ func TestStores(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Keys of one Load are on several nodes.
+func TestRedisCluster(t *testing.T) {
+	open := redisStores(t, peers.RedisCluster(t))
+	recordsAreKept(t, open)
+	namesAreApart(t, open)
+	manyAtATime(t, open)
 }
 
 // record is one that opened just now. Times of stores are whole milliseconds.

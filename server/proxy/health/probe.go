@@ -149,7 +149,7 @@ func (c *Check) dialTLS(ctx context.Context, e endpoint) (*tls.Conn, error) {
 	return conn, nil
 }
 
-// tlsConfig is for connections whose protocols TLS does not choose.
+// tlsConfig is for connections that net/http does not make.
 func (c *Check) tlsConfig(e endpoint) *tls.Config {
 	config := c.TLS.Clone()
 	if config == nil {
@@ -158,7 +158,9 @@ func (c *Check) tlsConfig(e endpoint) *tls.Config {
 	if config.ServerName == "" {
 		config.ServerName, _, _ = net.SplitHostPort(e.address)
 	}
-	config.NextProtos = nil
+	if e.scheme == "wss" {
+		config.NextProtos = []string{"http/1.1"}
+	}
 	return config
 }
 

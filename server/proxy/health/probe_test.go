@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -240,6 +241,31 @@ func TestReuse(t *testing.T) {
 			<-enough
 			m.Close()
 		}
+	}
+}
+
+// A connection on which nothing comes any more, as after a firewall has forgotten it.
+func TestADeadConnectionIsGivenUp(t *testing.T) {
+	for scheme, protocol := range map[string]string{"http": "h1", "h2c": "h2c"} {
+		var seen sync.Map
+		address := server(t, protocol, func(_ http.ResponseWriter, r *http.Request) {
+			if _, again := seen.LoadOrStore(r.RemoteAddr, true); again {
+				<-r.Context().Done()
+			}
+		})
+		results := make(chan error, 100)
+		m, err := health.NewMonitor(health.Options{
+			Check:   health.Check{Reuse: true, Every: time.Millisecond, Timeout: 100 * time.Millisecond},
+			OnCheck: func(s health.Status) { results <- s.Err },
+			Logger:  new(logs).logger(),
+		})
+		require.NoError(t, err)
+		require.NoError(t, m.Update([]health.Target{{ID: "a", URL: scheme + "://" + address}}))
+		m.Start(t.Context())
+		require.NoError(t, <-results, scheme)
+		require.Error(t, <-results, scheme)
+		require.NoError(t, <-results, "%s: the next check has a connection of its own", scheme)
+		m.Close()
 	}
 }
 
