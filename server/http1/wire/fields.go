@@ -65,11 +65,7 @@ func lines(text string) int {
 	if text == "" {
 		return 0
 	}
-	n := strings.Count(text, "\n")
-	if !strings.HasSuffix(text, "\n") {
-		n++
-	}
-	return n
+	return strings.Count(text, "\n") + 1
 }
 
 // Field reads "Name: value". The name becomes canonical.

@@ -29,8 +29,21 @@ func (b *Reader) Buffered() []byte {
 	return (*b.buf)[b.r:b.w]
 }
 
+// Len is how many bytes are buffered.
+func (b *Reader) Len() int { return b.w - b.r }
+
 // Skip uses n bytes of what is buffered.
 func (b *Reader) Skip(n int) { b.r += n }
+
+// Space is an empty buffer, for who has another way to read than the Source. Nothing may be buffered.
+func (b *Reader) Space() []byte {
+	b.take()
+	b.r, b.w = 0, 0
+	return *b.buf
+}
+
+// Add says that n bytes were put into the Space.
+func (b *Reader) Add(n int) { b.w += n }
 
 // Fill reads more into the buffer, which grows up to limit and one read.
 func (b *Reader) Fill(limit int) error {

@@ -80,8 +80,11 @@ func (c *Check) endpoint(text string) (endpoint, error) {
 	if _, ok := schemes[e.scheme]; !ok {
 		return endpoint{}, unknownScheme(e.scheme)
 	}
-	if u.Host == "" {
+	if u.Host == "" && (u.Scheme == "unix" || u.Scheme == "fastcgi") {
 		return e.onSocket(u)
+	}
+	if u.Hostname() == "" {
+		return e, fmt.Errorf("%q names no host", u.Redacted())
 	}
 	if e.path == "" {
 		e.path = u.RequestURI()
@@ -96,7 +99,7 @@ func (e endpoint) onSocket(u *url.URL) (endpoint, error) {
 		path = u.Opaque // unix:app.sock
 	}
 	if path == "" {
-		return e, fmt.Errorf("%q names no host and no socket", u.Redacted())
+		return e, fmt.Errorf("%q names no socket: write it like unix:/run/app.sock", u.Redacted())
 	}
 	e.network, e.address, e.host = "unix", path, "localhost"
 	if e.path == "" {
@@ -118,9 +121,6 @@ func (e endpoint) onNetwork(c *Check, u *url.URL) (endpoint, error) {
 	}
 	if number == "" {
 		return e, fmt.Errorf("%q names no port", u.Redacted())
-	}
-	if u.Hostname() == "" {
-		return e, fmt.Errorf("%q names no host", u.Redacted())
 	}
 	e.network, e.address = "tcp", net.JoinHostPort(u.Hostname(), number)
 	e.host = e.address
@@ -168,7 +168,7 @@ func (c *Check) dialTLS(ctx context.Context, e endpoint) (*tls.Conn, error) {
 	return conn, nil
 }
 
-// tlsConfig is for connections whose protocols TLS does not choose.
+// tlsConfig is for connections that net/http does not make.
 func (c *Check) tlsConfig(e endpoint) *tls.Config {
 	config := c.TLS.Clone()
 	if config == nil {
@@ -177,14 +177,16 @@ func (c *Check) tlsConfig(e endpoint) *tls.Config {
 	if config.ServerName == "" {
 		config.ServerName, _, _ = net.SplitHostPort(e.address)
 	}
-	config.NextProtos = nil
+	if e.scheme == "wss" {
+		config.NextProtos = []string{"http/1.1"}
+	}
 	return config
 }
 
 // localFault reports whether a check failed for want of something on this machine, which says nothing
 // about the backend.
 func localFault(err error) bool {
-	for _, want := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL} {
+	for _, want := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
 		if errors.Is(err, want) {
 			return true
 		}

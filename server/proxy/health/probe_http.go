@@ -34,10 +34,11 @@ func (c *Check) httpProber(e endpoint) (*prober, error) {
 	}
 	return &prober{
 		ask: func(ctx context.Context) error {
-			if !c.Reuse {
-				defer t.CloseIdleConnections()
+			err := ask(ctx, t, e, u)
+			if err != nil || !c.Reuse { // HTTP/2 would go on with a connection that is dead
+				t.CloseIdleConnections()
 			}
-			return ask(ctx, t, e, u)
+			return err
 		},
 		close: t.CloseIdleConnections,
 	}, nil

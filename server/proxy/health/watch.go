@@ -71,8 +71,10 @@ func (w *watch) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			return
 		case <-timer.C:
+		}
+		if ctx.Err() != nil { // both may have been ready
+			return
 		}
 		w.once(ctx)
 		timer.Reset(w.pause())

@@ -68,9 +68,9 @@ func (p *Pool) transport(at place) (http.RoundTripper, error) {
 			o.TLS.ServerName = at.url.Hostname()
 		}
 	}
-	if make := p.o.Makers[at.scheme.name]; make != nil {
+	if maker := p.o.Makers[at.scheme.name]; maker != nil {
 		o.TLS = p.tls.Clone()
-		return make(o)
+		return maker(o)
 	}
 	return transport.New(o)
 }

@@ -77,7 +77,9 @@ func (e *NoBackend) Error() string {
 func (e *NoBackend) Is(target error) bool { return target == ErrNoBackend }
 
 // passing says whether it may be over soon.
-func (e *NoBackend) passing() bool { return e.Why == Full || e.Why == Looking && len(e.Sources) == 0 || e.Why == "" }
+func (e *NoBackend) passing() bool {
+	return e.Why == Full || e.Why == Looking && len(e.Sources) == 0 || e.Why == ""
+}
 
 // why says why no backend can take a request. Its Why is empty when one can by now.
 func (p *Pool) why(tried []*Backend) *NoBackend {

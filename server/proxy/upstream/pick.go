@@ -79,12 +79,16 @@ func (p *Pool) wait(r *http.Request, tried []*Backend) (*Lease, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), p.o.Limits.Wait)
 	defer cancel()
 	started := time.Now()
-	for {
+	for again := true; ; {
 		if l := p.try(r, tried); l != nil {
 			return l, nil
 		}
 		if err = p.why(tried); !err.passing() {
 			return nil, err
+		}
+		if again && err.Why == "" { // one became free between the two
+			again = false
+			continue
 		}
 		p.line.pass(w)
 		select {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -68,7 +69,7 @@ type place struct {
 	url     *url.URL // with the host that the Host header names
 	name    string   // "scheme://address:port": the identity of the backend
 	address string   // to dial: "host:port", or the path of a socket
-	host    string // Host of the target
+	host    string   // Host of the target
 	weight  int
 	backup  bool
 }
@@ -156,8 +157,8 @@ func (p *place) setSocket(u *url.URL) error {
 
 func (p *place) setTCP(u *url.URL) error {
 	host, port := strings.ToLower(u.Hostname()), u.Port()
-	if host == "" || strings.ContainsAny(host, " /\\@") {
-		return errors.New("it has no host: write scheme://host:port")
+	if err := checkHost(host); err != nil {
+		return err
 	}
 	if port == "" {
 		port = p.scheme.port
@@ -166,10 +167,25 @@ func (p *place) setTCP(u *url.URL) error {
 		return fmt.Errorf("port %q: give 1 to 65535", port)
 	}
 	p.address = net.JoinHostPort(host, port)
-	p.name = p.scheme.name + "://" + p.address
-	p.url = &url.URL{Scheme: p.scheme.name, Host: p.address}
+	p.name = p.scheme.name + "://" + strings.Replace(p.address, "%", "%25", 1) // RFC 6874
+	host, _, _ = strings.Cut(host, "%")                                        // a zone is local to this machine
+	p.url = &url.URL{Scheme: p.scheme.name, Host: net.JoinHostPort(host, port)}
 	if port == p.scheme.port {
-		p.url.Host = strings.TrimSuffix(p.address, ":"+port)
+		p.url.Host = strings.TrimSuffix(p.url.Host, ":"+port)
+	}
+	return nil
+}
+
+// checkHost wants an address, or a name as DNS has it.
+func checkHost(host string) error {
+	if host == "" {
+		return errors.New("it has no host: write scheme://host:port")
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return nil
+	}
+	if strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789.-_") != "" {
+		return fmt.Errorf("host %q: write an address, or a name of letters, digits, dots and hyphens (others as xn--…)", host)
 	}
 	return nil
 }
@@ -182,6 +198,9 @@ func (p *place) setHost(host string) error {
 	u, err := url.Parse("//" + host)
 	if err != nil || u.Host != host || u.Hostname() == "" {
 		return fmt.Errorf("host %q: write host or host:port", host)
+	}
+	if err := checkHost(strings.ToLower(u.Hostname())); err != nil {
+		return err
 	}
 	p.host = strings.ToLower(host)
 	p.url.Host = p.host

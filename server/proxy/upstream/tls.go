@@ -61,6 +61,7 @@ func (t TLS) config(pool string, log *slog.Logger) (*tls.Config, error) {
 		return nil, fmt.Errorf("tls: %w", err)
 	}
 	c.GetClientCertificate = own.get
+	c.SessionTicketsDisabled = true // a session that is resumed has the certificate of its first time
 	return c, nil
 }
 
