@@ -100,7 +100,7 @@ func (r *route) url(params map[string]string) (string, error) {
 // compile turns the declarations of the isolates into a server.App.
 func (p *Program) compile() error {
 	s := p.states[0]
-	app := &server.App{Settings: p.settings(), Close: p.Close, Before: []func(http.Handler) http.Handler{lendUser}}
+	app := &server.App{Settings: p.settings(), Close: p.Close, Streams: p.streams, Before: []func(http.Handler) http.Handler{lendUser}}
 	early, err := p.early()
 	if err != nil {
 		return err
@@ -150,7 +150,6 @@ func (p *Program) compile() error {
 	if _, err := server.Compile(app); err != nil {
 		return &fault.Error{Code: "routes", Message: err.Error(), Cause: err}
 	}
-	app.Streams = p.streams
 	p.App = app
 	return nil
 }

@@ -155,7 +155,22 @@ func tables() map[string]any {
 	return map[string]any{
 		"rws.ApiKeyGuardOptions":     apiKeyOptions{},
 		"rws.ApiKeyRecord":           apiKeyRecord{},
+		"rws.Backend":                backendOptions{},
+		"rws.BackendHealth":          backendHealth{},
+		"rws.BackendTls":             backendTLS{},
+		"rws.Balance":                balanceOptions{},
 		"rws.Base64Options":          base64Options{},
+		"rws.Breaker":                breakerOptions{},
+		"rws.FastCgi":                fastcgiOptions{},
+		"rws.Passive":                passiveOptions{},
+		"rws.Retry":                  retryOptions{},
+		"rws.Sticky":                 stickyOptions{},
+		"rws.TcpOptions":             tcpOptions{},
+		"rws.TcpTimeout":             tcpTimes{},
+		"rws.UdpOptions":             udpOptions{},
+		"rws.UpstreamOptions":        poolOptions{},
+		"rws.UpstreamPool":           backendLimits{},
+		"rws.UpstreamTimeout":        timeoutOptions{},
 		"rws.BasicGuardOptions":      authBasicOptions{},
 		"rws.CacheCountOptions":      cacheCountOptions{},
 		"rws.CacheFetchOptions":      cacheFetchOptions{},
@@ -220,7 +235,7 @@ func tables() map[string]any {
 // rws.Error and rws.StubRequest, which Go makes field by field.
 var otherTables = []string{"rws.Config", "rws.ConfigTls", "rws.ConfigAccessLog", "rws.ConfigMetrics", "rws.ConfigFs", "rws.ConfigSession", "rws.ConfigSessionCookie", "rws.ConfigCache", "rws.ConfigLimits",
 	"rws.SessionInfo", "rws.CacheStats", "rws.HttpCacheStats", "rws.RedisStats", "rws.RedisMessage", "rws.ResourceHandlers", "rws.FileInfo", "rws.StubRequest", "rws.Error",
-	"rws.ColumnInfo", "rws.DbResult", "rws.Page", "rws.PoolStats", "rws.TableInfo"}
+	"rws.BackendStatus", "rws.ColumnInfo", "rws.DbResult", "rws.Page", "rws.PoolStats", "rws.TableInfo"}
 
 func TestOptionsAreDocumented(t *testing.T) {
 	p := faces(t)

@@ -23,27 +23,33 @@ import (
 	"rws/server/relay"
 )
 
-// tcpOptions are the options of app:tcp beside those of its backends.
+// streamBackends are the options of backends that take bytes.
+type streamBackends struct {
+	To        lua.LValue    `json:"to"`
+	Balance   lua.LValue    `json:"balance"`
+	SlowStart time.Duration `json:"slow_start"`
+	Refresh   time.Duration `json:"refresh"`
+	Health    lua.LValue    `json:"health"`
+	Passive   lua.LValue    `json:"passive"`
+	Breaker   lua.LValue    `json:"breaker"`
+}
+
+func (o *streamBackends) pool() poolOptions {
+	return poolOptions{To: o.To, Balance: o.Balance, SlowStart: o.SlowStart, Refresh: o.Refresh, Health: o.Health, Passive: o.Passive, Breaker: o.Breaker}
+}
+
+// tcpOptions are the options of app:tcp.
 type tcpOptions struct {
-	poolOptions
+	streamBackends
 	Names         *lua.LTable `json:"names"`
 	Cert          string      `json:"cert"`
 	Key           string      `json:"key"`
+	TLS           *backendTLS `json:"tls"`
+	ProxyProtocol int         `json:"proxy_protocol"`
+	Timeout       tcpTimes    `json:"timeout"`
 	Tries         int         `json:"tries"`
 	MaxConns      int         `json:"max_conns"`
 	MaxConnsPerIP int         `json:"max_conns_per_ip"`
-}
-
-// udpOptions are the options of app:udp.
-type udpOptions struct {
-	To          lua.LValue    `json:"to"`
-	Balance     lua.LValue    `json:"balance"`
-	Health      lua.LValue    `json:"health"`
-	Passive     lua.LValue    `json:"passive"`
-	Refresh     time.Duration `json:"refresh"`
-	Idle        time.Duration `json:"idle"`
-	MaxSessions int           `json:"max_sessions"`
-	MaxPerIP    int           `json:"max_per_ip"`
 }
 
 // tcpTimes are the times of app:tcp.
@@ -53,11 +59,22 @@ type tcpTimes struct {
 	Idle      time.Duration `json:"idle"`
 }
 
+// udpOptions are the options of app:udp.
+type udpOptions struct {
+	streamBackends
+	Idle        time.Duration `json:"idle"`
+	MaxSessions int           `json:"max_sessions"`
+	MaxPerIP    int           `json:"max_per_ip"`
+}
+
 // appTCP is app:tcp(listen, options).
 func appTCP(L *lua.LState, a *App) int {
 	const name = "app:tcp"
 	a.mustBeWhole(L, name)
 	address := L.CheckString(2)
+	if err := listen.Check(address); err != nil {
+		bind.ArgError(L, name, 1, "%s", err)
+	}
 	o := bind.Options[tcpOptions](L, name, 3)
 	engine, err := a.relayOptions(L, name, address, &o)
 	if err != nil {
@@ -78,16 +95,7 @@ func appTCP(L *lua.LState, a *App) int {
 
 // relayOptions reads what app:tcp is told.
 func (a *App) relayOptions(L *lua.LState, name, address string, o *tcpOptions) (e relay.TCPOptions, err error) {
-	var times tcpTimes
-	switch v := o.Timeout.(type) {
-	case nil:
-	case *lua.LTable:
-		if err := bind.Decode(L, v, &times); err != nil {
-			return e, fmt.Errorf("option \"timeout\": %w", err)
-		}
-	default:
-		return e, fmt.Errorf(`option "timeout": times such as { connect = "3s", idle = "1h" } expected, got %s`, v.Type())
-	}
+	times := o.Timeout
 	e = relay.TCPOptions{Connect: times.Connect, Handshake: times.Handshake, Idle: times.Idle, Tries: o.Tries, ProxyProtocol: o.ProxyProtocol,
 		Logger: a.state.program.log(), Names: map[string]relay.Pool{}}
 	if e.TLS, err = a.state.program.ownTLS(o.Cert, o.Key); err != nil {
@@ -98,12 +106,10 @@ func (a *App) relayOptions(L *lua.LState, name, address string, o *tcpOptions) (
 			return e, fmt.Errorf("option \"tls\": %w", err)
 		}
 	}
-	pool := o.poolOptions
-	pool.Timeout, pool.ProxyProtocol, pool.TLS = nil, 0, nil
-	if pool.To != nil {
+	if pool := o.pool(); pool.To != nil {
 		e.Pool = streamPool{a.state.newStreamUpstream(L, name, "tcp", "tcp "+address, pool).pool}
-	} else if len(pool.given()) > 0 {
-		return e, fmt.Errorf("option %q: it is about the backends of \"to\", which is missing", pool.given()[0])
+	} else if given := pool.given(); len(given) > 0 {
+		return e, fmt.Errorf("option %q: it is about the backends of \"to\", which is missing", given[0])
 	}
 	if o.Names == nil {
 		return e, nil
@@ -117,14 +123,14 @@ func (a *App) relayOptions(L *lua.LState, name, address string, o *tcpOptions) (
 // namedPool is the pool for a server name of TLS: backends, or a table with "to" and what else they are
 // told.
 func (a *App) namedPool(L *lua.LState, name, address, server string, v lua.LValue) *Upstream {
-	pool := poolOptions{To: v}
+	o := streamBackends{To: v}
 	if t, ok := v.(*lua.LTable); ok && t.RawGetString("to") != lua.LNil {
-		pool = poolOptions{}
-		if err := bind.Decode(L, t, &pool); err != nil {
+		o = streamBackends{}
+		if err := bind.Decode(L, t, &o); err != nil {
 			bind.Raise(L, name, bind.Errorf("option", "option \"names\": %q: %w", server, err))
 		}
 	}
-	return a.state.newStreamUpstream(L, name, "tcp", "tcp "+address+" "+server, pool)
+	return a.state.newStreamUpstream(L, name, "tcp", "tcp "+address+" "+server, o.pool())
 }
 
 // appUDP is app:udp(listen, options).
@@ -132,8 +138,11 @@ func appUDP(L *lua.LState, a *App) int {
 	const name = "app:udp"
 	a.mustBeWhole(L, name)
 	address := L.CheckString(2)
+	if listen.Check(address) != nil || strings.HasPrefix(address, "unix:") {
+		bind.ArgError(L, name, 1, "an address with a port expected, as in \":53\", got %q", address)
+	}
 	o := bind.Options[udpOptions](L, name, 3)
-	u := a.state.newStreamUpstream(L, name, "udp", "udp "+address, poolOptions{To: o.To, Balance: o.Balance, Health: o.Health, Passive: o.Passive, Refresh: o.Refresh})
+	u := a.state.newStreamUpstream(L, name, "udp", "udp "+address, o.pool())
 	if a.state.isolate.Number() != 0 {
 		return 0
 	}

@@ -3,6 +3,7 @@ package luabind
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -48,6 +49,21 @@ type poolOptions struct {
 	Retries       *int            `json:"retries"`
 
 	scheme string // of addresses that are no URLs, "" for none
+}
+
+// backendOptions are one of the backends.
+type backendOptions struct {
+	URL    string `json:"url"`
+	Weight int    `json:"weight"`
+	Backup bool   `json:"backup"`
+	Host   string `json:"host"`
+}
+
+type balanceOptions struct {
+	Policy string  `json:"policy"`
+	Header string  `json:"header"`
+	Cookie string  `json:"cookie"`
+	Bound  float64 `json:"bound"`
 }
 
 type stickyOptions struct {
@@ -193,12 +209,7 @@ func negativeFor(d time.Duration) time.Duration {
 
 // balanceOf reads "least_conn", or { policy = "header_hash", header = "X-User" }.
 func balanceOf(L *lua.LState, v lua.LValue) (upstream.Balance, error) {
-	var o struct {
-		Policy string  `json:"policy"`
-		Header string  `json:"header"`
-		Cookie string  `json:"cookie"`
-		Bound  float64 `json:"bound"`
-	}
+	var o balanceOptions
 	switch v := v.(type) {
 	case nil:
 		return upstream.Balance{}, nil
@@ -262,17 +273,15 @@ func (p *Program) targetList(L *lua.LState, scheme string, v lua.LValue) ([]upst
 	if len(bind.Keys(t)) > 0 {
 		return nil, fmt.Errorf("a list expected, but it has the key %q", bind.Keys(t)[0])
 	}
+	if len(list) == 0 {
+		return nil, errors.New("the list is empty")
+	}
 	return list, nil
 }
 
 // target reads "http://10.0.0.7:9001", or { url = , weight = , backup = , host = }.
 func (p *Program) target(L *lua.LState, scheme string, v lua.LValue) (t upstream.Target, err error) {
-	var o struct {
-		URL    string `json:"url"`
-		Weight int    `json:"weight"`
-		Backup bool   `json:"backup"`
-		Host   string `json:"host"`
-	}
+	var o backendOptions
 	switch v := v.(type) {
 	case lua.LString:
 		o.URL = string(v)

@@ -1,0 +1,56 @@
+---@meta
+
+---Options of `app:tcp`.
+---@class rws.TcpOptions
+---@field to? string|rws.Backend|table|function the backends, `"10.0.0.7:5432"` or `"unix:/run/x.sock"`: one, a table with one, a list of these, or a function that returns such a list
+---@field balance? string|rws.Balance as of `rws.UpstreamOptions`
+---@field slow_start? rws.Duration
+---@field refresh? rws.Duration
+---@field health? rws.BackendHealth a check is a connection, unless a scheme is given; `{ every = "5s" }`
+---@field passive? boolean|rws.Passive default on: backends that cannot be reached get no connections for a while
+---@field breaker? boolean|rws.Breaker
+---@field names? table<string, any> other backends by the server name that the visitor's TLS asks for, `"db.example.com"` or `"*.example.com"`: where they are, or a table with `to` and options of its own. The connection is passed through as it is
+---@field cert? string file of a certificate (PEM): TLS ends here, and backends get what is in it
+---@field key? string its key
+---@field tls? rws.BackendTls speaks TLS with the backends
+---@field proxy_protocol? 1|2
+---@field timeout? rws.TcpTimeout
+---@field tries? integer backends that are tried; default 3
+---@field max_conns? integer open connections, more wait; default 10000
+---@field max_conns_per_ip? integer of one address; default no limit
+
+---@class rws.TcpTimeout
+---@field connect? rws.Duration until a backend accepts; default 3s
+---@field handshake? rws.Duration for the visitor's TLS; default 10s
+---@field idle? rws.Duration without a byte either way; default 1h
+
+---Carries TCP connections from an address of this machine to backends. They outlive a reload of the script.
+---
+---```lua
+---app:tcp("127.0.0.1:15432", { to = { "10.0.0.7:5432", { url = "10.0.0.8:5432", backup = true } }, health = { every = "5s" } })
+---app:tcp("127.0.0.1:18443", { names = { ["a.example.com"] = "10.0.0.9:443", ["*.example.org"] = { "10.0.1.1:443", "10.0.1.2:443" } } })
+---```
+---@param listen string `":5432"`, `"10.0.0.1:5432"` or `"unix:/run/db.sock"`
+---@param options rws.TcpOptions
+function app:tcp(listen, options) end
+
+---@class rws.UdpOptions
+---@field to? string|rws.Backend|table|function the backends: `"10.0.0.7:53"`
+---@field balance? string|rws.Balance
+---@field slow_start? rws.Duration
+---@field breaker? boolean|rws.Breaker
+---@field health? rws.BackendHealth with a scheme and a port where the backend answers over TCP
+---@field passive? boolean|rws.Passive
+---@field refresh? rws.Duration
+---@field idle? rws.Duration how long a client keeps its backend without a datagram either way; default 30s
+---@field max_sessions? integer clients at a time; default 10000
+---@field max_per_ip? integer of one address; default 1000
+
+---Carries datagrams from an address of this machine to backends, and their answers back, as many as come.
+---
+---```lua
+---app:udp("127.0.0.1:1053", { to = { "10.0.0.7:53", "10.0.0.8:53" } })
+---```
+---@param listen string `":53"` or `"10.0.0.1:53"`
+---@param options rws.UdpOptions
+function app:udp(listen, options) end
