@@ -1,0 +1,176 @@
+package upstream
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"rws/server/proxy/discover"
+	"rws/server/suggest"
+)
+
+// A Target is where one backend answers: "http://10.0.0.7:9001", "unix:/run/app.sock". Its
+// schemes are http, https, h2 (HTTP/2 over TLS), h2c, grpc (over h2c), grpcs, ws, wss, unix and
+// those of [Options.Makers]. A URL that names a source, as "srv+http://api.internal", stands for
+// the targets found there; see package discover.
+type Target = discover.Target
+
+// limits of a pool.
+const (
+	maxBackends = 1024
+	maxWeight   = 1000
+)
+
+// A scheme is how a kind of backend is spoken to.
+type scheme struct {
+	name string
+	port string // default
+	tls  bool
+	mux  bool // many requests share a connection
+}
+
+var schemes = []scheme{
+	{"http", "80", false, false},
+	{"https", "443", true, false},
+	{"h2", "443", true, true},
+	{"h2c", "80", false, true},
+	{"grpc", "80", false, true},
+	{"grpcs", "443", true, true},
+	{"ws", "80", false, false},
+	{"wss", "443", true, false},
+	{"unix", "", false, false},
+}
+
+func schemeNames() []string {
+	names := make([]string, len(schemes))
+	for i, s := range schemes {
+		names[i] = s.name
+	}
+	return names
+}
+
+// A place is a target that was understood.
+type place struct {
+	scheme  scheme
+	url     *url.URL // with the host that the Host header names
+	name    string   // "scheme://address:port": the identity of the backend
+	address string   // to dial: "host:port", or the path of a socket
+	weight  int
+	backup  bool
+}
+
+// parse understands a target. extra are schemes beside the known ones.
+func parse(t Target, extra []string) (place, error) {
+	p := place{weight: t.Weight, backup: t.Backup}
+	if p.weight == 0 {
+		p.weight = 1
+	}
+	if p.weight < 0 || p.weight > maxWeight {
+		return place{}, fmt.Errorf("upstream target %q: weight %d: give 1 to %d", t.URL, t.Weight, maxWeight)
+	}
+	u, err := url.Parse(t.URL)
+	if err != nil {
+		return place{}, fmt.Errorf("upstream target %q is no URL: %w", hidden(t.URL), errors.Unwrap(err))
+	}
+	if err = p.setScheme(u, extra); err == nil {
+		err = p.setAddress(u)
+	}
+	if err == nil {
+		err = p.setHost(t.Host)
+	}
+	if err != nil {
+		return place{}, fmt.Errorf("upstream target %q: %w", hidden(t.URL), err)
+	}
+	return p, nil
+}
+
+// hidden is a URL for a message: without a password.
+func hidden(raw string) string {
+	if at := strings.LastIndexByte(raw, '@'); at >= 0 {
+		return raw[:strings.IndexByte(raw, ':')+1] + "…" + raw[at:]
+	}
+	return raw
+}
+
+func (p *place) setScheme(u *url.URL, extra []string) error {
+	i := slices.IndexFunc(schemes, func(s scheme) bool { return s.name == u.Scheme })
+	switch {
+	case i >= 0:
+		p.scheme = schemes[i]
+	case slices.Contains(extra, u.Scheme):
+		p.scheme = scheme{name: u.Scheme}
+	case u.Scheme == "" || u.Host == "" && u.Opaque != "":
+		return errors.New("it has no scheme: write http://host:port")
+	default:
+		known := append(schemeNames(), extra...)
+		return fmt.Errorf("scheme %q is unknown%s: use one of %s", u.Scheme, suggest.DidYouMean(u.Scheme, known), strings.Join(known, ", "))
+	}
+	return nil
+}
+
+func (p *place) setAddress(u *url.URL) error {
+	switch {
+	case u.User != nil:
+		return errors.New("a user and password in the URL would not be sent: set the Authorization header of the request instead")
+	case u.RawQuery != "" || u.Fragment != "" || u.ForceQuery:
+		return errors.New("a query or fragment has no place in the address of a backend")
+	case u.Host == "" && strings.HasPrefix(u.Path, "/"):
+		return p.setSocket(u)
+	case p.scheme.name == "unix":
+		return errors.New("a socket is named by its absolute path, as in unix:/run/app.sock")
+	case u.Path != "" && u.Path != "/":
+		return fmt.Errorf("the path %q would not be sent: name scheme, host and port, and rewrite the path of the request", u.Path)
+	}
+	return p.setTCP(u)
+}
+
+// setSocket takes the path of a socket file, for unix and schemes of [Options.Makers].
+func (p *place) setSocket(u *url.URL) error {
+	if slices.ContainsFunc(schemes, func(s scheme) bool { return s.name == p.scheme.name && s.name != "unix" }) {
+		return errors.New("it has no host: write scheme://host:port")
+	}
+	if strings.ContainsRune(u.Path, 0) {
+		return errors.New("a path with a NUL byte names no socket")
+	}
+	p.address = u.Path
+	p.name = p.scheme.name + ":" + u.Path
+	p.url = &url.URL{Scheme: p.scheme.name, Host: "localhost"}
+	return nil
+}
+
+func (p *place) setTCP(u *url.URL) error {
+	host, port := strings.ToLower(u.Hostname()), u.Port()
+	if host == "" || strings.ContainsAny(host, " /\\@") {
+		return errors.New("it has no host: write scheme://host:port")
+	}
+	if port == "" {
+		port = p.scheme.port
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return fmt.Errorf("port %q: give 1 to 65535", port)
+	}
+	p.address = net.JoinHostPort(host, port)
+	p.name = p.scheme.name + "://" + p.address
+	p.url = &url.URL{Scheme: p.scheme.name, Host: p.address}
+	if port == p.scheme.port {
+		p.url.Host = strings.TrimSuffix(p.address, ":"+port)
+	}
+	return nil
+}
+
+// setHost puts the name in place of the address that was looked up.
+func (p *place) setHost(host string) error {
+	if host == "" {
+		return nil
+	}
+	u, err := url.Parse("//" + host)
+	if err != nil || u.Host != host || u.Hostname() == "" {
+		return fmt.Errorf("host %q: write host or host:port", host)
+	}
+	p.url.Host = strings.ToLower(host)
+	return nil
+}
