@@ -32,11 +32,11 @@ var floors = map[string]int{
 
 	"secret": 0, "redis": 0, "logs": 0, "metrics": 0, "health": 0, "trace": 0, "router": 0, "certs": 0, "db": 0,
 	"db/migrate": 1,
-	"client":     0, "reload": 0, "schema": 0, "cancel": 0,
+	"client":     0, "reload": 0, "schema": 0, "cancel": 0, "proxy/window": 0,
 
 	"cookie": 1, "cache": 1, "ratelimit": 1, "jobs": 1, "storage": 1, "auth": 1, "auth/password": 1, "auth/jwt": 1, "mail": 1,
 	"websocket": 1, "sse": 1, "pubsub": 1, "static": 1, "template": 1, "i18n": 1, "relay": 1,
-	"proxy/balance": 1, "proxy/health": 1, "proxy/breaker": 1, "listen": 1, "http1": 1,
+	"http1/wire": 0, "proxy/transport": 1, "proxy/balance": 1, "proxy/health": 1, "proxy/breaker": 1, "listen": 1, "http1": 1,
 	"proxy/discover": 1, "proxy/upstream": 2,
 	"exchange": 1, "problem": 1, "rewrite": 1,
 

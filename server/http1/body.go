@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+
+	"rws/server/http1/wire"
 )
 
 // maxDrain is how much of a body that a handler has not read is read for it, so that the
@@ -31,12 +33,12 @@ type body struct {
 func (b *body) begin(t *transaction, h *head) {
 	b.t = t
 	b.pending.Store(true)
-	b.left = h.framing.contentLength()
-	if h.framing.chunked {
-		b.from = &chunked{c: t.conn, trailer: t.addTrailer}
+	b.left = h.contentLength()
+	if h.framing.Chunked {
+		b.from = &wire.Chunked{From: &t.conn.in, Trailer: t.addTrailer}
 		return
 	}
-	b.from = t.conn
+	b.from = &t.conn.in
 }
 
 // Read sends 100 Continue first when the client waits for it. A body that is not framed properly
@@ -77,14 +79,14 @@ func (b *body) read(p []byte) (int, error) {
 		}
 	}
 	if err != nil {
-		b.fault = err
+		b.fault = refusal(err)
 		b.ended = err == io.EOF
 	}
 	if b.ended {
 		b.pending.Store(false)
 		b.t.life.bodyEnded()
 	}
-	return n, err
+	return n, b.fault
 }
 
 // Close leaves the rest to the end of the request.
@@ -122,9 +124,9 @@ func (b *body) finish() bool {
 }
 
 func (b *body) drain() {
-	scratch := buffers.Get().(*[]byte)
-	defer buffers.Put(scratch)
-	if c := b.t.conn; int64(c.w-c.r) < b.left { // the client has an answer, and no more time than to notice
+	scratch := copies.Get().(*[]byte)
+	defer copies.Put(scratch)
+	if c := b.t.conn; int64(c.in.Len()) < b.left { // the client has an answer, and no more time than to notice
 		c.deadline(moment)
 	}
 	for b.fault == nil {

@@ -8,9 +8,10 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"sync"
 	"sync/atomic"
 	"time"
+
+	"rws/server/http1/wire"
 )
 
 // What a connection is doing. Whoever closes it while it waits, and the connection when a request
@@ -33,32 +34,27 @@ type conn struct {
 	since  time.Time   // when the deadline of an idle connection was set
 	idle   atomic.Bool // that deadline is the one in force
 
-	idler *idler  // nil where there is no way to read without a buffer
-	buf   *[]byte // nil when nothing is buffered
-	r, w  int     // what is buffered: (*buf)[r:w]
+	idler *idler // nil where there is no way to read without a buffer
+	in    wire.Reader
 
 	peek       [1]byte // what a watch reads
 	peeked     bool
 	unwatching atomic.Bool // the watch is being ended by us
 }
 
-// buffers hold heads, and what was read with them.
-var buffers = sync.Pool{New: func() any { b := make([]byte, readSize); return &b }}
-
-const readSize = 4 << 10
-
 // errHandedOver ends the service of a connection that others serve now.
 var errHandedOver = errors.New("the connection is in other hands")
 
 // serve is the goroutine of the connection.
 func (c *conn) serve() {
+	c.in.Source = c.nc
 	err := c.handshake()
 	c.idler = newIdler(c)
 	for err == nil {
 		err = c.next()
 	}
 	defer c.server.remove(c)
-	c.release()
+	c.in.Release()
 	if errors.Is(err, errHandedOver) {
 		return
 	}
@@ -95,7 +91,7 @@ func (c *conn) handshake() error {
 // notTLS helps a client that speaks plain HTTP to a port with TLS.
 func (c *conn) notTLS(err error) error {
 	e, ok := errors.AsType[tls.RecordHeaderError](err)
-	if !ok || e.Conn == nil || kinds[e.RecordHeader[0]]&token == 0 {
+	if !ok || e.Conn == nil || !wire.IsToken(string(e.RecordHeader[:1])) {
 		return err
 	}
 	c.nc = e.Conn
@@ -119,14 +115,14 @@ func (c *conn) next() error {
 		return err
 	}
 	if first && c.server.H2C != nil && bytes.Equal(raw, preface) {
-		return c.handOver(c.server.H2C, &replay{Conn: c.nc, rest: bytes.Clone(c.buffered())})
+		return c.handOver(c.server.H2C, &replay{Conn: c.nc, rest: bytes.Clone(c.in.Buffered())})
 	}
 	t, fault := c.begin(raw)
 	if fault != nil {
 		return fault
 	}
-	c.r += len(raw)
-	c.settle()
+	c.in.Skip(len(raw))
+	c.in.Settle()
 	if !t.run() {
 		if t.lingers() {
 			c.linger()
@@ -155,21 +151,21 @@ func (c *conn) readHead() ([]byte, error) {
 	}
 	limit, timed := c.server.maxHeader(), false
 	for from := 0; ; {
-		length, next, fault := scanHead((*c.buf)[c.r:c.w], from)
+		length, next, err := wire.ScanHead(c.in.Buffered(), from)
 		switch {
-		case fault != nil:
-			return nil, fault
-		case length > limit || length == 0 && c.w-c.r > limit:
+		case err != nil:
+			return nil, refusal(err)
+		case length > limit || length == 0 && c.in.Len() > limit:
 			return nil, &RequestError{http.StatusRequestHeaderFieldsTooLarge, "the request line and the header fields are too large"}
 		case length > 0:
-			return (*c.buf)[c.r : c.r+length], nil
+			return c.in.Buffered()[:length], nil
 		}
 		if !timed { // most heads come in one piece and need no deadline of their own
 			c.deadline(c.server.ReadHeader)
 			timed = true
 		}
 		from = next
-		if err := c.fill(limit); err != nil {
+		if err := c.in.Fill(limit); err != nil {
 			return nil, c.brokenHead(err)
 		}
 	}
@@ -185,7 +181,7 @@ func (c *conn) brokenHead(err error) error {
 
 // await waits for the first byte of a request.
 func (c *conn) await() error {
-	if c.w == c.r {
+	if c.in.Len() == 0 {
 		c.idleDeadline()
 		if err := c.fillIdle(); err != nil {
 			return err
@@ -200,14 +196,14 @@ func (c *conn) await() error {
 // skipLine skips one empty line before a request: some clients send it after a body (RFC 9112
 // §2.2).
 func (c *conn) skipLine() error {
-	for c.w-c.r < 2 && (*c.buf)[c.r] == '\r' {
+	for c.in.Len() < 2 && c.in.Buffered()[0] == '\r' {
 		c.deadline(c.server.ReadHeader)
-		if err := c.fill(readSize); err != nil {
+		if err := c.in.Fill(wire.BufferSize); err != nil {
 			return err
 		}
 	}
-	if c.w-c.r >= 2 && (*c.buf)[c.r] == '\r' && (*c.buf)[c.r+1] == '\n' {
-		c.r += 2
+	if bytes.HasPrefix(c.in.Buffered(), []byte("\r\n")) {
+		c.in.Skip(2)
 	}
 	return nil
 }
@@ -215,44 +211,10 @@ func (c *conn) skipLine() error {
 // fillIdle reads into the buffer, which is empty, after a wait that may be long.
 func (c *conn) fillIdle() error {
 	if c.idler == nil {
-		return c.fill(readSize)
+		return c.in.Fill(wire.BufferSize)
 	}
-	c.release()
+	c.in.Release()
 	return c.idler.fill()
-}
-
-// take makes sure that there is a buffer.
-func (c *conn) take() {
-	if c.buf == nil {
-		c.buf = buffers.Get().(*[]byte)
-		c.r, c.w = 0, 0
-	}
-}
-
-// fill reads more into the buffer, which grows up to limit and one read.
-func (c *conn) fill(limit int) error {
-	c.take()
-	if c.r > 0 {
-		c.w = copy(*c.buf, (*c.buf)[c.r:c.w])
-		c.r = 0
-	}
-	if c.w == len(*c.buf) {
-		larger := make([]byte, min(2*len(*c.buf), limit+readSize))
-		copy(larger, *c.buf)
-		if len(*c.buf) == readSize {
-			buffers.Put(c.buf)
-		}
-		c.buf = &larger
-	}
-	n, err := c.nc.Read((*c.buf)[c.w:])
-	c.w += n
-	if n > 0 {
-		return nil
-	}
-	if err == nil {
-		err = io.ErrNoProgress
-	}
-	return err
 }
 
 // unread puts what a watch has read into the buffer, which is empty.
@@ -261,45 +223,8 @@ func (c *conn) unread() {
 		return
 	}
 	c.peeked = false
-	c.take()
-	(*c.buf)[0] = c.peek[0]
-	c.r, c.w = 0, 1
-}
-
-func (c *conn) buffered() []byte {
-	if c.buf == nil {
-		return nil
-	}
-	return (*c.buf)[c.r:c.w]
-}
-
-// settle gives the buffer back if nothing is in it.
-func (c *conn) settle() {
-	if c.r == c.w {
-		c.release()
-	}
-}
-
-func (c *conn) release() {
-	if c.buf != nil && len(*c.buf) == readSize {
-		buffers.Put(c.buf)
-	}
-	c.buf, c.r, c.w = nil, 0, 0
-}
-
-// Read gives what is buffered, then what comes. It is for bodies.
-func (c *conn) Read(p []byte) (int, error) {
-	if c.r == c.w {
-		if len(p) >= readSize/2 {
-			return c.nc.Read(p)
-		}
-		if err := c.fill(readSize); err != nil {
-			return 0, err
-		}
-	}
-	n := copy(p, (*c.buf)[c.r:c.w])
-	c.r += n
-	return n, nil
+	c.in.Space()[0] = c.peek[0]
+	c.in.Add(1)
 }
 
 // deadline bounds the reads from now on.
@@ -351,8 +276,8 @@ func (c *conn) linger() {
 	if !ok || half.CloseWrite() != nil {
 		return
 	}
-	scratch := buffers.Get().(*[]byte)
-	defer buffers.Put(scratch)
+	scratch := copies.Get().(*[]byte)
+	defer copies.Put(scratch)
 	for start := time.Now(); time.Since(start) < lingering; {
 		c.deadline(moment)
 		if _, err := c.nc.Read(*scratch); err != nil {

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"rws/server/http1/wire"
 )
 
 // flush sends what is in the buffer and then more, which is part of the body. Before the first
@@ -94,7 +96,7 @@ func (t *transaction) endChunk(b []byte) []byte {
 		}
 	}
 	for name, values := range t.header {
-		if late, ok := strings.CutPrefix(name, http.TrailerPrefix); ok && isToken(late) {
+		if late, ok := strings.CutPrefix(name, http.TrailerPrefix); ok && wire.IsToken(late) {
 			for _, value := range values {
 				b = appendField(b, late, value)
 			}

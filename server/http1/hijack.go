@@ -20,8 +20,8 @@ func (t *transaction) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	t.life.unwatch()
 	t.hijacked = true
 	c := t.conn
-	rest := bytes.Clone(c.buffered())
-	c.release()
+	rest := bytes.Clone(c.in.Buffered())
+	c.in.Release()
 	if err := c.nc.SetDeadline(time.Time{}); err != nil {
 		return nil, nil, err
 	}

@@ -47,19 +47,19 @@ func (i *idler) fill() error {
 
 // read reports false when there is nothing to read yet.
 func (i *idler) read(fd uintptr) bool {
-	c := i.conn
-	c.take()
+	in := &i.conn.in
+	space := in.Space()
 	for {
-		i.n, i.err = unix.Read(int(fd), *c.buf)
+		i.n, i.err = unix.Read(int(fd), space)
 		if i.err != unix.EINTR {
 			break
 		}
 	}
 	if i.err == unix.EAGAIN {
-		c.release()
+		in.Release()
 		return false
 	}
-	c.w = max(i.n, 0)
+	in.Add(max(i.n, 0))
 	return true
 }
 

@@ -81,7 +81,7 @@ func (l *life) watch() {
 	if l.over || l.watcher != nil || l.ticket != 0 {
 		return
 	}
-	if l.ticket = c.server.hangups.add(c.nc, l); l.ticket != 0 || l.t.body.pending.Load() || c.r != c.w {
+	if l.ticket = c.server.hangups.add(c.nc, l); l.ticket != 0 || l.t.body.pending.Load() || c.in.Len() > 0 {
 		return
 	}
 	c.deadline(0)

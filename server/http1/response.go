@@ -12,6 +12,8 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"rws/server/status"
+
+	"rws/server/http1/wire"
 )
 
 // What the fields of an answer say about its body.
@@ -139,7 +141,7 @@ func (t *transaction) decide() {
 	t.sniff = !typed && bodyAllowed(t.status) && len(h["Content-Encoding"]) == 0 && len(h["Transfer-Encoding"]) == 0
 	for _, list := range h["Trailer"] {
 		for name := range strings.SplitSeq(list, ",") {
-			if name = canonical(strings.Trim(name, " \t")); isToken(name) && httpguts.ValidTrailerHeader(name) {
+			if name = wire.Canonical(strings.Trim(name, " \t")); wire.IsToken(name) && httpguts.ValidTrailerHeader(name) {
 				t.trailers = append(t.trailers, name)
 			}
 		}
@@ -221,7 +223,7 @@ func (t *transaction) appendFields(b []byte, skip func(string) bool) []byte {
 	var room [16]string
 	names := room[:0]
 	for name := range t.header {
-		if !isToken(name) || skip(name) || strings.HasPrefix(name, http.TrailerPrefix) {
+		if !wire.IsToken(name) || skip(name) || strings.HasPrefix(name, http.TrailerPrefix) {
 			continue
 		}
 		names = append(names, name)
@@ -238,7 +240,7 @@ func (t *transaction) appendFields(b []byte, skip func(string) bool) []byte {
 func appendField(b []byte, name, value string) []byte {
 	b = append(b, name...)
 	b = append(b, ": "...)
-	if isFieldValue(value) {
+	if wire.IsValue(value) {
 		b = append(b, strings.Trim(value, " \t")...)
 	} else {
 		b = append(b, strings.TrimSpace(strings.Map(harmless, value))...)

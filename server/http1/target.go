@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"rws/server/http1/wire"
 )
 
 // resolve reads the target and the host (RFC 9112 §3.2, §3.3) into u and returns the host.
@@ -11,10 +13,8 @@ func (h *head) resolve(u *url.URL) (host string, fault *RequestError) {
 	if fault := h.checkHost(); fault != nil {
 		return "", fault
 	}
-	for i := range len(h.target) {
-		if kinds[h.target[i]]&inTarget == 0 {
-			return "", bad("the request target has a character that must be encoded")
-		}
+	if !wire.IsTarget(h.target) {
+		return "", bad("the request target has a character that must be encoded")
 	}
 	switch {
 	case h.method == http.MethodConnect:
@@ -42,12 +42,21 @@ func (h *head) checkHost() *RequestError {
 
 func isHost(s string) bool {
 	for i := range len(s) {
-		if kinds[s[i]]&inHost == 0 {
+		if !inHost[s[i]] {
 			return false
 		}
 	}
 	return true
 }
+
+// inHost are the bytes that may stand in an authority: RFC 3986 §3.2.2, and the port.
+var inHost = func() (t [256]bool) {
+	const others = "!$%&'()*+,-.:;=[]_~"
+	for c := range t {
+		t[c] = 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || c < 128 && strings.IndexByte(others, byte(c)) >= 0
+	}
+	return t
+}()
 
 // parseOrigin reads "/path?query". Most paths need no decoding.
 func parseOrigin(u *url.URL, target string) *RequestError {

@@ -42,7 +42,7 @@ func (c *conn) begin(raw []byte) (*transaction, *RequestError) {
 	if h.minor == 0 {
 		r.Proto = "HTTP/1.0"
 	}
-	r.Header, r.ContentLength = h.header, h.framing.contentLength()
+	r.Header, r.ContentLength = h.header, h.contentLength()
 	r.RemoteAddr, r.TLS = c.remote, c.state
 	if fault := t.readConnection(h.minor); fault != nil {
 		return nil, fault
@@ -56,7 +56,7 @@ func (c *conn) begin(raw []byte) (*transaction, *RequestError) {
 // carry gives the request its body.
 func (t *transaction) carry(h *head) {
 	r := t.request
-	if h.framing.chunked {
+	if h.framing.Chunked {
 		r.TransferEncoding = []string{"chunked"}
 		delete(r.Header, "Transfer-Encoding")
 		r.Trailer = declared(r.Header)

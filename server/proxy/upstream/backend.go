@@ -1,63 +1,117 @@
 package upstream
 
 import (
-	"context"
-	"net"
+	"fmt"
 	"net/http"
 	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"rws/server/proxy/balance"
+	"rws/server/proxy/breaker"
+	"rws/server/proxy/health"
+	"rws/server/proxy/transport"
 )
 
 // A Backend is one server of a pool.
 type Backend struct {
-	name string
-	url  *url.URL
-	rt   http.RoundTripper
+	place
+	pool  *Pool
+	rt    http.RoundTripper
+	limit int64  // of requests under way, 0 for none
+	tag   string // in sticky cookies
 
-	active   atomic.Int64
+	load    *balance.State
+	host    *health.Host     // nil without passive checks
+	breaker *breaker.Breaker // nil without breakers
+	down    atomic.Bool      // by active checks
+	drained atomic.Bool      // by hand
+	gone    atomic.Bool      // no longer in the pool
+	close   sync.Once
+
 	requests atomic.Uint64
 	failures atomic.Uint64
-	drained  atomic.Bool
-	gone     atomic.Bool // no longer in the pool
-	close    sync.Once
+	fault    atomic.Pointer[fault] // the last
 }
 
-func newBackend(p *Pool, at place) *Backend {
-	return &Backend{name: at.name, url: at.url, rt: plainTransport(at)}
+// A fault is a request that failed by fault of the backend.
+type fault struct {
+	at   time.Time
+	text string
 }
 
-// Name is the scheme and address of the backend; it is unique in its pool.
+func (p *Pool) newBackend(at place) (*Backend, error) {
+	b := &Backend{place: at, pool: p, load: balance.NewState(at.name), tag: p.o.Sticky.tag(p.o.Name, at.name)}
+	if !at.scheme.mux {
+		b.limit = int64(p.o.Limits.PerBackend)
+	}
+	var err error
+	if b.rt, err = p.transport(at); err != nil {
+		return nil, fmt.Errorf("backend %s: %w", at.name, err)
+	}
+	return b, nil
+}
+
+// transport makes the connections to a backend.
+func (p *Pool) transport(at place) (http.RoundTripper, error) {
+	o := transport.Options{
+		Scheme: at.scheme.name, Address: at.address, Dial: p.o.Dial,
+		Connect: p.o.Timeout.Connect, Response: p.o.Timeout.Response, ReadIdle: p.o.Timeout.ReadIdle,
+		Idle: p.o.Timeout.Idle, MaxAge: p.o.Timeout.MaxAge, Queue: p.o.Limits.Wait,
+		MaxIdle: p.o.Limits.Idle, MaxConns: p.o.Limits.PerBackend, MaxHeaderBytes: p.o.Limits.Header,
+		ProxyProtocol: p.o.ProxyProtocol,
+	}
+	if at.scheme.tls {
+		o.TLS = p.tls.Clone()
+		if o.TLS.ServerName == "" {
+			o.TLS.ServerName = at.url.Hostname()
+		}
+	}
+	if maker := p.o.Makers[at.scheme.name]; maker != nil {
+		o.TLS = p.tls.Clone()
+		return maker(o)
+	}
+	return transport.New(o)
+}
+
+// Name is the scheme and address of the backend, as "http://10.0.0.7:80": it is unique in its pool.
 func (b *Backend) Name() string { return b.name }
 
 // URL is the scheme and host as the backend likes to be called: what a Host header and a
 // certificate name. Nobody changes it.
 func (b *Backend) URL() *url.URL { return b.url }
 
-// RoundTrip sends a request to the backend. The host of r.URL is not used.
+// RoundTrip sends a request to the backend. The host of r.URL is not used; see
+// [transport.Transport.RoundTrip].
 func (b *Backend) RoundTrip(r *http.Request) (*http.Response, error) { return b.rt.RoundTrip(r) }
 
-// acquire counts a request that begins. False means that the backend has left the pool.
-func (b *Backend) acquire() bool {
-	b.active.Add(1)
+// begin counts a request that begins. False means that the backend is full, or has left the pool.
+func (b *Backend) begin() bool {
+	if b.limit == 0 {
+		b.load.Begin()
+	} else if !b.load.BeginBelow(b.limit) {
+		return false
+	}
 	if b.gone.Load() {
-		b.release()
+		b.end()
 		return false
 	}
 	return true
 }
 
-func (b *Backend) release() {
-	if b.active.Add(-1) == 0 && b.gone.Load() {
+// end counts a request that ended. The last of a backend that has left ends its connections.
+func (b *Backend) end() {
+	if b.load.End() == 0 && b.gone.Load() {
 		b.close.Do(b.closeTransport)
 	}
+	b.pool.line.wake()
 }
 
-// retire lets the requests of a backend that has left the pool end, then its connections.
+// retire lets the requests of a backend end, and then its connections.
 func (b *Backend) retire() {
 	b.gone.Store(true)
-	if b.active.Load() == 0 {
+	if b.load.Active() == 0 {
 		b.close.Do(b.closeTransport)
 	}
 }
@@ -68,59 +122,30 @@ func (b *Backend) closeTransport() {
 		t.Close()
 	case interface{ Close() }:
 		t.Close()
-	case interface{ CloseIdleConnections() }:
-		t.CloseIdleConnections()
 	}
 }
 
-// BackendStatus is how one backend is.
-type BackendStatus struct {
-	Name     string
-	State    string // up, draining
-	Active   int    // requests under way
-	Requests uint64 // that ended
-	Failures uint64 // of those, by fault of the backend
+// full says whether the backend has all the requests it may have.
+func (b *Backend) full() bool { return b.limit > 0 && b.load.Active() >= b.limit }
+
+// able says whether the backend may get a request: hindrance, without the reason.
+func (b *Backend) able() bool {
+	return !b.drained.Load() && !b.down.Load() && !b.host.Ejected() && (b.breaker == nil || b.breaker.Ready()) && !b.full()
 }
 
-func (b *Backend) status() BackendStatus {
-	s := BackendStatus{Name: b.name, State: "up", Active: int(b.active.Load()), Requests: b.requests.Load(), Failures: b.failures.Load()}
-	if b.drained.Load() {
-		s.State = "draining"
+// hindrance says why the backend may get no request now, "" when it may.
+func (b *Backend) hindrance() Why {
+	switch {
+	case b.drained.Load():
+		return Drained
+	case b.down.Load():
+		return Down
+	case b.host.Ejected():
+		return Ejected
+	case b.breaker != nil && !b.breaker.Ready():
+		return Open
+	case b.full():
+		return Full
 	}
-	return s
-}
-
-// addressed is a transport of net/http that dials one address.
-type addressed struct {
-	*http.Transport
-	scheme, host string
-}
-
-func plainTransport(at place) http.RoundTripper {
-	t := &http.Transport{MaxIdleConnsPerHost: 64, MaxConnsPerHost: 256, IdleConnTimeout: 55 * time.Second, DisableCompression: true, ResponseHeaderTimeout: 30 * time.Second}
-	d := net.Dialer{Timeout: 3 * time.Second}
-	network := "tcp"
-	if at.scheme.name == "unix" {
-		network = "unix"
-	}
-	t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return d.DialContext(ctx, network, at.address)
-	}
-	t.Protocols = new(http.Protocols)
-	t.Protocols.SetHTTP1(!at.scheme.mux)
-	t.Protocols.SetHTTP2(at.scheme.mux && at.scheme.tls)
-	t.Protocols.SetUnencryptedHTTP2(at.scheme.mux && !at.scheme.tls)
-	scheme := "http"
-	if at.scheme.tls {
-		scheme = "https"
-	}
-	return addressed{t, scheme, at.url.Host}
-}
-
-func (a addressed) RoundTrip(r *http.Request) (*http.Response, error) {
-	out := *r
-	u := *r.URL
-	u.Scheme, u.Host = a.scheme, a.host
-	out.URL = &u
-	return a.Transport.RoundTrip(&out)
+	return ""
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -43,14 +44,23 @@ var schemes = []scheme{
 	{"ws", "80", false, false},
 	{"wss", "443", true, false},
 	{"unix", "", false, false},
+	{"fastcgi", "9000", false, false},
 }
 
-func schemeNames() []string {
-	names := make([]string, len(schemes))
-	for i, s := range schemes {
-		names[i] = s.name
+// builtin says whether package transport speaks it; a maker must, otherwise.
+func (s scheme) builtin() bool { return s.name != "fastcgi" && s.known() }
+
+func (s scheme) known() bool { return slices.Contains(schemes, s) }
+
+// schemeNames are the schemes that can be used.
+func schemeNames(extra []string) []string {
+	var names []string
+	for _, s := range schemes {
+		if s.builtin() {
+			names = append(names, s.name)
+		}
 	}
-	return names
+	return append(names, extra...)
 }
 
 // A place is a target that was understood.
@@ -59,9 +69,13 @@ type place struct {
 	url     *url.URL // with the host that the Host header names
 	name    string   // "scheme://address:port": the identity of the backend
 	address string   // to dial: "host:port", or the path of a socket
+	host    string   // Host of the target
 	weight  int
 	backup  bool
 }
+
+// same says whether a backend at p can serve as one at q.
+func (p place) same(q place) bool { return p.name == q.name && p.host == q.host }
 
 // parse understands a target. extra are schemes beside the known ones.
 func parse(t Target, extra []string) (place, error) {
@@ -97,17 +111,16 @@ func hidden(raw string) string {
 }
 
 func (p *place) setScheme(u *url.URL, extra []string) error {
-	i := slices.IndexFunc(schemes, func(s scheme) bool { return s.name == u.Scheme })
-	switch {
-	case i >= 0:
-		p.scheme = schemes[i]
-	case slices.Contains(extra, u.Scheme):
-		p.scheme = scheme{name: u.Scheme}
-	case u.Scheme == "" || u.Host == "" && u.Opaque != "":
+	if u.Scheme == "" || u.Host == "" && u.Opaque != "" {
 		return errors.New("it has no scheme: write http://host:port")
-	default:
-		known := append(schemeNames(), extra...)
+	}
+	known := schemeNames(extra)
+	if !slices.Contains(known, u.Scheme) {
 		return fmt.Errorf("scheme %q is unknown%s: use one of %s", u.Scheme, suggest.DidYouMean(u.Scheme, known), strings.Join(known, ", "))
+	}
+	p.scheme = scheme{name: u.Scheme}
+	if i := slices.IndexFunc(schemes, func(s scheme) bool { return s.name == u.Scheme }); i >= 0 {
+		p.scheme = schemes[i]
 	}
 	return nil
 }
@@ -130,7 +143,7 @@ func (p *place) setAddress(u *url.URL) error {
 
 // setSocket takes the path of a socket file, for unix and schemes of [Options.Makers].
 func (p *place) setSocket(u *url.URL) error {
-	if slices.ContainsFunc(schemes, func(s scheme) bool { return s.name == p.scheme.name && s.name != "unix" }) {
+	if p.scheme.builtin() && p.scheme.name != "unix" {
 		return errors.New("it has no host: write scheme://host:port")
 	}
 	if strings.ContainsRune(u.Path, 0) {
@@ -144,8 +157,8 @@ func (p *place) setSocket(u *url.URL) error {
 
 func (p *place) setTCP(u *url.URL) error {
 	host, port := strings.ToLower(u.Hostname()), u.Port()
-	if host == "" || strings.ContainsAny(host, " /\\@") {
-		return errors.New("it has no host: write scheme://host:port")
+	if err := checkHost(host); err != nil {
+		return err
 	}
 	if port == "" {
 		port = p.scheme.port
@@ -154,10 +167,25 @@ func (p *place) setTCP(u *url.URL) error {
 		return fmt.Errorf("port %q: give 1 to 65535", port)
 	}
 	p.address = net.JoinHostPort(host, port)
-	p.name = p.scheme.name + "://" + p.address
-	p.url = &url.URL{Scheme: p.scheme.name, Host: p.address}
+	p.name = p.scheme.name + "://" + strings.Replace(p.address, "%", "%25", 1) // RFC 6874
+	host, _, _ = strings.Cut(host, "%")                                        // a zone is local to this machine
+	p.url = &url.URL{Scheme: p.scheme.name, Host: net.JoinHostPort(host, port)}
 	if port == p.scheme.port {
-		p.url.Host = strings.TrimSuffix(p.address, ":"+port)
+		p.url.Host = strings.TrimSuffix(p.url.Host, ":"+port)
+	}
+	return nil
+}
+
+// checkHost wants an address, or a name as DNS has it.
+func checkHost(host string) error {
+	if host == "" {
+		return errors.New("it has no host: write scheme://host:port")
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return nil
+	}
+	if strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789.-_") != "" {
+		return fmt.Errorf("host %q: write an address, or a name of letters, digits, dots and hyphens (others as xn--…)", host)
 	}
 	return nil
 }
@@ -171,6 +199,10 @@ func (p *place) setHost(host string) error {
 	if err != nil || u.Host != host || u.Hostname() == "" {
 		return fmt.Errorf("host %q: write host or host:port", host)
 	}
-	p.url.Host = strings.ToLower(host)
+	if err := checkHost(strings.ToLower(u.Hostname())); err != nil {
+		return err
+	}
+	p.host = strings.ToLower(host)
+	p.url.Host = p.host
 	return nil
 }
