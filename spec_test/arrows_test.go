@@ -25,7 +25,8 @@ import (
 //	0  ground: knows one thing, and no other package of ours but the footing
 //	1  capability: one thing the server can do, on the ground
 //	2  assembly: capabilities put together for HTTP
-//	3  the whole
+//	3  a proxy: assemblies before servers that are not ours
+//	4  the whole
 var floors = map[string]int{
 	"suggest": -1, "status": -1,
 
@@ -37,12 +38,14 @@ var floors = map[string]int{
 	"websocket": 1, "sse": 1, "pubsub": 1, "static": 1, "template": 1, "i18n": 1, "relay": 1,
 	"http1/wire": 0, "proxy/transport": 1, "proxy/balance": 1, "proxy/health": 1, "proxy/breaker": 1, "listen": 1, "http1": 1,
 	"proxy/discover": 1, "proxy/upstream": 2,
-	"exchange": 1, "problem": 1,
+	"exchange": 1, "problem": 1, "rewrite": 1,
 
 	"auth/apikey": 2, "auth/basic": 2, "auth/bearer": 2, "auth/forward": 2, "auth/require": 2, "webhook": 2,
-	"session": 2, "middleware": 2, "httpcache": 2, "proxy/fastcgi": 2, "proxy": 2, "openapi": 2, "graphql": 2, "mcp": 2, "admin": 2,
+	"session": 2, "middleware": 2, "httpcache": 2, "proxy/fastcgi": 2, "openapi": 2, "graphql": 2, "mcp": 2, "admin": 2,
 
-	"": 3,
+	"proxy": 3,
+
+	"": 4,
 }
 
 // module is the path that all packages of ours begin with.

@@ -93,9 +93,12 @@ func (b *body) read(p []byte) (int, error) {
 func (b *body) Close() error { return nil }
 
 // drainable reports whether the rest is known to be short enough to be read after the answer, so
-// that the answer may promise another request. The rest of a chunked body may be of any length.
+// that the answer may promise another request. The rest of a chunked body may be of any length, and that
+// of one which a goroutine is waiting for may take any time.
 func (b *body) drainable() bool {
-	b.mu.Lock()
+	if !b.mu.TryLock() {
+		return false
+	}
 	defer b.mu.Unlock()
 	return b.t == nil || b.ended || !b.abandoned.Load() && !b.expect && b.fault == nil && b.left >= 0 && b.left <= maxDrain
 }
@@ -110,7 +113,7 @@ func (b *body) continued() {
 // finish reads what the handler has not, and reports whether the connection is at the next
 // request.
 func (b *body) finish() bool {
-	b.mu.Lock()
+	b.take()
 	defer b.mu.Unlock()
 	if b.t == nil || b.ended {
 		b.finished = true
@@ -121,6 +124,25 @@ func (b *body) finish() bool {
 	}
 	b.finished = true
 	return b.ended
+}
+
+// take locks mu. A goroutine that still waits for the client has it no longer: the answer is complete.
+func (b *body) take() {
+	if b.mu.TryLock() {
+		return
+	}
+	_ = b.t.conn.nc.SetReadDeadline(past) // fails on a closed connection, as the read does
+	b.mu.Lock()
+}
+
+// giveUp has nobody read any more.
+func (b *body) giveUp() {
+	if b.t == nil {
+		return
+	}
+	b.take()
+	defer b.mu.Unlock()
+	b.finished = true
 }
 
 func (b *body) drain() {

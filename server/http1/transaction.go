@@ -113,7 +113,11 @@ func (t *transaction) addTrailer(name, value string) {
 // run has the request answered. It reports whether the connection can take another.
 func (t *transaction) run() (more bool) {
 	defer t.life.end()
-	if !t.serve() || t.hijacked {
+	if !t.serve() {
+		t.body.giveUp()
+		return false
+	}
+	if t.hijacked {
 		return false
 	}
 	t.life.unwatch()

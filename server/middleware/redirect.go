@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"rws/server/rewrite"
 	"rws/server/router"
 )
 
@@ -51,7 +52,7 @@ func Redirect(rules ...RedirectRule) (Func, error) {
 type redirectRule struct {
 	host    hostPattern
 	origin  string // "https://example.com", or ""
-	pattern *pathPattern
+	pattern *rewrite.Pattern
 	status  int
 }
 
@@ -79,11 +80,11 @@ func newRedirectRule(rule RedirectRule) (*redirectRule, error) {
 	if !strings.HasPrefix(path, "/") && !(c.origin != "" && strings.HasPrefix(path, "$0")) || strings.HasPrefix(path, "//") {
 		return nil, fmt.Errorf(`to %q: want a path, or an URL whose host is fixed, as in "/new/$1" or "https://example.com/$1"`, rule.To)
 	}
-	if c.pattern, err = compilePattern(orInt(rule.From, "^.*$"), path); err != nil || c.origin != "" || rule.From == "" { // any path: of one route, perhaps
+	if c.pattern, err = rewrite.Compile(orInt(rule.From, "^.*$"), path); err != nil || c.origin != "" || rule.From == "" { // any path: of one route, perhaps
 		return c, err
 	}
 	for _, from := range []string{path, "/", "/a", "/a/b"} {
-		if to, _, ok := c.pattern.replace(from); ok && to == from {
+		if to, _, ok := c.pattern.Replace(from); ok && to == from {
 			return nil, fmt.Errorf("from %q to %q: a client that asks for %q is sent there again, for ever: let from not match it", rule.From, rule.To, from)
 		}
 	}
@@ -91,7 +92,7 @@ func newRedirectRule(rule RedirectRule) (*redirectRule, error) {
 }
 
 func redirect(rules []*redirectRule, w http.ResponseWriter, r *http.Request) (done bool) {
-	path, err := canonical(r.URL.EscapedPath())
+	path, err := rewrite.Canonical(r.URL.EscapedPath())
 	if err != nil {
 		refuse(w, r, http.StatusBadRequest, "The path of the request is malformed.", nil)
 		return true
@@ -100,12 +101,12 @@ func redirect(rules []*redirectRule, w http.ResponseWriter, r *http.Request) (do
 		if !rule.host.matches(r.Host) {
 			continue
 		}
-		to, query, ok := rule.pattern.replace(path)
+		to, query, ok := rule.pattern.Replace(path)
 		if !ok {
 			continue
 		}
 		// "//evil.example" and "/\evil.example" are other hosts to browsers.
-		location := "/" + strings.TrimLeft(escapePath(to), "/")
+		location := "/" + strings.TrimLeft(rewrite.Escape(to), "/")
 		if router.CheckPath(location) != nil {
 			refuse(w, r, http.StatusBadRequest, "The path of the request is malformed.", nil)
 			return true
@@ -113,7 +114,7 @@ func redirect(rules []*redirectRule, w http.ResponseWriter, r *http.Request) (do
 		if location == r.URL.EscapedPath() && rule.leadsTo(r) {
 			continue
 		}
-		send(w, rule.status, rule.origin+location, joinQuery(query, r.URL.RawQuery))
+		send(w, rule.status, rule.origin+location, rewrite.JoinQuery(query, r.URL.RawQuery))
 		return true
 	}
 	return false

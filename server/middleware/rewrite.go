@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"rws/server/rewrite"
 	"rws/server/router"
 )
 
@@ -45,14 +46,14 @@ func Rewrite(rules ...RewriteRule) (Func, error) {
 		}
 	}
 	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { rewrite(compiled, next, w, r) })
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { rewriteBy(compiled, next, w, r) })
 	}, nil
 }
 
 type rewriteRule struct {
 	RewriteRule
 	host    hostPattern
-	pattern *pathPattern // nil without From
+	pattern *rewrite.Pattern // nil without From
 }
 
 func newRewriteRule(rule RewriteRule) (*rewriteRule, error) {
@@ -62,7 +63,7 @@ func newRewriteRule(rule RewriteRule) (*rewriteRule, error) {
 		return nil, err
 	}
 	for _, prefix := range []string{rule.Strip, rule.Add} {
-		if err := checkPrefix(prefix); err != nil {
+		if err := rewrite.CheckPrefix(prefix); err != nil {
 			return nil, err
 		}
 	}
@@ -78,22 +79,12 @@ func newRewriteRule(rule RewriteRule) (*rewriteRule, error) {
 	case !strings.HasPrefix(rule.To, "/"):
 		return nil, fmt.Errorf(`to %q: want a path, which begins with "/"`, rule.To)
 	}
-	c.pattern, err = compilePattern(rule.From, rule.To)
+	c.pattern, err = rewrite.Compile(rule.From, rule.To)
 	return c, err
 }
 
-func checkPrefix(prefix string) error {
-	if prefix == "" {
-		return nil
-	}
-	if !strings.HasPrefix(prefix, "/") || strings.HasSuffix(prefix, "/") || strings.Contains(prefix, "//") || router.CheckPath(prefix) != nil {
-		return fmt.Errorf(`prefix %q: want whole segments, as in "/api/v1"`, prefix)
-	}
-	return nil
-}
-
-func rewrite(rules []*rewriteRule, next http.Handler, w http.ResponseWriter, r *http.Request) {
-	path, err := canonical(r.URL.EscapedPath())
+func rewriteBy(rules []*rewriteRule, next http.Handler, w http.ResponseWriter, r *http.Request) {
+	path, err := rewrite.Canonical(r.URL.EscapedPath())
 	if err != nil {
 		refuse(w, r, http.StatusBadRequest, "The path of the request is malformed.", nil)
 		return
@@ -129,7 +120,7 @@ func (c *rewriteRule) apply(path string) (to, query string, ok bool) {
 		}
 	}
 	if c.pattern != nil {
-		if path, query, ok = c.pattern.replace(path); !ok {
+		if path, query, ok = c.pattern.Replace(path); !ok {
 			return "", "", false
 		}
 	}
@@ -138,7 +129,7 @@ func (c *rewriteRule) apply(path string) (to, query string, ok bool) {
 
 // redirected is r with another place. The path has been made of parts, so it is checked again.
 func redirected(r *http.Request, host, path, query string) (*http.Request, error) {
-	escaped := escapePath(path)
+	escaped := rewrite.Escape(path)
 	if strings.HasPrefix(path, "//") {
 		return nil, errors.New(`the path begins with "//"`)
 	}
@@ -151,7 +142,7 @@ func redirected(r *http.Request, host, path, query string) (*http.Request, error
 		return nil, err
 	}
 	u.RawPath = escaped // EscapedPath ignores it when it is what Path gives anyway
-	u.RawQuery = joinQuery(query, u.RawQuery)
+	u.RawQuery = rewrite.JoinQuery(query, u.RawQuery)
 	if u.Host != "" && host != "" {
 		u.Host = host
 	}
@@ -162,11 +153,4 @@ func redirected(r *http.Request, host, path, query string) (*http.Request, error
 	}
 	changed.RequestURI = u.RequestURI()
 	return changed, nil
-}
-
-func joinQuery(first, second string) string {
-	if first == "" || second == "" {
-		return first + second
-	}
-	return first + "&" + second
 }

@@ -1,4 +1,9 @@
-package middleware
+// Package rewrite changes the paths of requests by regular expressions.
+//
+// Paths are matched and made in a canonical form: everything is decoded but what would then be read
+// as something else, which are the escapes of "/", "\\", "%", "?" and "#", in capitals. A path in that
+// form has no "." or ".." segment, nor has what [Escape] makes of it.
+package rewrite
 
 import (
 	"errors"
@@ -8,17 +13,14 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/net/http/httpguts"
-
 	"rws/server/router"
 )
 
-// Paths are matched and made in a canonical form: everything is decoded but what would then be read
-// as something else.
+// meaningful is what stays escaped in the canonical form.
 const meaningful = `/\%?#`
 
-// canonical is an escaped path in that form.
-func canonical(escaped string) (string, error) {
+// Canonical is an escaped path in canonical form, or why routes refuse it, see [router.CheckPath].
+func Canonical(escaped string) (string, error) {
 	if err := router.CheckPath(escaped); err != nil {
 		return "", err
 	}
@@ -52,8 +54,8 @@ func writeCanonical(b *strings.Builder, c byte) {
 	b.WriteByte(c)
 }
 
-// escapePath is the escaped form of a canonical path.
-func escapePath(path string) string {
+// Escape is the escaped form of a canonical path.
+func Escape(path string) string {
 	var b strings.Builder
 	for i := range len(path) {
 		c := path[i]
@@ -71,8 +73,8 @@ func isUnreserved(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '.' || c == '_' || c == '~'
 }
 
-// pathPattern replaces a path that matches.
-type pathPattern struct {
+// Pattern replaces a path that matches. Made by [Compile]; safe for concurrent use.
+type Pattern struct {
 	from        *regexp.Regexp
 	path, query template
 }
@@ -85,13 +87,15 @@ type piece struct {
 	group int // of the expression, when text is ""
 }
 
-// compilePattern reads an expression and its replacement, which may end in "?" and a query.
-func compilePattern(from, to string) (*pathPattern, error) {
+// Compile reads an expression (RE2) and its replacement: "$1" or "${name}" is what a group has
+// matched, "$$" is "$". The replacement takes the place of all of the path, and may end in "?" and a
+// query.
+func Compile(from, to string) (*Pattern, error) {
 	re, err := regexp.Compile(from)
 	if err != nil {
 		return nil, fmt.Errorf("from %q: %w", from, err)
 	}
-	p := &pathPattern{from: re}
+	p := &Pattern{from: re}
 	if strings.ContainsAny(to, "\\#\r\n\x00") {
 		return nil, fmt.Errorf(`to %q: "\", "#" and control characters do not belong into a path; groups are $1`, to)
 	}
@@ -165,8 +169,9 @@ func forQuery(s string) string {
 	return url.QueryEscape(plain)
 }
 
-// replace gives a new path in canonical form and a query in escaped form.
-func (p *pathPattern) replace(path string) (to, query string, ok bool) {
+// Replace gives a new path in canonical form and a query in escaped form; ok says that the path, in
+// canonical form, matched. The new path has not been checked: what groups hold may meet to "..".
+func (p *Pattern) Replace(path string) (to, query string, ok bool) {
 	groups := p.from.FindStringSubmatchIndex(path)
 	if groups == nil {
 		return "", "", false
@@ -174,39 +179,21 @@ func (p *pathPattern) replace(path string) (to, query string, ok bool) {
 	return p.path.expand(path, groups, asIs), p.query.expand(path, groups, forQuery), true
 }
 
-// hostPattern is a host in lower case without port, with a "." in front for all below it, or "" for any.
-type hostPattern string
-
-func parseHostPattern(host string) (hostPattern, error) {
-	name, wild := strings.CutPrefix(host, "*.")
-	if host == "" {
-		return "", nil
+// CheckPrefix says why a text is no prefix of paths by whole segments, as "/api/v1" is; "" is one.
+func CheckPrefix(prefix string) error {
+	if prefix == "" {
+		return nil
 	}
-	if name == "" || strings.ContainsAny(name, "*/:@ ") || !httpguts.ValidHostHeader(name) {
-		return "", fmt.Errorf(`host %q: want "a.example.com" or "*.example.com", without a port`, host)
+	if !strings.HasPrefix(prefix, "/") || strings.HasSuffix(prefix, "/") || strings.Contains(prefix, "//") || router.CheckPath(prefix) != nil {
+		return fmt.Errorf(`prefix %q: want whole segments, as in "/api/v1"`, prefix)
 	}
-	name = strings.TrimSuffix(strings.ToLower(name), ".")
-	if wild {
-		name = "." + name
-	}
-	return hostPattern(name), nil
+	return nil
 }
 
-func (p hostPattern) matches(host string) bool {
-	if p == "" {
-		return true
+// JoinQuery puts the query of a replacement before that of the request.
+func JoinQuery(first, second string) string {
+	if first == "" || second == "" {
+		return first + second
 	}
-	host = plainHost(host)
-	if p[0] == '.' {
-		return len(host) > len(p) && strings.HasSuffix(host, string(p))
-	}
-	return host == string(p)
-}
-
-// plainHost is a Host header in lower case, without port and final dot.
-func plainHost(host string) string {
-	if !strings.HasPrefix(host, "[") {
-		host, _, _ = strings.Cut(host, ":")
-	}
-	return strings.TrimSuffix(strings.ToLower(host), ".")
+	return first + "&" + second
 }

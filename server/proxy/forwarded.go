@@ -1,0 +1,179 @@
+package proxy
+
+import (
+	"crypto/rand"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+// Each handler has a name of its own in Via: the process by chance, the handler by number. A request
+// that has it already goes in a circle, of whatever length.
+var (
+	process  = "rws-" + strings.ToLower(rand.Text()[:10])
+	handlers atomic.Uint64
+)
+
+// via is what a handler adds to the Via field (RFC 9110 §7.6.3).
+type via struct {
+	name  string
+	lines [4][]string // alone: for HTTP/1.0, 1.1, 2 and 3
+}
+
+func newVia() via {
+	v := via{name: process + "-" + strconv.FormatUint(handlers.Add(1), 36)}
+	for i, version := range []string{"1.0", "1.1", "2.0", "3.0"} {
+		v.lines[i] = []string{version + " " + v.name}
+	}
+	return v
+}
+
+func (v *via) line(r *http.Request) []string {
+	switch {
+	case r.ProtoMajor >= 3:
+		return v.lines[3]
+	case r.ProtoMajor == 2:
+		return v.lines[2]
+	case r.ProtoMinor == 0:
+		return v.lines[0]
+	}
+	return v.lines[1]
+}
+
+// loops reports whether the request has been here.
+func (v *via) loops(h http.Header) bool {
+	for _, line := range h["Via"] {
+		for hop := range strings.SplitSeq(line, ",") {
+			_, by, _ := strings.Cut(strings.TrimLeft(hop, " \t"), " ")
+			by, _, _ = strings.Cut(strings.TrimLeft(by, " \t"), " ")
+			if strings.Trim(by, " \t") == v.name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (v *via) add(out http.Header, r *http.Request) {
+	own, before := v.line(r), r.Header["Via"]
+	if len(before) == 0 {
+		out["Via"] = own
+		return
+	}
+	out["Via"] = []string{strings.Join(before, ", ") + ", " + own[0]}
+}
+
+var protos = map[bool][]string{false: {"http"}, true: {"https"}}
+
+// forward tells the backend of the client. What the client itself says of this was not copied; what a
+// proxy says that middleware trusts is in the header and is continued.
+func (c *call) forward(out http.Header) {
+	trusted := c.ex.Client.IsValid()
+	secure := c.in.TLS != nil || c.ex.Secure
+	peer := peerOf(c.in)
+	switch {
+	case trusted:
+		c.continueChain(out, peer)
+	case peer.IsValid():
+		out["X-Forwarded-For"] = c.value(peer.String())
+	}
+	out["X-Forwarded-Proto"] = protos[secure]
+	if host := out["X-Forwarded-Host"]; len(host) != 1 || !httpguts.ValidHostHeader(host[0]) {
+		out["X-Forwarded-Host"] = c.value(c.in.Host)
+	}
+	if c.h.o.Strip != "" {
+		before := strings.TrimSuffix(strings.Join(out["X-Forwarded-Prefix"], ""), "/")
+		out["X-Forwarded-Prefix"] = c.value(before + c.h.o.Strip)
+	}
+	if c.h.o.Forwarded {
+		c.addForwarded(out, trusted, secure)
+	} else {
+		delete(out, "Forwarded") // one that we do not continue would end before us
+	}
+}
+
+// continueChain appends the peer to what it says, if that names the client whom middleware has found:
+// else the peer told of the client in another field, and this one came from anybody.
+func (c *call) continueChain(out http.Header, peer netip.Addr) {
+	chain := strings.Join(out["X-Forwarded-For"], ", ")
+	if !namesClient(chain, c.ex.Client) {
+		chain = nodeText(c.ex.Client)
+	}
+	if peer.IsValid() {
+		chain += ", " + peer.String()
+	}
+	out["X-Forwarded-For"] = c.value(chain)
+}
+
+// peerOf is the address at the other end of the connection; not valid for unix sockets.
+func peerOf(r *http.Request) netip.Addr {
+	at, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return at.Addr().Unmap().WithZone("")
+}
+
+// nodeText is an address in X-Forwarded-For. Middleware has "::" for a client that no proxy names.
+func nodeText(ip netip.Addr) string {
+	if ip.IsUnspecified() {
+		return "unknown"
+	}
+	return ip.String()
+}
+
+func namesClient(chain string, client netip.Addr) bool {
+	for entry := range strings.SplitSeq(chain, ",") {
+		if ip, ok := nodeOf(strings.Trim(entry, " \t")); ok && ip == client {
+			return true
+		}
+	}
+	return false
+}
+
+// nodeOf reads an address with or without a port.
+func nodeOf(text string) (netip.Addr, bool) {
+	if strings.EqualFold(text, "unknown") || strings.HasPrefix(text, "_") {
+		return netip.IPv6Unspecified(), true
+	}
+	if at, err := netip.ParseAddrPort(text); err == nil {
+		return at.Addr().Unmap().WithZone(""), true
+	}
+	ip, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"))
+	return ip.Unmap().WithZone(""), err == nil
+}
+
+// addForwarded writes the field of RFC 7239, behind that of a trusted peer.
+func (c *call) addForwarded(out http.Header, trusted, secure bool) {
+	var b strings.Builder
+	if before := out["Forwarded"]; trusted && len(before) > 0 {
+		b.WriteString(strings.Join(before, ", "))
+		b.WriteString(", ")
+	}
+	b.WriteString("for=" + forwardedNode(peerOf(c.in)))
+	b.WriteString(";host=" + quoted(c.in.Host))
+	b.WriteString(";proto=" + protos[secure][0])
+	out["Forwarded"] = c.value(b.String())
+}
+
+func forwardedNode(ip netip.Addr) string {
+	switch {
+	case !ip.IsValid() || ip.IsUnspecified():
+		return "unknown"
+	case ip.Is6():
+		return `"[` + ip.String() + `]"`
+	}
+	return ip.String()
+}
+
+// quoted is a token, or a quoted string (RFC 9110 §5.6.4). Hosts have neither quotes nor backslashes.
+func quoted(host string) string {
+	if httpguts.ValidHeaderFieldName(host) {
+		return host
+	}
+	return `"` + host + `"`
+}

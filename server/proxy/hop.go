@@ -1,0 +1,62 @@
+package proxy
+
+import (
+	"net/http"
+	"strings"
+)
+
+// isHop reports fields that are about one connection or are made anew for the next (RFC 9110 §7.6.1),
+// by their canonical names. Proxy is what CGI programs take for their own setting (httpoxy), Alt-Svc
+// speaks of the server's own addresses, and HTTP2-Settings smuggles requests past us.
+func isHop(name string) bool {
+	switch name {
+	case "Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer",
+		"Transfer-Encoding", "Upgrade", "Alt-Svc", "Http2-Settings", "Proxy":
+		return true
+	}
+	return false
+}
+
+// isForwarding reports fields by which proxies tell of the client. Those of a client are lies.
+func isForwarding(name string) bool {
+	switch name {
+	case "Forwarded", "X-Real-Ip":
+		return true
+	}
+	return strings.HasPrefix(name, "X-Forwarded-")
+}
+
+// protected are fields that the Connection field of a message cannot take away: what frames and
+// addresses it, and what says who the client is, be it by the client or by a guard before us.
+var protected = []string{
+	"Host", "Via", "Expect", "Content-*", "Date", "Range", "If-*", "Cache-Control", "Set-Cookie",
+	"Forwarded", "X-Forwarded-*", "X-Real-Ip", "X-Request-Id", "Traceparent", "Tracestate", "Baggage",
+	"Authorization", "Cookie", "Origin", "Remote-*", "X-Remote-*", "X-Auth-*", "X-User*", "Cf-Connecting-Ip", "True-Client-Ip",
+	"Sec-*", "Access-Control-*", "Strict-Transport-Security", "X-Frame-Options", "X-Content-Type-Options", "Content-Security-Policy",
+	"Grpc-*", "WWW-Authenticate",
+}
+
+// unnominate removes from to what the Connection field of from says belongs to the connection. Names
+// in keep stay.
+func unnominate(to, from http.Header, keep *names) {
+	for _, list := range from["Connection"] {
+		for item := range strings.SplitSeq(list, ",") {
+			name := strings.Trim(item, " \t")
+			if name == "" || len(to) == 0 || keep.has(name) {
+				continue
+			}
+			delete(to, canonical(name))
+		}
+	}
+}
+
+// isLateTrailer reports trailer fields that are passed on: none that frames, addresses or authorises the
+// message (RFC 9110 §6.5.1), for these were decided on when the head came.
+func isLateTrailer(name string) bool {
+	switch name {
+	case "Host", "Authorization", "Cookie", "Set-Cookie", "Expect", "Range", "Cache-Control", "Max-Forwards", "Content-Encoding",
+		"Content-Type", "Content-Range", "Content-Length", "Age", "Expires", "Date", "Location", "Retry-After", "Vary", "Www-Authenticate", "Via":
+		return false
+	}
+	return !isHop(name) && !isForwarding(name) && !ambiguous(name) && !strings.HasPrefix(name, "If-")
+}

@@ -1,0 +1,228 @@
+package proxy
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"rws/server/suggest"
+)
+
+// Retry says which failures are tried again, always with a backend that has not been asked, never when
+// some of the answer has gone to the client, and never for what the client did wrong.
+type Retry struct {
+	// Tries is how often a request is sent at most; 0 means 2, 1 never repeats.
+	Tries int
+	// On are the failures: "connect" (no connection, so that nothing was sent), "timeout" (no answer in
+	// time), "reset" (the connection broke before the answer, or what came was none), and statuses,
+	// "502", or "5xx" for all from 500 on. Default connect and reset.
+	On []string
+	// Methods may be repeated when the backend may have seen them; default those that are idempotent: GET,
+	// HEAD, OPTIONS, PUT, DELETE. After "connect" any method is.
+	Methods []string
+	// Backoff is the longest wait before the second try, at random; it doubles for each further one up to
+	// ten times itself. Default 25 ms. There is none after "connect".
+	Backoff time.Duration
+	// MaxReplay is how much of a request body is kept to be sent again, in bytes; default 64 KiB, negative
+	// for none. A request of which more has been read is not repeated.
+	MaxReplay int
+	// Budget bounds repetitions, so that they do not finish off backends that are overloaded; handlers may
+	// share one. Default [NewBudget](0.2, 3).
+	Budget *Budget
+}
+
+// retry is a Retry at work.
+type retry struct {
+	tries            int
+	connect, timeout bool
+	reset, all5xx    bool
+	statuses         []int
+	methods          []string
+	backoff          time.Duration
+	maxReplay        int
+	budget           *Budget
+}
+
+const (
+	defaultTries     = 2
+	defaultBackoff   = 25 * time.Millisecond
+	defaultMaxReplay = 64 << 10
+)
+
+var idempotent = []string{http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPut, http.MethodDelete}
+
+func (o Retry) compile() (r retry, err error) {
+	if o.Tries < 0 || o.Backoff < 0 {
+		return r, fmt.Errorf("tries %d, backoff %s: must not be negative", o.Tries, o.Backoff)
+	}
+	r = retry{tries: o.Tries, methods: o.Methods, backoff: o.Backoff, maxReplay: o.MaxReplay, budget: o.Budget}
+	if r.tries == 0 {
+		r.tries = defaultTries
+	}
+	if r.methods == nil {
+		r.methods = idempotent
+	}
+	if r.backoff == 0 {
+		r.backoff = defaultBackoff
+	}
+	if r.maxReplay == 0 {
+		r.maxReplay = defaultMaxReplay
+	}
+	if r.budget == nil {
+		r.budget = NewBudget(0.2, 3)
+	}
+	if o.On == nil {
+		r.connect, r.reset = true, true
+	}
+	for _, on := range o.On {
+		if err := r.add(on); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
+}
+
+func (r *retry) add(on string) error {
+	switch on {
+	case "connect":
+		r.connect = true
+	case "timeout":
+		r.timeout = true
+	case "reset":
+		r.reset = true
+	case "5xx":
+		r.all5xx = true
+	default:
+		code, err := strconv.Atoi(on)
+		if err != nil || code < 400 || code > 599 {
+			return fmt.Errorf(`on %q%s: want "connect", "timeout", "reset", "5xx" or a status from 400 to 599`, on,
+				suggest.DidYouMean(on, []string{"connect", "timeout", "reset", "5xx"}))
+		}
+		r.statuses = append(r.statuses, code)
+	}
+	return nil
+}
+
+func (r *retry) repeats(method string) bool { return slices.Contains(r.methods, strings.ToUpper(method)) }
+
+// keeps reports whether a body is worth keeping for another try.
+func (r *retry) keeps(method string) bool {
+	return r.tries > 1 && r.maxReplay > 0 && r.repeats(method)
+}
+
+func (r *retry) onStatus(code int) bool {
+	return r.all5xx && code >= 500 || slices.Contains(r.statuses, code)
+}
+
+// reason is why the outcome of a try is worth another; "" when it is not.
+func (c *call) reason(t *try, fault *Error) string {
+	r := &c.h.retry
+	switch {
+	case fault == nil:
+		if r.onStatus(t.res.StatusCode) && r.repeats(c.in.Method) {
+			return "status " + strconv.Itoa(t.res.StatusCode)
+		}
+		return ""
+	case fault.kind == onConnect && r.connect:
+		return "connect"
+	case fault.kind == onTimeout && r.timeout, fault.kind == onReset && r.reset:
+		if r.repeats(c.in.Method) || !fault.sent {
+			return fault.Phase
+		}
+	}
+	return ""
+}
+
+// next is another try in place of t, which is then over; nil when what t has come to is to stay. The
+// backend is found first, so that an answer is not given up for none.
+func (c *call) next(t *try, fault *Error) *try {
+	if c.tries >= c.h.retry.tries || c.upgrade != "" && fault == nil {
+		return nil
+	}
+	why := c.reason(t, fault)
+	if why == "" || c.interim.sent() || c.over() != nil || !c.renewable(t) || !c.h.retry.budget.take() {
+		return nil
+	}
+	c.lent++
+	if (fault == nil || fault.kind != onConnect) && !c.pause() {
+		return nil
+	}
+	c.tried = append(c.tried, t.lease.Backend)
+	next, nobody := c.lease(c.tried)
+	if nobody != nil {
+		return nil
+	}
+	c.h.stats.retries.Add(1)
+	c.h.log.WarnContext(c.ex, "backend failed, trying another", "id", c.ex.ID(), "pool", c.h.o.Pool.Name(),
+		"backend", t.lease.Backend.Name(), "next", next.lease.Backend.Name(), "reason", why, "err", text(fault))
+	if fault == nil {
+		c.drop(t, kindOf(t.res.StatusCode), nil)
+	}
+	return next
+}
+
+func text(e *Error) string {
+	if e == nil {
+		return ""
+	}
+	return e.Err.Error()
+}
+
+// renewable reports whether the body can be sent again. The reading of t is over.
+func (c *call) renewable(t *try) bool {
+	if t.body == nil {
+		return true
+	}
+	_ = t.body.Close()
+	return c.source.renewable()
+}
+
+// pause waits before a further try; it reports false if the request is over by then.
+func (c *call) pause() bool {
+	most := c.h.retry.backoff << min(c.tries-1, 3)
+	timer := time.NewTimer(rand.N(min(most, 10*c.h.retry.backoff) + 1))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-c.in.Context().Done():
+		return false
+	}
+}
+
+// A Budget bounds how many of the requests under way are repetitions: a share of all, but always a few.
+// Safe for concurrent use.
+type Budget struct {
+	share  float64
+	least  int64
+	active atomic.Int64
+	lent   atomic.Int64
+}
+
+// NewBudget lets a share of the requests under way be repetitions, as 0.2, and at any time least.
+func NewBudget(share float64, least int) *Budget {
+	return &Budget{share: share, least: int64(least)}
+}
+
+func (b *Budget) begin() { b.active.Add(1) }
+
+func (b *Budget) end(lent int) {
+	b.active.Add(-1)
+	if lent > 0 {
+		b.lent.Add(int64(-lent))
+	}
+}
+
+// take reports whether there may be one more; it is given back by end.
+func (b *Budget) take() bool {
+	if b.lent.Add(1) <= max(b.least, int64(b.share*float64(b.active.Load()))) {
+		return true
+	}
+	b.lent.Add(-1)
+	return false
+}
