@@ -71,6 +71,8 @@ type route struct {
 	handler                                   *lua.LFunction
 	native                                    http.Handler
 	spec                                      *spec
+	maxBody                                   int64  // of a route without spec, 0 for that of the app
+	summary                                   string // the same
 }
 
 // same reports whether two isolates declared the same.
@@ -104,6 +106,8 @@ func appMethods() []bind.Func {
 		bind.RawWaitMethod("db(url, options?)", appDB),
 		bind.RawMethod("redis(url)", appRedis),
 		bind.RawMethod("upstream(name, options)", appUpstream),
+		bind.RawMethod("proxy(pattern, ...)", appProxy),
+		bind.RawMethod("grpc(pattern, ...)", appGRPC),
 		bind.RawMethod("tcp(listen, options)", appTCP),
 		bind.RawMethod("udp(listen, options)", appUDP),
 		bind.RawMethod("metrics(path?, ...)", appMetrics),

@@ -112,7 +112,7 @@ func (r apiKeyRecord) record(L *lua.LState) (apikey.Record, error) {
 // lookUpKey asks the script for a record: a table with other fields too, such as the row of a
 // database, whose scopes may be one text.
 func (p *Program) lookUpKey(ctx context.Context, callback int, id string) (record *apikey.Record, err error) {
-	give := func(*lua.LState, *Ctx) lua.LValue { return lua.LString(id) }
+	give := func(*lua.LState, *Ctx) []lua.LValue { return []lua.LValue{lua.LString(id)} }
 	err = p.call(ctx, callback, &Ctx{}, give, func(L *lua.LState, v lua.LValue) error {
 		if v == lua.LNil || v == lua.LFalse || bind.IsNull(L, v) {
 			return nil

@@ -34,7 +34,7 @@ func types() []bind.Type {
 		sharedOfType(), testOfType(), answerOfType(), dbOfType(), txOfType(), queryOfType(), sessionOfType(), sessionsOfType(), cacheOfType(),
 		httpCacheOfType(), upstreamOfType(),
 		{Name: middlewareType, As: "middleware", String: func(self any) string { return self.(*Middleware).String() }},
-	}, redisTypes()...)
+	}, slices.Concat(redisTypes(), proxyTypes())...)
 }
 
 const middlewareType = "rws.Middleware"
@@ -129,6 +129,7 @@ func (p *Program) compile() error {
 			Method: r.method, Host: r.host, Pattern: r.pattern, Name: r.name, Source: r.source,
 			Handler: p.chainHandler(k), Middleware: names, Kind: r.kind, Preflight: r.preflight(), Guard: r.optionsGuard(),
 		}
+		route.Summary, route.MaxBody = r.summary, r.maxBody
 		if r.spec != nil {
 			route.Summary, route.MaxBody = r.spec.summary, r.spec.maxBody
 		}
@@ -138,6 +139,7 @@ func (p *Program) compile() error {
 		p.dev = newDevelopment(p)
 		app.Routes = append(app.Routes, p.dev.routes()...)
 	}
+	p.compileAsides()
 	p.fallback = p.compileFallback()
 	if p.misses, err = s.compileMisses(); err != nil {
 		return err

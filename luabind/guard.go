@@ -109,7 +109,7 @@ func (s *state) keepCallback(fn *lua.LFunction) int {
 
 // call runs a callback in an isolate for the request of ctx. give pushes what it is called with,
 // take gets what it returns; both run in the isolate.
-func (p *Program) call(ctx context.Context, callback int, c *Ctx, give func(L *lua.LState, c *Ctx) lua.LValue, take func(L *lua.LState, v lua.LValue) error) error {
+func (p *Program) call(ctx context.Context, callback int, c *Ctx, give func(L *lua.LState, c *Ctx) []lua.LValue, take func(L *lua.LState, v lua.LValue) error) error {
 	s := p.nearest(ctx)
 	if callback >= len(s.callbacks) {
 		return errors.New("the script declared other functions in another isolate")
@@ -119,7 +119,7 @@ func (p *Program) call(ctx context.Context, callback int, c *Ctx, give func(L *l
 	run := &vm.Run{Context: ctx, Owner: c}
 	defer p.limit(run, c.deadline(ctx))()
 	err := s.isolate.Do(run, func(L *lua.LState) error {
-		v, err := vm.Call(L, s.callbacks[callback], give(L, c))
+		v, err := vm.Call(L, s.callbacks[callback], give(L, c)...)
 		if err != nil {
 			return err
 		}

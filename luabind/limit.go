@@ -216,7 +216,7 @@ func (p *Program) named(callback int, wrap middleware.Func) middleware.Func {
 
 func (p *Program) askName(w http.ResponseWriter, r *http.Request, callback int) (name string, err error) {
 	c := p.glance(w, r)
-	give := func(_ *lua.LState, c *Ctx) lua.LValue { return c.value() }
+	give := func(_ *lua.LState, c *Ctx) []lua.LValue { return []lua.LValue{c.value()} }
 	err = p.call(r.Context(), callback, c, give, func(_ *lua.LState, v lua.LValue) error {
 		switch v := v.(type) {
 		case lua.LString:

@@ -103,6 +103,7 @@ type Program struct {
 	httpCaches  []*httpcache.Cache
 	upstreams   []*Upstream     // in the order of the script
 	streams     []server.Stream // of app:tcp and app:udp
+	asides      []http.Handler  // see aside
 	fullMetrics sync.Map        // names of metrics with no room for more labels
 
 	mu      sync.Mutex
@@ -141,6 +142,7 @@ type state struct {
 	health     bool              // app:health was called
 	httpCaches int               // how many the script has declared so far
 	upstreams  int               // the same
+	asides     []*route          // see aside
 }
 
 func stateOf(L *lua.LState) *state { return vm.Data(L).(*state) }

@@ -1,0 +1,351 @@
+package luabind
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"rws/luabind/bind"
+	"rws/server/proxy"
+)
+
+// proxyOptions are the options of app:proxy and app:grpc.
+type proxyOptions struct {
+	poolOptions
+	Strip     string       `json:"strip"`
+	Rewrite   *lua.LTable  `json:"rewrite"`
+	Host      string       `json:"host"`
+	Request   *editOptions `json:"request"`
+	Response  *editOptions `json:"response"`
+	Forwarded bool         `json:"forwarded"`
+	Protect   []string     `json:"protect"`
+	Paths     *pathOptions `json:"paths"`
+	MaxBody   *bind.Size   `json:"max_body"`
+	Hedge     lua.LValue   `json:"hedge"`
+	Summary   string       `json:"summary"`
+
+	OnRequest  *lua.LFunction `json:"on_request"`
+	OnResponse *lua.LFunction `json:"on_response"`
+	Fallback   *lua.LFunction `json:"fallback"`
+}
+
+// editOptions change a header.
+type editOptions struct {
+	Set    map[string]string `json:"set"`
+	Add    map[string]string `json:"add"`
+	Remove []string          `json:"remove"`
+}
+
+// pathOptions say which paths are passed on that are easily misread.
+type pathOptions struct {
+	Slashes bool `json:"slashes"`
+	Encoded bool `json:"encoded"`
+}
+
+// hedgeOptions ask a further backend when one takes long.
+type hedgeOptions struct {
+	After time.Duration `json:"after"`
+	Most  int           `json:"most"`
+}
+
+// proxyCall is what app:proxy and its like are called with.
+type proxyCall struct {
+	name     string
+	pattern  string
+	backends []lua.LValue // in order
+	chain    []link
+	options  *lua.LTable // nil for none
+}
+
+// appProxy is app:proxy(pattern, ..., to, options?).
+func appProxy(L *lua.LState, a *App) int {
+	return a.declareProxy(L, "app:proxy", "", "proxy")
+}
+
+// appGRPC is app:grpc(pattern, ..., to, options?).
+func appGRPC(L *lua.LState, a *App) int {
+	return a.declareProxy(L, "app:grpc", http.MethodPost, "grpc")
+}
+
+func (a *App) declareProxy(L *lua.LState, name, method, kind string) int {
+	a.mustLoad(L, name)
+	call := readProxyCall(L, name, 1)
+	var o proxyOptions
+	call.decode(L, &o)
+	u := a.upstreamFor(L, &call, 0, &o.poolOptions)
+	r := &route{method: method, pattern: call.pattern, kind: kind, chain: call.chain}
+	a.finishProxy(L, &call, r, u, &o)
+	L.Push(bind.New(L, routeType, r))
+	return 1
+}
+
+// finishProxy makes the handler of r and declares it.
+func (a *App) finishProxy(L *lua.LState, call *proxyCall, r *route, u *Upstream, o *proxyOptions) {
+	if o.MaxBody != nil {
+		r.maxBody = int64(*o.MaxBody)
+	}
+	r.summary = o.Summary
+	if r.kind == "grpc" {
+		if err := checkGRPC(u); err != nil {
+			bind.Raise(L, call.name, bind.Errorf("option", "%w", err))
+		}
+	}
+	engine, err := a.state.proxyOptions(L, u, o)
+	if err != nil {
+		bind.Raise(L, call.name, bind.Errorf("option", "%w", err))
+	}
+	r.native = http.NotFoundHandler() // of the other isolates, where no request comes
+	if a.state.isolate.Number() == 0 {
+		h, err := proxy.New(engine)
+		if err != nil {
+			bind.Raise(L, call.name, bind.Errorf("option", "%w", errors.Unwrap(err)))
+		}
+		r.native = h
+	}
+	a.add(L, call.name, r)
+}
+
+// readProxyCall reads a pattern, middleware, backends (as many as most), and options, which are the last
+// table.
+func readProxyCall(L *lua.LState, name string, most int) proxyCall {
+	c := proxyCall{name: name}
+	pattern, ok := L.Get(2).(lua.LString)
+	if !ok {
+		bind.ArgError(L, name, 1, "a pattern such as \"/api/*\" expected, got %s", L.Get(2).Type())
+	}
+	c.pattern = string(pattern)
+	for n := 3; n <= L.GetTop(); n++ {
+		if l, ok := asLink(L, n); ok {
+			l.mustWork(L, name)
+			c.chain = append(c.chain, l)
+			continue
+		}
+		switch v := L.Get(n).(type) {
+		case *lua.LTable:
+			if !isBackends(v) {
+				if n != L.GetTop() {
+					bind.ArgError(L, name, n-1, "the options are the last argument")
+				}
+				c.options = v
+				continue
+			}
+			c.backends = append(c.backends, v)
+		case lua.LString:
+			c.backends = append(c.backends, v)
+		default:
+			if _, ok := userdata[Upstream](v); !ok {
+				bind.ArgError(L, name, n-1, "an upstream, a URL, middleware or options expected, got %s", v.Type())
+			}
+			c.backends = append(c.backends, v)
+		}
+		if len(c.backends) > most {
+			bind.ArgError(L, name, n-1, "there are more backends than it takes; put them into one list")
+		}
+	}
+	return c
+}
+
+// isBackends reports whether a table is a list of backends, or one, and not options.
+func isBackends(t *lua.LTable) bool { return t.Len() > 0 || t.RawGetString("url") != lua.LNil }
+
+// decode reads the options into p.
+func (c *proxyCall) decode(L *lua.LState, p any) {
+	if c.options == nil {
+		return
+	}
+	if err := bind.Decode(L, c.options, p); err != nil {
+		bind.Raise(L, c.name, bind.Errorf("option", "%w", err))
+	}
+}
+
+// upstreamFor is the n-th of the backends of a call.
+func (a *App) upstreamFor(L *lua.LState, c *proxyCall, n int, o *poolOptions) *Upstream {
+	label := join(a.prefix, c.pattern)
+	if a.host != "" {
+		label = a.host + label
+	}
+	if n > 0 {
+		label += " " + fmt.Sprint(n+1)
+	}
+	if n >= len(c.backends) {
+		return a.state.newUpstream(L, c.name, label, *o)
+	}
+	if u, ok := userdata[Upstream](c.backends[n]); ok {
+		if given := o.given(); len(given) > 0 {
+			bind.Raise(L, c.name, bind.Errorf("option", "option %q is about backends: give it to app:upstream, where %q is declared (%s)", given[0], u.pool.Name(), u.source))
+		}
+		return u
+	}
+	own := *o
+	if own.To != nil {
+		bind.Raise(L, c.name, bind.Errorf("option", "option \"to\": the backends are there already, before the options"))
+	}
+	own.To = c.backends[n]
+	return a.state.newUpstream(L, c.name, label, own)
+}
+
+// proxyOptions are those of the engine.
+func (s *state) proxyOptions(L *lua.LState, u *Upstream, o *proxyOptions) (e proxy.Options, err error) {
+	e = proxy.Options{Pool: u.pool, Strip: o.Strip, Host: o.Host, Request: o.Request.edits(), Response: o.Response.edits(),
+		Forwarded: o.Forwarded, Protect: o.Protect, Logger: s.program.log()}
+	if o.Paths != nil {
+		e.Paths = proxy.Paths{Slashes: o.Paths.Slashes, Encoded: o.Paths.Encoded}
+	}
+	if e.Rewrite, err = rewriteRules(o.Rewrite); err != nil {
+		return e, fmt.Errorf("option \"rewrite\": %w", err)
+	}
+	if e.Timeout, err = u.proxyTimeout(L, o.Timeout); err != nil {
+		return e, fmt.Errorf("option \"timeout\": %w", err)
+	}
+	if e.Retry, err = u.retryOf(o); err != nil {
+		return e, fmt.Errorf("option \"retry\": %w", err)
+	}
+	if e.Hedge, err = hedgeOf(L, o.Hedge); err != nil {
+		return e, fmt.Errorf("option \"hedge\": %w", err)
+	}
+	s.proxyHooks(&e, o)
+	return e, nil
+}
+
+func (o *editOptions) edits() proxy.Edits {
+	if o == nil {
+		return proxy.Edits{}
+	}
+	e := proxy.Edits{Remove: o.Remove, Set: o.Set}
+	if len(o.Add) > 0 {
+		e.Add = map[string][]string{}
+	}
+	for name, value := range o.Add {
+		e.Add[name] = []string{value}
+	}
+	return e
+}
+
+// rewriteRules reads { "^/v1/(.*)$", "/$1" }, or a list of such pairs.
+func rewriteRules(t *lua.LTable) ([]proxy.Rule, error) {
+	if t == nil {
+		return nil, nil
+	}
+	if _, pair := t.RawGetInt(1).(lua.LString); pair {
+		rule, err := rewriteRule(t)
+		return []proxy.Rule{rule}, err
+	}
+	var rules []proxy.Rule
+	for n := 1; n <= t.Len(); n++ {
+		pair, ok := t.RawGetInt(n).(*lua.LTable)
+		if !ok {
+			return nil, fmt.Errorf(`rule %d: a pair such as { "^/v1/(.*)$", "/$1" } expected, got %s`, n, t.RawGetInt(n).Type())
+		}
+		rule, err := rewriteRule(pair)
+		if err != nil {
+			return nil, fmt.Errorf("rule %d: %w", n, err)
+		}
+		rules = append(rules, rule)
+	}
+	if len(rules) == 0 || len(bind.Keys(t)) > 0 {
+		return nil, errors.New(`a pair such as { "^/v1/(.*)$", "/$1" } expected, or a list of pairs`)
+	}
+	return rules, nil
+}
+
+func rewriteRule(t *lua.LTable) (proxy.Rule, error) {
+	from, ok := t.RawGetInt(1).(lua.LString)
+	to, also := t.RawGetInt(2).(lua.LString)
+	if !ok || !also || t.Len() != 2 || len(bind.Keys(t)) > 0 {
+		return proxy.Rule{}, errors.New(`a pair of a regular expression and a path expected, as in { "^/v1/(.*)$", "/$1" }`)
+	}
+	return proxy.Rule{From: string(from), To: string(to)}, nil
+}
+
+// proxyTimeout are the times of a proxy: its own, or those of the upstream.
+func (u *Upstream) proxyTimeout(L *lua.LState, v lua.LValue) (t proxy.Timeout, err error) {
+	all, err := timeoutsOf(L, u.options.Timeout)
+	if err != nil {
+		return t, err
+	}
+	own, err := timeoutsOf(L, v)
+	if err != nil {
+		return t, err
+	}
+	t = proxy.Timeout{Whole: all.Whole, Tunnel: all.Tunnel}
+	if own.Whole != 0 {
+		t.Whole = own.Whole
+	}
+	if own.Tunnel != 0 {
+		t.Tunnel = own.Tunnel
+	}
+	if u.named {
+		t.Header = own.Response
+		if own.Connect != 0 || own.Read != 0 || own.Idle != 0 || own.MaxAge != 0 {
+			return t, fmt.Errorf("connect, read, idle and max_age are about connections: give them to app:upstream, where %q is declared (%s)", u.pool.Name(), u.source)
+		}
+	}
+	return t, nil
+}
+
+// retryOf says what is tried again: what the proxy says, or else the upstream.
+func (u *Upstream) retryOf(o *proxyOptions) (r proxy.Retry, err error) {
+	given, times := o.Retry, o.Retries
+	if given == nil && times == nil {
+		given, times = u.options.Retry, u.options.Retries
+	}
+	if given == nil {
+		given = &retryOptions{}
+	}
+	r = proxy.Retry{On: given.On, Methods: given.Methods, Backoff: given.Backoff, MaxReplay: int(given.MaxReplay)}
+	for n, method := range r.Methods {
+		r.Methods[n] = strings.ToUpper(method)
+	}
+	switch {
+	case given.Tries != nil && times != nil:
+		return r, errors.New("it has tries, and there is retries: say it once")
+	case given.Tries != nil:
+		r.Tries = *given.Tries
+	case times != nil:
+		r.Tries = *times + 1
+	}
+	if (given.Tries != nil || times != nil) && r.Tries < 1 {
+		return r, errors.New("a request is sent at least once: tries = 1, or retries = 0, never repeats it")
+	}
+	if given.Budget != nil {
+		share, err := shareOf("budget", given.Budget)
+		if err != nil {
+			return r, err
+		}
+		r.Budget = proxy.NewBudget(share, 3)
+	}
+	return r, nil
+}
+
+// hedgeOf reads "50ms", or { after = "50ms", most = 1 }.
+func hedgeOf(L *lua.LState, v lua.LValue) (proxy.Hedge, error) {
+	var o hedgeOptions
+	var err error
+	switch v := v.(type) {
+	case nil:
+	case lua.LString:
+		o.After, err = bind.ParseDuration(string(v))
+	case *lua.LTable:
+		if err = bind.Decode(L, v, &o); err == nil && o.After == 0 {
+			err = errors.New("after is missing: how long to wait for an answer until another backend is asked")
+		}
+	default:
+		err = fmt.Errorf(`a duration such as "50ms" expected, or { after = "50ms", most = 1 }, got %s`, v.Type())
+	}
+	return proxy.Hedge{After: o.After, Most: o.Most}, err
+}
+
+// checkGRPC refuses backends that cannot answer gRPC.
+func checkGRPC(u *Upstream) error {
+	for _, b := range u.pool.Status() {
+		if !slices.Contains([]string{"h2", "h2c", "grpc", "grpcs"}, schemeOf(b.Name)) {
+			return fmt.Errorf("backend %s: gRPC is HTTP/2: write h2c:// or grpc://, and over TLS h2:// or grpcs://", b.Name)
+		}
+	}
+	return nil
+}
