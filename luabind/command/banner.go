@@ -56,7 +56,7 @@ func (s *site) banner() {
 // subject names what is served.
 func (s *site) subject() string {
 	if s.source != "" {
-		return "the files of this folder; `rws new` makes an app.lua"
+		return s.what
 	}
 	return s.file
 }

@@ -99,13 +99,13 @@ or SIGTERM lets requests finish, a second one stops at once.`,
 			return t.scratch()
 		}
 		if len(args) == 0 && !exists("app.lua") && exists("index.html") {
-			return t.serve("app.lua", folderScript, flags())
+			return t.serveLine(oneLine{"app.lua", folderScript, "the files of this folder; `rws new` makes an app.lua"}, flags())
 		}
 		file, err := appFile(args)
 		if err != nil {
 			return err
 		}
-		return t.serve(file, "", flags())
+		return t.serve(file, flags())
 	}
 	root.AddCommand(t.commands()...)
 	help(root)

@@ -5,7 +5,7 @@ import "github.com/spf13/cobra"
 // commands returns the subcommands.
 func (t *terminal) commands() []*cobra.Command {
 	return []*cobra.Command{
-		t.newCommand(), t.checkCommand(), t.testCommand(), t.routesCommand(), t.whyCommand(), t.replCommand(), t.attachCommand(),
+		t.newCommand(), t.serveCommand(), t.proxyCommand(), t.checkCommand(), t.testCommand(), t.routesCommand(), t.whyCommand(), t.replCommand(), t.attachCommand(),
 		t.configCommand(), t.migrateCommand(), t.typesCommand(), t.docCommand(), t.versionCommand(),
 	}
 }

@@ -25,6 +25,7 @@ type site struct {
 	*terminal
 	file    string
 	source  string // the script when it is no file
+	what    string // it serves then
 	flags   map[string]string
 	output  *logs.Output // of the log
 	printed *logs.Output // of print
@@ -49,12 +50,14 @@ type site struct {
 	ending  bool
 }
 
-// folderScript serves the files of a folder without a script.
-const folderScript = `app:static("/", ".", { list = true })`
+// serve serves a script until a signal.
+func (t *terminal) serve(file string, flags map[string]string) error {
+	return t.serveLine(oneLine{file: file}, flags)
+}
 
-// serve loads a script, from a file unless its source is given, and serves it until a signal.
-func (t *terminal) serve(file, source string, flags map[string]string) error {
-	s := &site{terminal: t, file: file, source: source, flags: flags, output: logs.NewOutput(t.err), printed: logs.NewOutput(t.out), shared: luabind.NewShared(), pools: luabind.NewPools()}
+// serveLine loads a script, from a file unless it is there already, and serves it until a signal.
+func (t *terminal) serveLine(l oneLine, flags map[string]string) error {
+	s := &site{terminal: t, file: l.file, source: l.script, what: l.what, flags: flags, output: logs.NewOutput(t.err), printed: logs.NewOutput(t.out), shared: luabind.NewShared(), pools: luabind.NewPools()}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	tuneGC(ctx) // before the script loads, which would set off a collection of little
