@@ -72,10 +72,10 @@ type line struct {
 
 	mu   sync.Mutex
 	conn net.Conn
-	dead bool
 }
 
-// connect is for a transport, which may still be at it when the request has been given up.
+// connect is for a transport, which may still be at it when the request has been given up; it closes
+// itself what comes after CloseIdleConnections.
 func (l *line) connect(ctx context.Context) (net.Conn, error) {
 	conn, err := l.dial(ctx)
 	if err != nil {
@@ -83,19 +83,14 @@ func (l *line) connect(ctx context.Context) (net.Conn, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.dead {
-		conn.Close()
-		return nil, net.ErrClosed
-	}
 	l.conn = conn
 	return conn, nil
 }
 
-// cut closes the connection for good.
+// cut closes the connection, in use or not.
 func (l *line) cut() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.dead = true
 	if l.conn != nil {
 		l.conn.Close()
 	}
