@@ -68,6 +68,9 @@ func clientFault(err error, sent bool) *Error {
 
 // dialError explains why there is no connection.
 func (d *dialer) dialError(ctx context.Context, err error) *Error {
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
 	return &Error{Phase: PhaseDial, Err: fmt.Errorf("connecting to the backend %s: %s%w", d.address, d.hint(ctx, err), err)}
 }
 

@@ -17,6 +17,10 @@ const (
 	pingTimeout = 15 * time.Second
 )
 
+// maxRefused is how often a stream may be refused. A new connection does not know how many streams the
+// backend takes before its settings have come, so the first may be too many.
+const maxRefused = 5
+
 // h2 speaks HTTP/2 with that of net/http, over connections of its own choosing: requests share the
 // first connection that has room, and when the streams of all run out another is opened.
 type h2 struct {
@@ -41,7 +45,6 @@ type h2Conn struct {
 	*http.ClientConn
 	client  client
 	expires time.Time // zero for never
-	used    bool
 }
 
 func newH2(o *Options, d *dialer) *h2 {
@@ -92,7 +95,8 @@ func (t *h2) RoundTrip(r *http.Request) (*http.Response, error) {
 		if err == nil {
 			return res, nil
 		}
-		if try > 0 || !x.repeatable(err, reused && c.Err() != nil) {
+		died := try == 0 && reused && c.Err() != nil
+		if try == maxRefused || !x.repeatable(err, died) {
 			closeBody(r)
 			return nil, x.explain(PhaseHeader, err)
 		}
