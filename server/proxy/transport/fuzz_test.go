@@ -41,7 +41,7 @@ func FuzzResponse(f *testing.F) {
 		p := newH1(&o, &dialer{})
 		p.open = 1
 		r, _ := http.NewRequestWithContext(t.Context(), method, "http://x/", nil)
-		x := &exchange{t: p, c: newConn(&told{Reader: bytes.NewReader(raw)}, &o, client{}), r: r, m: &message{out: new([]byte)}, halves: 1}
+		x := &exchange{t: p, c: newConn(&told{Reader: bytes.NewReader(raw)}, &o, client{}), r: r, m: message{out: new([]byte)}, halves: 1}
 		res, err := x.run()
 		if err != nil {
 			assert.Zero(t, p.open)

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"rws/server/http1/wire"
 )
 
 // Pings tell whether a connection is still there, whatever the streams on it do.
@@ -80,7 +82,7 @@ func (t *h2) dialRaw(ctx context.Context, _, _ string) (net.Conn, error) {
 
 // RoundTrip implements [http.RoundTripper].
 func (t *h2) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := checkRequest(r); err != nil {
+	if err := checkH2(r); err != nil {
 		closeBody(r)
 		return nil, err
 	}
@@ -101,6 +103,27 @@ func (t *h2) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, x.explain(PhaseHeader, err)
 		}
 	}
+}
+
+// checkH2 refuses what net/http would, in words of ours and as no fault of the backend.
+func checkH2(r *http.Request) error {
+	if err := checkRequest(r); err != nil {
+		return err
+	}
+	if target := r.URL.RequestURI(); !wire.IsTarget(target) {
+		return badRequest("the target %q of the request has characters that must be escaped", target)
+	}
+	if isUpgrade(r) {
+		return badRequest("the request asks to switch to %q, which HTTP/2 has no way to do; use http or ws for this backend", r.Header["Upgrade"])
+	}
+	for _, h := range []http.Header{r.Header, r.Trailer} {
+		for name, values := range h {
+			if err := checkField(name, values); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // get returns a connection with a stream reserved on it.

@@ -272,3 +272,10 @@ func TestStreamAgeAndIdle(t *testing.T) {
 		assert.ErrorIs(t, fails(t, tr, get(t)), transport.ErrClosed)
 	})
 }
+
+// What cannot be said over HTTP/2 is refused in words.
+func TestUpgradeOverHTTP2(t *testing.T) {
+	e := fails(t, open(t, transport.Options{Scheme: "h2c", Address: "127.0.0.1:1"}), upgrade(t))
+	assert.True(t, e.Client)
+	assert.Contains(t, e.Error(), "use http or ws")
+}
