@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"testing"
+	"time"
 
 	proxyproto "github.com/pires/go-proxyproto"
 	"github.com/stretchr/testify/assert"
@@ -79,6 +80,20 @@ func TestTLS(t *testing.T) {
 	assert.Contains(t, fails(t, plain, get(t)).Error(), "does not speak TLS on this port; use http")
 	old, roots := secure(t, h, func(s *httptest.Server) { s.EnableHTTP2, s.Config.ErrorLog = false, quiet })
 	assert.Contains(t, fails(t, open(t, transport.Options{Scheme: "h2", Address: old, TLS: &tls.Config{RootCAs: roots}}), get(t)).Error(), "no HTTP/2")
+}
+
+// Deadlines that pass within an exchange do no harm to TLS.
+func TestSlowTLS(t *testing.T) {
+	address, roots := secure(t, func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(30 * time.Millisecond)
+		_, _ = io.WriteString(w, "ok")
+	}, func(s *httptest.Server) { s.EnableHTTP2 = false })
+	tr := open(t, transport.Options{Scheme: "https", Address: address, TLS: &tls.Config{RootCAs: roots}})
+	for range 3 {
+		_, body := do(t, tr, get(t))
+		assert.Equal(t, "ok", body)
+	}
+	assert.Equal(t, uint64(1), tr.Stats().Dials)
 }
 
 // A kept connection over TLS that the backend closes is noticed as one without.
