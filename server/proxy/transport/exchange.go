@@ -15,6 +15,11 @@ import (
 // nonetheless; some servers know nothing of it (RFC 9110 §10.1.1).
 const continueWait = time.Second
 
+// unwatched is how long the head of an answer is waited for before the context is watched. Watching
+// makes the server watch over its client too, which costs several microseconds and 17 allocations, and
+// most backends are faster than this.
+const unwatched = 10 * time.Millisecond
+
 // maxInformational is how many 1xx answers may come before the answer.
 const maxInformational = 5
 
@@ -28,13 +33,14 @@ type exchange struct {
 	t     *h1
 	c     *conn
 	r     *http.Request
-	m     *message
+	m     message
 	trace *httptrace.ClientTrace
-	stop  func() bool // ends the watch over the context
+	stop  func() bool // ends the watch over the context; nil before
 
-	sent   bool // some of the request
-	landed bool // some of the answer has come
-	up     *upload
+	watched bool // over the context
+	sent    bool // some of the request
+	landed  bool // some of the answer has come
+	up      *upload
 
 	mu      sync.Mutex
 	halves  int   // the answer, and a body that is being sent, unless they are over
@@ -63,9 +69,9 @@ func (t *h1) RoundTrip(r *http.Request) (*http.Response, error) {
 		c, err := t.get(r.Context(), client, try > 0)
 		if err != nil {
 			closeBody(r)
-			return nil, err
+			return nil, again(err, try)
 		}
-		x := &exchange{t: t, c: c, r: r, m: &m, halves: 1}
+		x := &exchange{t: t, c: c, r: r, m: m, halves: 1}
 		reused := c.used
 		res, err := x.run()
 		if err == nil {
@@ -76,6 +82,14 @@ func (t *h1) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
+}
+
+// again says of the error of a second try that the first has sent something.
+func again(err error, try int) error {
+	if e, ok := errors.AsType[*Error](err); ok && try > 0 {
+		e.Sent = true
+	}
+	return err
 }
 
 // repeatable reports whether the request may be sent again after the connection broke: nothing has
@@ -90,8 +104,8 @@ func (x *exchange) repeatable(err error) bool {
 // run sends the request and reads the head of the answer.
 func (x *exchange) run() (*http.Response, error) {
 	ctx := x.r.Context()
-	if ctx.Done() != nil {
-		x.stop = context.AfterFunc(ctx, x.c.interrupt)
+	if err := context.Cause(ctx); err != nil {
+		return nil, x.fail(PhaseWrite, err)
 	}
 	if x.trace = httptrace.ContextClientTrace(ctx); x.trace != nil && x.trace.GotConn != nil {
 		x.trace.GotConn(httptrace.GotConnInfo{Conn: x.c.nc, Reused: x.c.used})
@@ -112,11 +126,13 @@ func (x *exchange) run() (*http.Response, error) {
 func (x *exchange) await() (answer, error) {
 	switch {
 	case x.m.expect:
+		x.watch()
 		x.c.limit(continueWait, false)
 	case x.m.body > inline:
+		x.watch()
 		x.send()
 	default:
-		x.c.limit(x.t.o.Response, false)
+		x.limitHead()
 	}
 	for informational := 0; ; informational++ {
 		a, err := x.readHead()
@@ -134,11 +150,36 @@ func (x *exchange) await() (answer, error) {
 	}
 }
 
-// readHead sends the body when the backend does not say whether it wants it.
+// watch lets the end of the context close the connection.
+func (x *exchange) watch() {
+	if ctx := x.r.Context(); x.stop == nil && ctx.Done() != nil {
+		x.stop = context.AfterFunc(ctx, x.c.interrupt)
+	}
+	x.watched = true
+}
+
+// limitHead begins the wait for the head of an answer to a request that has been sent.
+func (x *exchange) limitHead() {
+	if d := x.t.o.Response; !x.watched && (d <= 0 || d > unwatched) {
+		x.c.limit(unwatched, false)
+		return
+	}
+	x.watch()
+	x.c.limit(x.t.o.Response, false)
+}
+
+// readHead also does what comes after the first wait: it sends the body when the backend does not say
+// whether it wants it, or begins to watch the context.
 func (x *exchange) readHead() (answer, error) {
 	a, err := x.c.readHead(x.t.o.MaxHeaderBytes)
-	if x.m.expect && x.up == nil && errors.Is(err, os.ErrDeadlineExceeded) {
+	first := errors.Is(err, os.ErrDeadlineExceeded)
+	switch {
+	case first && x.m.expect && x.up == nil:
 		x.send()
+		a, err = x.c.readHead(x.t.o.MaxHeaderBytes)
+	case first && !x.watched:
+		x.watch()
+		x.limitHead()
 		a, err = x.c.readHead(x.t.o.MaxHeaderBytes)
 	}
 	x.landed = x.landed || err == nil || len(x.c.in.Buffered()) > 0
@@ -149,6 +190,8 @@ func (x *exchange) readHead() (answer, error) {
 func (x *exchange) inform(a *answer) error {
 	if a.code == http.StatusContinue && x.m.expect && x.up == nil {
 		x.send()
+	} else if x.up == nil && !x.m.expect {
+		x.limitHead() // it is at work
 	}
 	if x.trace == nil {
 		return nil
@@ -182,6 +225,9 @@ func (x *exchange) respond(a *answer) (*http.Response, error) {
 		x.response.Body = http.NoBody
 		x.half(x.body.reusable)
 		return &x.response, nil
+	}
+	if kind != sized || length > int64(x.c.in.Len()) {
+		x.watch() // more has to be waited for
 	}
 	x.response.Body = &x.body
 	return &x.response, nil

@@ -27,6 +27,7 @@ func (x *exchange) switchProtocols(a *answer) (*http.Response, error) {
 	case sending:
 		return nil, x.fail(PhaseHeader, wire.Fault("it switched protocols before the request was sent"))
 	}
+	x.watch()
 	x.c.limit(0, true)
 	if err := x.c.nc.SetDeadline(time.Time{}); err != nil {
 		return nil, x.fail(PhaseHeader, err)
