@@ -176,6 +176,37 @@ func TestAProbeWhoseCallerVanishesIsGivenBack(t *testing.T) {
 	})
 }
 
+// The answer to a probe matters while the breaker that sent it is half-open.
+func TestLateProbesDoNotCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := set(t, breaker.Options{Probes: 2}).Breaker("a")
+		trip(t, b)
+		time.Sleep(30 * time.Second)
+		slow, ok := b.Allow()
+		require.True(t, ok)
+		assert.True(t, send(b, breaker.Success))
+		slow.Done(breaker.Failure)
+		assert.Equal(t, breaker.Closed, b.State())
+	})
+}
+
+func TestSuccessesOfProbesAreOfOneTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := set(t, breaker.Options{Successes: 3}).Breaker("a")
+		trip(t, b)
+		time.Sleep(30 * time.Second)
+		send(b, breaker.Success)
+		send(b, breaker.Success)
+		send(b, breaker.Failure)
+		time.Sleep(30 * time.Second)
+		send(b, breaker.Success)
+		assert.Equal(t, breaker.HalfOpen, b.State())
+		send(b, breaker.Success)
+		send(b, breaker.Success)
+		assert.Equal(t, breaker.Closed, b.State())
+	})
+}
+
 func TestLateAnswersDoNotCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := set(t, breaker.Options{}).Breaker("a")
@@ -197,6 +228,10 @@ func TestLateAnswersDoNotCount(t *testing.T) {
 			p.Done(breaker.Failure)
 		}
 		assert.Equal(t, breaker.Closed, b.State(), "nor do they open it again")
+		for range 4 {
+			send(b, breaker.Failure)
+		}
+		assert.Equal(t, breaker.Closed, b.State(), "nor are they counted")
 	})
 }
 

@@ -230,9 +230,11 @@ func TestPoolsAreApart(t *testing.T) {
 // broken is a store that can be made to fail, or to hang.
 type broken struct {
 	breaker.Store
-	mu   sync.Mutex
-	err  error
-	hang bool
+	mu     sync.Mutex
+	err    error
+	hang   bool
+	calls  int
+	onLoad func() // called when a Load has read
 }
 
 func (b *broken) be(err error, hang bool) {
@@ -243,6 +245,7 @@ func (b *broken) be(err error, hang bool) {
 
 func (b *broken) fail(ctx context.Context) error {
 	b.mu.Lock()
+	b.calls++
 	err, hang := b.err, b.hang
 	b.mu.Unlock()
 	if hang {
@@ -256,7 +259,14 @@ func (b *broken) Load(ctx context.Context, names []string) ([]breaker.Record, er
 	if err := b.fail(ctx); err != nil {
 		return nil, err
 	}
-	return b.Store.Load(ctx, names)
+	list, err := b.Store.Load(ctx, names)
+	b.mu.Lock()
+	onLoad := b.onLoad
+	b.mu.Unlock()
+	if onLoad != nil {
+		onLoad()
+	}
+	return list, err
 }
 
 func (b *broken) Save(ctx context.Context, r breaker.Record) error {

@@ -3,6 +3,7 @@ package breaker_test
 import (
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,12 +27,20 @@ func TestAStoreThatIsDown(t *testing.T) {
 		defer s.Close()
 		trip(t, a)
 		trip(t, b)
+		for range 1000 {
+			b.Reset()
+			trip(t, b)
+			time.Sleep(time.Millisecond)
+		}
 		time.Sleep(30 * time.Second)
 		assert.True(t, send(a, breaker.Success))
 		assert.Equal(t, breaker.Closed, a.State())
 		assert.True(t, send(b, breaker.Failure))
 		assert.Equal(t, breaker.Open, b.State())
 		assert.Equal(t, 1, strings.Count(log.String(), "their store fails"), "logged once")
+		store.mu.Lock()
+		assert.LessOrEqual(t, store.calls, 32, "it is tried once a second, whatever happens here")
+		store.mu.Unlock()
 		assert.Contains(t, log.String(), `level=WARN msg="circuit breakers go on in memory: their store fails" pool=api error="no route"`)
 
 		store.be(nil, false)
@@ -42,6 +51,34 @@ func TestAStoreThatIsDown(t *testing.T) {
 		list := load(t, store, "api/b")
 		require.Len(t, list, 1)
 		assert.WithinDuration(t, time.Now().Add(29*time.Second), list[0].Until, time.Millisecond)
+	})
+}
+
+// What has changed here while the store was read is newer than what was read.
+func TestWhatIsKnownHereIsNewer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &broken{Store: breaker.NewMemory()}
+		s := set(t, breaker.Options{Name: "api", Store: store, Failures: 1})
+		b := s.Breaker("a")
+		s.Start(t.Context())
+		defer s.Close()
+		theirs := record("api/a")
+		theirs.Until = theirs.Until.Add(-10 * time.Second)
+		require.NoError(t, store.Store.Save(t.Context(), theirs))
+		var once sync.Once
+		var ours time.Time
+		store.mu.Lock()
+		store.onLoad = func() {
+			once.Do(func() {
+				trip(t, b)
+				ours = time.Now().Add(30 * time.Second)
+			})
+		}
+		store.mu.Unlock()
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		assert.Equal(t, ours, s.Status()[0].Until)
+		assert.Equal(t, ours, load(t, store.Store, "api/a")[0].Until, "and is written")
 	})
 }
 

@@ -9,10 +9,20 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 )
 
-// httpProber asks by HTTP, with connections of its own.
+// A caller asks by HTTP, with a connection of its own.
+type caller struct {
+	c    *Check
+	e    endpoint
+	u    *url.URL
+	ask  func(context.Context, *http.Transport, endpoint, *url.URL) error
+	t    *http.Transport
+	line *line // of t
+}
+
 func (c *Check) httpProber(e endpoint) (*prober, error) {
 	u, err := url.ParseRequestURI(e.path)
 	if err != nil {
@@ -26,27 +36,69 @@ func (c *Check) httpProber(e endpoint) (*prober, error) {
 	case "https", "h2", "grpcs":
 		u.Scheme = "https"
 	}
-	t := c.transport(e)
-	ask := c.askHTTP
+	r := &caller{c: c, e: e, u: u, ask: c.askHTTP}
 	if e.scheme == "grpc" || e.scheme == "grpcs" {
-		ask = c.askGRPC
+		r.ask = c.askGRPC
 		u.Path, u.RawPath, u.RawQuery = grpcPath, "", ""
 	}
-	return &prober{
-		ask: func(ctx context.Context) error {
-			err := ask(ctx, t, e, u)
-			if err != nil || !c.Reuse { // HTTP/2 would go on with a connection that is dead
-				t.CloseIdleConnections()
-			}
-			return err
-		},
-		close: t.CloseIdleConnections,
-	}, nil
+	return &prober{ask: r.once, close: r.hangUp}, nil
 }
 
-func (c *Check) transport(e endpoint) *http.Transport {
+// once asks. A connection on which that failed is not used again: HTTP/2 would go on with one that is
+// dead, for as long as TCP takes to notice.
+func (r *caller) once(ctx context.Context) error {
+	if r.t == nil {
+		r.line = &line{dial: func(ctx context.Context) (net.Conn, error) { return r.c.dial(ctx, r.e) }}
+		r.t = r.c.transport(r.e, r.line)
+	}
+	err := r.ask(ctx, r.t, r.e, r.u)
+	if err != nil || !r.c.Reuse {
+		r.hangUp()
+	}
+	return err
+}
+
+func (r *caller) hangUp() {
+	if r.t != nil {
+		r.t.CloseIdleConnections() // says goodbye, where there is one
+		r.line.cut()
+		r.t, r.line = nil, nil
+	}
+}
+
+// A line is the connection of a transport. There is one at a time.
+type line struct {
+	dial func(context.Context) (net.Conn, error)
+
+	mu   sync.Mutex
+	conn net.Conn
+}
+
+// connect is for a transport, which may still be at it when the request has been given up; it closes
+// itself what comes after CloseIdleConnections.
+func (l *line) connect(ctx context.Context) (net.Conn, error) {
+	conn, err := l.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.conn = conn
+	return conn, nil
+}
+
+// cut closes the connection, in use or not.
+func (l *line) cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.conn != nil {
+		l.conn.Close()
+	}
+}
+
+func (c *Check) transport(e endpoint, l *line) *http.Transport {
 	t := &http.Transport{
-		DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return c.dial(ctx, e) },
+		DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return l.connect(ctx) },
 		TLSClientConfig:        c.TLS.Clone(),
 		DisableCompression:     true,
 		DisableKeepAlives:      !c.Reuse,

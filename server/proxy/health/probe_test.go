@@ -163,9 +163,26 @@ func TestAnAnswerThatBreaksOffIsNone(t *testing.T) {
 	require.ErrorContains(t, ask(t, health.Check{}, "http://"+address), "reading the body")
 	flood := accept(t, func(conn net.Conn) {
 		_, _ = conn.Read(make([]byte, 4<<10))
-		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 1<<20))
+		fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nX: %s\r\nContent-Length: 0\r\n\r\n", strings.Repeat("x", 100<<10))
 	})
-	require.Error(t, ask(t, health.Check{}, "http://"+flood), "a header has a limit")
+	require.Error(t, ask(t, health.Check{}, "http://"+flood), "a header has a limit of 64 KiB")
+}
+
+// A connection that is there only when the check has been given up is closed.
+func TestALateConnectionIsClosed(t *testing.T) {
+	ended := make(chan error, 1)
+	address := accept(t, func(conn net.Conn) {
+		_, err := conn.Read(make([]byte, 1))
+		ended <- err
+	})
+	late := make(chan struct{})
+	dial := func(_ context.Context, network, address string) (net.Conn, error) {
+		<-late
+		return net.Dial(network, address)
+	}
+	require.ErrorContains(t, ask(t, health.Check{Dial: dial, Reuse: true, Timeout: 50 * time.Millisecond}, "http://"+address), "no answer within")
+	close(late)
+	assert.ErrorIs(t, <-ended, io.EOF)
 }
 
 func TestTooSlowIsDown(t *testing.T) {

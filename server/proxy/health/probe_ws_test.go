@@ -68,7 +68,21 @@ func TestHandshakesThatAreNone(t *testing.T) {
 	}
 }
 
+func TestAHandshakeWithoutEndIsGivenUp(t *testing.T) {
+	address := accept(t, func(conn net.Conn) {
+		_, _ = conn.Read(make([]byte, 4<<10))
+		_, err := io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\n")
+		for err == nil {
+			_, err = io.WriteString(conn, "X: "+strings.Repeat("x", 1<<10)+"\r\n")
+		}
+	})
+	err := ask(t, health.Check{}, "ws://"+address)
+	require.ErrorContains(t, err, "reading the answer")
+	assert.NotContains(t, err.Error(), "no answer within", "after 64 KiB, not when the time is over")
+}
+
 func TestAWebSocketServerThatNeverSaysGoodbye(t *testing.T) {
+	waited := make(chan time.Duration, 2)
 	address := accept(t, func(conn net.Conn) {
 		r, err := http.ReadRequest(newReader(conn))
 		if err != nil {
@@ -76,9 +90,13 @@ func TestAWebSocketServerThatNeverSaysGoodbye(t *testing.T) {
 		}
 		fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nconnection: keep-alive, UPGRADE\r\nupgrade: WebSocket\r\n"+
 			"Sec-WebSocket-Accept: %s\r\n\r\n", health.AcceptKey(r.Header.Get("Sec-WebSocket-Key")))
+		_, _ = conn.Read(make([]byte, 100))
+		start := time.Now()
 		_, _ = io.Copy(io.Discard, conn)
+		waited <- time.Since(start)
 	})
 	require.NoError(t, ask(t, health.Check{}, "ws://"+address))
+	assert.InDelta(t, 500, (<-waited).Milliseconds(), 200, "its Close frame is waited for")
 	require.NoError(t, ask(t, health.Check{Timeout: 200 * time.Millisecond}, "ws://"+address), "closing is not part of the check")
 }
 

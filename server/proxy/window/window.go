@@ -27,7 +27,7 @@ const (
 
 // New makes counts of a span of time, at least 10 ns.
 func New(span time.Duration) *Counts {
-	// A second in the past, so that no slice has the number 0, which empty slots have.
+	// From a span in the past, so that slots which are empty, of slice 0, are out of the window.
 	return &Counts{start: time.Now().Add(-span), slice: max(span/slices, 1)}
 }
 
