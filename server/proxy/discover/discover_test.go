@@ -74,12 +74,24 @@ func (z *zone) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	w.WriteMsg(m)
 }
 
+// bothPorts listens at a port that is free for UDP and for TCP.
+func bothPorts(t testing.TB) (udp net.PacketConn, tcp net.Listener) {
+	for range 100 {
+		var err error
+		udp, err = net.ListenPacket("udp", "127.0.0.1:0")
+		require.NoError(t, err)
+		if tcp, err = net.Listen("tcp", udp.LocalAddr().String()); err == nil {
+			return udp, tcp
+		}
+		udp.Close()
+	}
+	t.Fatal("no port is free for both")
+	return nil, nil
+}
+
 // resolver starts the server of a zone and returns a resolver that asks it alone.
 func (z *zone) resolver(t testing.TB) *net.Resolver {
-	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
-	require.NoError(t, err)
-	tcp, err := net.Listen("tcp", udp.LocalAddr().String())
-	require.NoError(t, err)
+	udp, tcp := bothPorts(t)
 	for _, s := range []*dns.Server{{PacketConn: udp, Handler: z}, {Listener: tcp, Handler: z}} {
 		up := make(chan struct{})
 		s.NotifyStartedFunc = func() { close(up) }

@@ -106,6 +106,30 @@ func TestFailuresEjectAndTheFaultsOfClientsDoNot(t *testing.T) {
 	})
 }
 
+func TestACheckThatFindsABackendUpAgainEndsItsEjection(t *testing.T) {
+	a, broken := switchable(t, "a")
+	p := pool(t, upstream.Options{Targets: targets(a, server(t, "b")), Health: &health.Check{Every: 10 * time.Millisecond},
+		Passive: &health.OutlierOptions{Consecutive: 1, Eject: time.Hour, MaxEject: time.Hour}})
+	report(t, p, a, failure(502), 1)
+	p.Start(t.Context())
+	soon(t, "the checks succeed", func() bool { return p.Status()[0].Health.Run > 3 })
+	require.Equal(t, "ejected up", state(p), "a backend that was never down by the checks stays ejected: they see other things than clients")
+	broken.Store(true)
+	soon(t, "a is down", func() bool { return state(p) == "down up" })
+	broken.Store(false)
+	soon(t, "a is up", func() bool { return state(p) == "up up" })
+}
+
+func TestTheLastBackendThatChecksLeaveIsNotEjected(t *testing.T) {
+	b := server(t, "b")
+	p := pool(t, upstream.Options{Targets: targets("http://127.0.0.1:1", b), Health: &health.Check{Every: 10 * time.Millisecond},
+		Passive: &health.OutlierOptions{Consecutive: 1}})
+	p.Start(t.Context())
+	soon(t, "the first is down", func() bool { return state(p) == "down up" })
+	report(t, p, b, failure(500), 5)
+	assert.Equal(t, "down up", state(p))
+}
+
 func TestABreakerOpensAndItsProbeCloses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := pool(t, upstream.Options{Targets: targets("http://a"), Breaker: &breaker.Options{Failures: 3, Open: 10 * time.Second}})

@@ -3,6 +3,7 @@ package upstream
 import (
 	"net/http"
 	"net/netip"
+	"strings"
 
 	"rws/server/cookie"
 	"rws/server/exchange"
@@ -17,6 +18,9 @@ func (p *Pool) key(r *http.Request) (key uint64, ok bool) {
 		return addressKey(client(r))
 	case balance.HeaderHash:
 		text := r.Header.Get(b.Header)
+		if strings.EqualFold(b.Header, "Host") { // which net/http keeps apart
+			text = r.Host
+		}
 		return balance.Key(text), text != ""
 	case balance.CookieHash:
 		text, _ := cookie.Get(r.Header, b.Cookie)

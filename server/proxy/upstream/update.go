@@ -41,7 +41,7 @@ func (f *feed) found(targets []Target) error {
 	p := f.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed || !slices.Contains(p.feeds, f) {
+	if !slices.Contains(p.feeds, f) {
 		return nil
 	}
 	before := f.targets

@@ -169,6 +169,18 @@ func TestAWrongUpdateChangesNothing(t *testing.T) {
 	assert.Equal(t, a, pick(t, p, get()))
 }
 
+func TestAnotherNameAtTheSameAddressIsAnotherBackend(t *testing.T) {
+	p := pool(t, upstream.Options{Targets: []upstream.Target{{URL: "https://10.0.0.1", Host: "old.test"}}})
+	before := lease(t, p)
+	defer before.Done(upstream.Outcome{})
+	require.NoError(t, p.Update([]upstream.Target{{URL: "https://10.0.0.1", Host: "new.test"}}))
+	after := lease(t, p)
+	defer after.Done(upstream.Outcome{})
+	assert.NotSame(t, before.Backend, after.Backend, "its certificate is verified by the name")
+	assert.Equal(t, "new.test", after.Backend.URL().Host)
+	assert.Equal(t, "new.test", p.Status()[0].Host)
+}
+
 func TestTheSameAddressTwiceIsOneBackend(t *testing.T) {
 	p := pool(t, upstream.Options{Targets: targets("http://a", "http://A:80/", "http://b")})
 	assert.Len(t, p.Status(), 2)

@@ -80,7 +80,22 @@ func TestTheFirstInLineIsServedFirst(t *testing.T) {
 	})
 }
 
-func TestAWordThatIsNoUseGoesToThoseBehind(t *testing.T) {
+func TestWhoComesLaterIsNotServedSooner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := pool(t, upstream.Options{Targets: targets("http://a"), Limits: upstream.Limits{PerBackend: 1}})
+		l := lease(t, p)
+		got := make(chan *upstream.Lease)
+		go func() { got <- lease(t, p) }()
+		synctest.Wait()
+		l.Done(upstream.Outcome{})
+		assert.Equal(t, 1, p.Status()[0].Active, "the place was handed on before anybody could take it")
+		noBackend(t, p, upstream.Full)
+		(<-got).Done(upstream.Outcome{})
+		assert.Zero(t, p.Status()[0].Active)
+	})
+}
+
+func TestAPlaceThatTheFirstCannotUseGoesToTheNext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := pool(t, upstream.Options{Targets: targets("http://a", "http://b"), Limits: upstream.Limits{PerBackend: 1, Wait: time.Minute}})
 		x, y := lease(t, p), lease(t, p)
@@ -103,6 +118,31 @@ func TestAWordThatIsNoUseGoesToThoseBehind(t *testing.T) {
 		picky.Load().Done(upstream.Outcome{})
 		easy.Load().Done(upstream.Outcome{})
 	})
+}
+
+func TestThePlaceOfABackendThatIsToRestIsNotHandedOn(t *testing.T) {
+	for name, rest := range map[string]func(p *upstream.Pool, b *upstream.Backend) error{
+		"drained": func(p *upstream.Pool, b *upstream.Backend) error { return p.Drain(b.Name(), true) },
+		"removed": func(p *upstream.Pool, b *upstream.Backend) error { return p.Update(targets("http://b")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := pool(t, upstream.Options{Targets: targets("http://a", "http://b"), Limits: upstream.Limits{PerBackend: 1, Wait: time.Minute}})
+				a, b := lease(t, p), lease(t, p)
+				require.Equal(t, "http://a:80", a.Backend.Name())
+				got := make(chan string, 1)
+				go func() { got <- pick(t, p, get()) }()
+				synctest.Wait()
+				require.NoError(t, rest(p, a.Backend))
+				synctest.Wait()
+				a.Done(upstream.Outcome{})
+				synctest.Wait()
+				require.Empty(t, got)
+				b.Done(upstream.Outcome{})
+				assert.Equal(t, "http://b:80", <-got)
+			})
+		})
+	}
 }
 
 func TestTheLineHasAnEnd(t *testing.T) {
