@@ -10,7 +10,7 @@ import (
 // life is the context of one try: it ends with the request, or before by end. As most tries are ended by
 // nobody, it costs nothing until somebody waits for it.
 type life struct {
-	context.Context                // of the request, with what the try adds
+	context.Context                 // of the request, with what the try adds
 	request         context.Context // of the request itself, which may know AfterFunc
 	own             cancel.Context
 
