@@ -9,6 +9,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"rws/server/cancel"
 )
 
 // continueWait is how long the backend has to answer "Expect: 100-continue" before the body is sent
@@ -90,8 +92,8 @@ func (x *exchange) repeatable(err error) bool {
 // run sends the request and reads the head of the answer.
 func (x *exchange) run() (*http.Response, error) {
 	ctx := x.r.Context()
-	if ctx.Done() != nil {
-		x.stop = context.AfterFunc(ctx, x.c.interrupt)
+	if _, own := ctx.(interface{ AfterFunc(func()) func() bool }); own || ctx.Done() != nil { // Done may cost
+		x.stop = cancel.After(ctx, x.c.interrupt)
 	}
 	if x.trace = httptrace.ContextClientTrace(ctx); x.trace != nil && x.trace.GotConn != nil {
 		x.trace.GotConn(httptrace.GotConnInfo{Conn: x.c.nc, Reused: x.c.used})
