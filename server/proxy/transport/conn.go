@@ -29,6 +29,7 @@ type conn struct {
 
 	mu              sync.Mutex
 	answered        bool // the head of the answer has been read
+	armed           bool // the deadline of the wait for it has been set, and stays
 	wait            time.Duration
 	readBy, writeBy time.Time // the deadlines in force
 }
@@ -55,9 +56,10 @@ func expiry(age time.Duration) time.Time {
 // Read reads from the network, for c.in.
 func (c *conn) Read(p []byte) (int, error) {
 	c.mu.Lock()
-	if near(&c.readBy, c.wait) {
+	if !c.armed && near(&c.readBy, c.wait) {
 		_ = c.nc.SetReadDeadline(c.readBy) // fails on a closed connection, as the read will
 	}
+	c.armed = !c.answered
 	c.mu.Unlock()
 	return c.nc.Read(p)
 }
@@ -78,10 +80,11 @@ func near(deadline *time.Time, d time.Duration) bool {
 	return true
 }
 
-// limit bounds each read from now on; not those under way.
+// limit bounds what is read from now on, not a read under way: all until the head of the answer is
+// here, then each.
 func (c *conn) limit(d time.Duration, answered bool) {
 	c.mu.Lock()
-	c.wait, c.answered = d, answered
+	c.wait, c.answered, c.armed = d, answered, false
 	c.mu.Unlock()
 }
 
@@ -92,7 +95,7 @@ func (c *conn) hurry(d time.Duration) {
 	if c.answered || d <= 0 {
 		return
 	}
-	c.wait = d
+	c.wait, c.armed = d, true
 	c.readBy = time.Now().Add(d)
 	_ = c.nc.SetReadDeadline(c.readBy)
 }

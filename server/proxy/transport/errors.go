@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"syscall"
 )
 
@@ -68,6 +69,9 @@ func clientFault(err error, sent bool) *Error {
 
 // dialError explains why there is no connection.
 func (d *dialer) dialError(ctx context.Context, err error) *Error {
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
 	return &Error{Phase: PhaseDial, Err: fmt.Errorf("connecting to the backend %s: %s%w", d.address, d.hint(ctx, err), err)}
 }
 
@@ -90,6 +94,8 @@ func (d *dialer) hint(ctx context.Context, err error) string {
 		return "the socket may not be written to by this user: "
 	case isRecord:
 		return "it does not speak TLS on this port; use " + d.plainScheme() + ": "
+	case strings.HasSuffix(err.Error(), "tls: no application protocol"): // an alert has no exported type
+		return "it speaks no " + map[bool]string{true: "HTTP/2 over TLS; use https, or enable h2 there", false: "HTTP/1.1 over TLS; use h2"}[d.tls.NextProtos[0] == "h2"] + ": "
 	case isCertificate:
 		return "its certificate is not trusted; name its authority as CA, or its name as server name: "
 	case isTimeout(err):

@@ -30,7 +30,7 @@ type exchange struct {
 	t     *h1
 	c     *conn
 	r     *http.Request
-	m     *message
+	m     message
 	trace *httptrace.ClientTrace
 	stop  func() bool // ends the watch over the context
 
@@ -65,9 +65,9 @@ func (t *h1) RoundTrip(r *http.Request) (*http.Response, error) {
 		c, err := t.get(r.Context(), client, try > 0)
 		if err != nil {
 			closeBody(r)
-			return nil, err
+			return nil, again(err, try)
 		}
-		x := &exchange{t: t, c: c, r: r, m: &m, halves: 1}
+		x := &exchange{t: t, c: c, r: r, m: m, halves: 1}
 		reused := c.used
 		res, err := x.run()
 		if err == nil {
@@ -78,6 +78,14 @@ func (t *h1) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
+}
+
+// again says of the error of a second try that the first has sent something.
+func again(err error, try int) error {
+	if e, ok := errors.AsType[*Error](err); ok && try > 0 {
+		e.Sent = true
+	}
+	return err
 }
 
 // repeatable reports whether the request may be sent again after the connection broke: nothing has
@@ -151,6 +159,8 @@ func (x *exchange) readHead() (answer, error) {
 func (x *exchange) inform(a *answer) error {
 	if a.code == http.StatusContinue && x.m.expect && x.up == nil {
 		x.send()
+	} else if x.up == nil && !x.m.expect {
+		x.c.limit(x.t.o.Response, false) // it is at work
 	}
 	if x.trace == nil {
 		return nil

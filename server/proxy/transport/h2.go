@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"rws/server/http1/wire"
 )
 
 // Pings tell whether a connection is still there, whatever the streams on it do.
@@ -16,6 +18,10 @@ const (
 	pingAfter   = 30 * time.Second // without a frame
 	pingTimeout = 15 * time.Second
 )
+
+// maxRefused is how often a stream may be refused. A new connection does not know how many streams the
+// backend takes before its settings have come, so the first may be too many.
+const maxRefused = 5
 
 // h2 speaks HTTP/2 with that of net/http, over connections of its own choosing: requests share the
 // first connection that has room, and when the streams of all run out another is opened.
@@ -41,7 +47,6 @@ type h2Conn struct {
 	*http.ClientConn
 	client  client
 	expires time.Time // zero for never
-	used    bool
 }
 
 func newH2(o *Options, d *dialer) *h2 {
@@ -77,7 +82,7 @@ func (t *h2) dialRaw(ctx context.Context, _, _ string) (net.Conn, error) {
 
 // RoundTrip implements [http.RoundTripper].
 func (t *h2) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := checkRequest(r); err != nil {
+	if err := checkH2(r); err != nil {
 		closeBody(r)
 		return nil, err
 	}
@@ -92,11 +97,33 @@ func (t *h2) RoundTrip(r *http.Request) (*http.Response, error) {
 		if err == nil {
 			return res, nil
 		}
-		if try > 0 || !x.repeatable(err, reused && c.Err() != nil) {
+		died := try == 0 && reused && c.Err() != nil
+		if try == maxRefused || !x.repeatable(err, died) {
 			closeBody(r)
 			return nil, x.explain(PhaseHeader, err)
 		}
 	}
+}
+
+// checkH2 refuses what net/http would, in words of ours and as no fault of the backend.
+func checkH2(r *http.Request) error {
+	if err := checkRequest(r); err != nil {
+		return err
+	}
+	if target := r.URL.RequestURI(); !wire.IsTarget(target) {
+		return badRequest("the target %q of the request has characters that must be escaped", target)
+	}
+	if isUpgrade(r) {
+		return badRequest("the request asks to switch to %q, which HTTP/2 has no way to do; use http or ws for this backend", r.Header["Upgrade"])
+	}
+	for _, h := range []http.Header{r.Header, r.Trailer} {
+		for name, values := range h {
+			if err := checkField(name, values); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // get returns a connection with a stream reserved on it.

@@ -123,8 +123,13 @@ func (x *stream) repeatable(err error, died bool) bool {
 	if x.r.Context().Err() != nil || isTimeout(err) || x.body != nil && x.body.begun.Load() {
 		return false
 	}
-	refused, ok := errors.AsType[http2.StreamError](err)
-	return ok && refused.Code == http2.ErrCodeRefusedStream || died && idempotent(x.r)
+	return isRefused(err) || died && idempotent(x.r)
+}
+
+// isRefused reports whether the backend says that it has done nothing (RFC 9113 §8.7).
+func isRefused(err error) bool {
+	e, ok := errors.AsType[http2.StreamError](err)
+	return ok && e.Code == http2.ErrCodeRefusedStream
 }
 
 // explain says who is at fault.
@@ -134,7 +139,7 @@ func (x *stream) explain(phase Phase, err error) error {
 			return clientFault(*fault, true)
 		}
 	}
-	return &Error{Phase: phase, Sent: true, Err: x.t.o.explain(phase, err)}
+	return &Error{Phase: phase, Sent: !isRefused(err), Err: x.t.o.explain(phase, err)}
 }
 
 // An h2Body is the body of an answer.

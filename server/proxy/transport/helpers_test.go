@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -145,3 +146,6 @@ func unused(t testing.TB, tr *transport.Transport) transport.Stats {
 	require.Eventually(t, func() bool { return tr.Stats().InUse == 0 }, patience, time.Millisecond)
 	return tr.Stats()
 }
+
+// quiet is a log that nobody reads.
+var quiet = log.New(io.Discard, "", 0)

@@ -43,6 +43,9 @@ func (p *pool) get(ctx context.Context, c client, fresh bool) (*conn, error) {
 			return nil, err
 		case n == nil:
 			return p.dial(ctx, c)
+		case fresh: // the queue gave a used one
+			n.shut()
+			return p.dial(ctx, c)
 		case n.alive():
 			return n, nil
 		}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unsafe"
 
 	"golang.org/x/net/http/httpguts"
 
@@ -103,8 +104,8 @@ func (t *h1) appendHead(b []byte, r *http.Request, body int) ([]byte, error) {
 	b = append(b, ' ')
 	start := len(b)
 	b = appendTarget(b, r)
-	if target := string(b[start:]); !wire.IsTarget(target) { // the compiler spares the copy
-		return b, badRequest("the target %q of the request has characters that must be escaped", target)
+	if !wire.IsTarget(unsafe.String(&b[start], len(b)-start)) { // which only reads it
+		return b, badRequest("the target %q of the request has characters that must be escaped", b[start:])
 	}
 	b = append(b, " HTTP/1.1\r\nHost: "...)
 	b = append(b, t.hostOf(r)...)
@@ -150,17 +151,26 @@ func appendHeader(b []byte, h http.Header) ([]byte, error) {
 		if isMade(name) {
 			continue
 		}
-		if !wire.IsToken(name) {
-			return b, badRequest("the name of the header field %q is improper", name)
+		if err := checkField(name, values); err != nil {
+			return b, err
 		}
 		for _, value := range values {
-			if !wire.IsValue(value) {
-				return b, badRequest("the header field %s has a control character in its value", name)
-			}
 			b = appendField(b, name, value)
 		}
 	}
 	return b, nil
+}
+
+func checkField(name string, values []string) error {
+	if !wire.IsToken(name) {
+		return badRequest("the name of the header field %q is improper", name)
+	}
+	for _, value := range values {
+		if !wire.IsValue(value) {
+			return badRequest("the header field %s has a control character in its value", name)
+		}
+	}
+	return nil
 }
 
 func isMade(name string) bool {
