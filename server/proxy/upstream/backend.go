@@ -23,11 +23,12 @@ type Backend struct {
 	tag   string // in sticky cookies
 
 	load    *balance.State
-	host    *health.Host     // nil without passive checks
-	breaker *breaker.Breaker // nil without breakers
-	down    atomic.Bool      // by active checks
-	drained atomic.Bool      // by hand
-	gone    atomic.Bool      // no longer in the pool
+	host    *health.Host          // nil without passive checks
+	breaker *breaker.Breaker      // nil without breakers
+	down    atomic.Bool           // by active checks
+	checked atomic.Pointer[error] // why it is down
+	drained atomic.Bool           // by hand
+	gone    atomic.Bool           // no longer in the pool
 	close   sync.Once
 
 	requests atomic.Uint64
@@ -100,12 +101,15 @@ func (b *Backend) begin() bool {
 	return true
 }
 
-// end counts a request that ended. The last of a backend that has left ends its connections.
+// end counts a request that ended, or hands its place to one that waits. The last of a backend that
+// has left ends its connections.
 func (b *Backend) end() {
+	if b.limit > 0 && b.pool.line.n.Load() > 0 && !b.gone.Load() && b.willing() && b.pool.line.hand(b) {
+		return
+	}
 	if b.load.End() == 0 && b.gone.Load() {
 		b.close.Do(b.closeTransport)
 	}
-	b.pool.line.wake()
 }
 
 // retire lets the requests of a backend end, and then its connections.
@@ -128,10 +132,13 @@ func (b *Backend) closeTransport() {
 // full says whether the backend has all the requests it may have.
 func (b *Backend) full() bool { return b.limit > 0 && b.load.Active() >= b.limit }
 
-// able says whether the backend may get a request: hindrance, without the reason.
-func (b *Backend) able() bool {
-	return !b.drained.Load() && !b.down.Load() && !b.host.Ejected() && (b.breaker == nil || b.breaker.Ready()) && !b.full()
+// willing says whether the backend may get requests at all.
+func (b *Backend) willing() bool {
+	return !b.drained.Load() && !b.down.Load() && !b.host.Ejected() && (b.breaker == nil || b.breaker.Ready())
 }
+
+// able says whether the backend may get a request now: hindrance, without the reason.
+func (b *Backend) able() bool { return b.willing() && !b.full() }
 
 // hindrance says why the backend may get no request now, "" when it may.
 func (b *Backend) hindrance() Why {

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"rws/server/proxy/health"
 )
 
 // ErrNoBackend is what every [NoBackend] is.
@@ -35,7 +33,8 @@ const (
 type NoBackend struct {
 	Pool     string
 	Why      Why           // the same for all backends, or Full when some are, or Mixed
-	Backends []Hindrance   // of each
+	Backends []Hindrance   // of each, the first 8
+	More     int           // further backends
 	Sources  []error       // that failed
 	Waited   time.Duration // for one that was full
 }
@@ -47,7 +46,7 @@ type Hindrance struct {
 	Err     error // of its last check when it is down
 }
 
-// maxNamed is how many backends the text of an error names.
+// maxNamed is how many backends an error names: there may be one for each request.
 const maxNamed = 8
 
 // Error implements error.
@@ -57,15 +56,14 @@ func (e *NoBackend) Error() string {
 	if e.Waited > 0 {
 		fmt.Fprintf(&b, " for %v", e.Waited.Round(time.Millisecond))
 	}
-	for i, h := range e.Backends {
-		if i == maxNamed {
-			fmt.Fprintf(&b, "; and %d more", len(e.Backends)-i)
-			break
-		}
+	for _, h := range e.Backends {
 		fmt.Fprintf(&b, "; %s is %s", h.Backend, h.Why)
 		if h.Err != nil {
 			fmt.Fprintf(&b, " (%v)", h.Err)
 		}
+	}
+	if e.More > 0 {
+		fmt.Fprintf(&b, "; and %d more", e.More)
 	}
 	for _, err := range e.Sources {
 		fmt.Fprintf(&b, "; %v", err)
@@ -81,6 +79,14 @@ func (e *NoBackend) passing() bool {
 	return e.Why == Full || e.Why == Looking && len(e.Sources) == 0 || e.Why == ""
 }
 
+// named gives an error a reason in the rare case that there was one and is none any more.
+func (e *NoBackend) named() *NoBackend {
+	if e.Why == "" {
+		e.Why = Full
+	}
+	return e
+}
+
 // why says why no backend can take a request. Its Why is empty when one can by now.
 func (p *Pool) why(tried []*Backend) *NoBackend {
 	s := p.now.Load()
@@ -94,17 +100,42 @@ func (p *Pool) why(tried []*Backend) *NoBackend {
 		return e
 	}
 	for _, b := range s.backends {
-		h := Hindrance{Backend: b.name, Why: b.hindrance()}
-		if slices.Contains(tried, b) {
-			h.Why = Tried
+		h := b.hindered(tried)
+		e.Why = e.Why.and(h.Why)
+		if h.Why == "" {
+			e.Why = ""
+			return e
 		}
-		e.Backends = append(e.Backends, h)
-	}
-	e.Why = common(e.Backends)
-	if e.Why == Down || e.Why == Mixed {
-		p.addErrors(e)
+		if len(e.Backends) < maxNamed {
+			e.Backends = append(e.Backends, h)
+		} else {
+			e.More++
+		}
 	}
 	return e
+}
+
+// hindered is hindrance, for a request that has tried some.
+func (b *Backend) hindered(tried []*Backend) Hindrance {
+	h := Hindrance{Backend: b.name, Why: b.hindrance()}
+	if slices.Contains(tried, b) {
+		h.Why = Tried
+	}
+	if err := b.checked.Load(); h.Why == Down && err != nil {
+		h.Err = *err
+	}
+	return h
+}
+
+// and is the reason of all when w is that of some, "" for none yet, and next that of one more.
+func (w Why) and(next Why) Why {
+	switch {
+	case w == "" || w == next || next == Full:
+		return next
+	case w == Full:
+		return Full
+	}
+	return Mixed
 }
 
 // none explains an empty pool.
@@ -119,38 +150,6 @@ func (p *Pool) none(e *NoBackend) {
 		}
 		if st := f.follower.Status(); st.Err != nil {
 			e.Sources = append(e.Sources, fmt.Errorf("%s: %w", st.Source, st.Err))
-		}
-	}
-}
-
-// common is the reason of all; "" when one has none.
-func common(all []Hindrance) Why {
-	why := all[0].Why
-	for _, h := range all {
-		switch {
-		case h.Why == "":
-			return ""
-		case h.Why == Full:
-			why = Full
-		case h.Why != why && why != Full:
-			why = Mixed
-		}
-	}
-	return why
-}
-
-// addErrors adds what checks said.
-func (p *Pool) addErrors(e *NoBackend) {
-	if p.monitor == nil {
-		return
-	}
-	said := map[string]health.Status{}
-	for _, st := range p.monitor.Status() {
-		said[st.ID] = st
-	}
-	for i, h := range e.Backends {
-		if h.Why == Down {
-			e.Backends[i].Err = said[h.Backend].Err
 		}
 	}
 }

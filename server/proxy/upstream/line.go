@@ -2,12 +2,14 @@ package upstream
 
 import (
 	"container/list"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
 
-// A line is the requests that wait for a backend, in their order. It has the word of one that may
-// go on: who cannot use it passes it to those behind.
+// A line is the requests that wait for a backend, in their order. The place of a request that ends
+// is handed to the first that can use it, and is not free in between: who comes later does not get
+// it sooner.
 type line struct {
 	limit int
 	n     atomic.Int32 // how many there are, to see it without the lock
@@ -17,55 +19,59 @@ type line struct {
 
 // A waiter is one request.
 type waiter struct {
-	turn chan struct{} // of one place: something has changed, try again
-	at   *list.Element
+	tried []*Backend
+	again chan struct{} // of one place: it has got a backend, or the pool has changed
+
+	// Guarded by the lock of the line.
+	at  *list.Element // nil when it is out
+	got *Backend      // begun for it
 }
 
 // join stands a request at the end, nil when the line is too long.
-func (l *line) join() *waiter {
+func (l *line) join(tried []*Backend) *waiter {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.list.Len() >= l.limit {
 		return nil
 	}
-	w := &waiter{turn: make(chan struct{}, 1)}
+	w := &waiter{tried: tried, again: make(chan struct{}, 1)}
 	w.at = l.list.PushBack(w)
 	l.n.Add(1)
 	return w
 }
 
-// leave takes a request out. What it was told and did not use is told to the next.
-func (l *line) leave(w *waiter) {
+// leave takes a request out. If it has got a backend meanwhile, that is returned.
+func (l *line) leave(w *waiter) *Backend {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	next := w.at.Next()
+	if w.at != nil {
+		l.remove(w)
+	}
+	return w.got
+}
+
+func (l *line) remove(w *waiter) {
 	l.list.Remove(w.at)
+	w.at = nil
 	l.n.Add(-1)
-	select {
-	case <-w.turn:
-		tell(next)
-	default:
-	}
 }
 
-// wake tells the first that a backend may have room.
-func (l *line) wake() {
-	if l.n.Load() == 0 {
-		return
-	}
+// hand gives the place of a request that ended to one that waits. False means that nobody wants it.
+func (l *line) hand(b *Backend) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	tell(l.list.Front())
+	for e := l.list.Front(); e != nil; e = e.Next() {
+		if w := e.Value.(*waiter); !slices.Contains(w.tried, b) {
+			l.remove(w)
+			w.got = b
+			w.tell()
+			return true
+		}
+	}
+	return false
 }
 
-// pass tells those behind w what w could not use.
-func (l *line) pass(w *waiter) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	tell(w.at.Next())
-}
-
-// wakeAll tells all that something has changed.
+// wakeAll tells all that the pool has changed.
 func (l *line) wakeAll() {
 	if l.n.Load() == 0 {
 		return
@@ -73,20 +79,13 @@ func (l *line) wakeAll() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for e := l.list.Front(); e != nil; e = e.Next() {
-		select {
-		case e.Value.(*waiter).turn <- struct{}{}:
-		default:
-		}
+		e.Value.(*waiter).tell()
 	}
 }
 
-// tell tells the first from e on that was not told yet.
-func tell(e *list.Element) {
-	for ; e != nil; e = e.Next() {
-		select {
-		case e.Value.(*waiter).turn <- struct{}{}:
-			return
-		default:
-		}
+func (w *waiter) tell() {
+	select {
+	case w.again <- struct{}{}:
+	default:
 	}
 }

@@ -52,6 +52,11 @@ func (b *Backend) lease() *Lease {
 	if !b.begin() {
 		return nil
 	}
+	return b.permitted()
+}
+
+// permitted makes the lease of a request that has begun, nil when the breaker has changed its mind.
+func (b *Backend) permitted() *Lease {
 	l := &Lease{Backend: b}
 	if b.breaker == nil {
 		return l
@@ -67,38 +72,52 @@ func (b *Backend) lease() *Lease {
 
 // wait leases a backend when one can take r later, or says why none can.
 func (p *Pool) wait(r *http.Request, tried []*Backend) (*Lease, error) {
-	err := p.why(tried)
-	if !err.passing() || p.o.Limits.Wait < 0 {
-		return nil, err
+	if err := p.why(tried); !err.passing() || p.o.Limits.Wait < 0 {
+		return nil, err.named()
 	}
-	w := p.line.join()
-	if w == nil {
-		return nil, err
-	}
-	defer p.line.leave(w)
 	ctx, cancel := context.WithTimeout(r.Context(), p.o.Limits.Wait)
 	defer cancel()
 	started := time.Now()
-	for again := true; ; {
-		if l := p.try(r, tried); l != nil {
-			return l, nil
-		}
-		if err = p.why(tried); !err.passing() {
-			return nil, err
-		}
-		if again && err.Why == "" { // one became free between the two
-			again = false
-			continue
-		}
-		p.line.pass(w)
-		select {
-		case <-w.turn:
-		case <-ctx.Done():
-			if r.Context().Err() != nil {
-				return nil, context.Cause(r.Context())
-			}
-			err.Waited = time.Since(started)
-			return nil, err
+	for ctx.Err() == nil {
+		l, err := p.stand(ctx, r, tried)
+		if l != nil || err != nil {
+			return l, err
 		}
 	}
+	if r.Context().Err() != nil {
+		return nil, r.Context().Err()
+	}
+	err := p.why(tried).named()
+	err.Waited = time.Since(started)
+	return nil, err
+}
+
+// stand waits in line once, until there is a lease, or an error that does not pass, or something
+// has changed and neither is there.
+func (p *Pool) stand(ctx context.Context, r *http.Request, tried []*Backend) (*Lease, error) {
+	w := p.line.join(tried)
+	if w == nil {
+		return nil, p.why(tried).named()
+	}
+	l := p.try(r, tried) // again, as the place that it would wait for may have become free before
+	if l != nil {
+		if b := p.line.leave(w); b != nil {
+			b.end()
+		}
+		return l, nil
+	}
+	err := p.why(tried)
+	if err.passing() && err.Why != "" {
+		select {
+		case <-w.again:
+		case <-ctx.Done():
+		}
+	}
+	if b := p.line.leave(w); b != nil {
+		return b.permitted(), nil
+	}
+	if err.passing() {
+		return nil, nil
+	}
+	return nil, err
 }

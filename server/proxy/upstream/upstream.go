@@ -220,6 +220,7 @@ func (p *Pool) checked(c health.Change) {
 		return
 	}
 	up := c.To != health.Down
+	b.checked.Store(&c.Err)
 	b.down.Store(!up)
 	if p.outlier != nil {
 		p.outlier.Mark(c.ID, !up)

@@ -80,7 +80,22 @@ func TestTheFirstInLineIsServedFirst(t *testing.T) {
 	})
 }
 
-func TestAWordThatIsNoUseGoesToThoseBehind(t *testing.T) {
+func TestWhoComesLaterIsNotServedSooner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := pool(t, upstream.Options{Targets: targets("http://a"), Limits: upstream.Limits{PerBackend: 1}})
+		l := lease(t, p)
+		got := make(chan *upstream.Lease)
+		go func() { got <- lease(t, p) }()
+		synctest.Wait()
+		l.Done(upstream.Outcome{})
+		assert.Equal(t, 1, p.Status()[0].Active, "the place was handed on before anybody could take it")
+		noBackend(t, p, upstream.Full)
+		(<-got).Done(upstream.Outcome{})
+		assert.Zero(t, p.Status()[0].Active)
+	})
+}
+
+func TestAPlaceThatTheFirstCannotUseGoesToTheNext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := pool(t, upstream.Options{Targets: targets("http://a", "http://b"), Limits: upstream.Limits{PerBackend: 1, Wait: time.Minute}})
 		x, y := lease(t, p), lease(t, p)
