@@ -24,7 +24,7 @@ type call struct {
 
 	tried   []*upstream.Backend
 	tries   int
-	lent    int  // tries on the budget
+	lent    int // tries on the budget
 	values  [6]string
 	used    int
 	interim interim

@@ -212,12 +212,12 @@ func (c *call) broken(t *try, err error) (upstream.Kind, error) {
 	cause := c.over()
 	switch {
 	case errors.Is(err, errWrite), errors.Is(cause, http1.ErrClientLeft), errors.Is(cause, context.Canceled):
-		kind = upstream.Neutral
+		kind, e.refused = upstream.Neutral, true
 		c.h.stats.left.Add(1)
 	case cause != nil:
 		kind, e.Err = upstream.Neutral, cause
 	case c.source != nil && c.source.clientFault() != nil:
-		kind, e.Err = upstream.Neutral, c.source.clientFault()
+		kind, e.Err, e.refused = upstream.Neutral, c.source.clientFault(), true
 		c.h.stats.refused.Add(1)
 	default:
 		c.h.stats.failed.Add(1)

@@ -26,10 +26,10 @@ type Error struct {
 	Tries   int
 	Err     error // the cause
 
-	detail  string   // for the client
-	refused bool     // the request itself is at fault
-	kind    failure  // what a retry goes by
-	sent    bool     // some of the request may have reached the backend
+	detail  string  // for the client
+	refused bool    // the request itself is at fault
+	kind    failure // what a retry goes by
+	sent    bool    // some of the request may have reached the backend
 	outcome upstream.Kind
 }
 
@@ -206,7 +206,8 @@ func (c *call) count(e *Error) {
 
 // unreachable reports whether no backend could even be asked.
 func (c *call) unreachable(e *Error) bool {
-	return !e.refused && (e.Phase == "pick" || e.kind == onConnect)
+	none, ok := errors.AsType[*upstream.NoBackend](e.Err)
+	return !e.refused && (e.Phase == "pick" && (!ok || none.Why != upstream.Full) || e.kind == onConnect)
 }
 
 // retryAfter is for clients that are sent away because no backend is up.

@@ -53,7 +53,7 @@ func (r *race) start(t *try) {
 	c := r.c
 	c.tried = append(c.tried, t.lease.Backend)
 	r.running[t] = struct{}{}
-	t.life.begin(c.in.Context(), c.in.Context())
+	t.life.begin(c.in.Context(), c.tell(c.in.Context()))
 	go func() { r.results <- result{t, c.send(t, c.in.Context())} }()
 }
 

@@ -146,4 +146,6 @@ func cutSegments(path string, n int) string {
 }
 
 // checkPlace is for a hook that may have made a target of its own.
-func (p *paths) checkPlace(r *http.Request) error { return p.check(r.URL.EscapedPath(), r.URL.RawQuery) }
+func (p *paths) checkPlace(r *http.Request) error {
+	return p.check(r.URL.EscapedPath(), r.URL.RawQuery)
+}

@@ -13,6 +13,7 @@ import (
 // prepare makes the request for the backend, or says why there is none.
 func (c *call) prepare() *Error {
 	r := c.in
+	c.grpc = isGRPC(r.Header) // refusals are in its words too
 	switch {
 	case r.Method == http.MethodConnect || r.Method == http.MethodTrace: // TRACE would show the client what we add
 		return refusal(http.StatusNotImplemented, "The method is not passed on.")
@@ -32,7 +33,6 @@ func (c *call) prepare() *Error {
 		return refusal(http.StatusBadRequest, "The path of the request is not passed on: "+err.Error()+".")
 	}
 	c.upgrade = upgradeOf(r)
-	c.grpc = isGRPC(r.Header)
 	c.limit(c.h.o.Timeout.Whole)
 	if c.grpc {
 		if fault := c.limitGRPC(); fault != nil {

@@ -108,7 +108,9 @@ func (r *retry) add(on string) error {
 	return nil
 }
 
-func (r *retry) repeats(method string) bool { return slices.Contains(r.methods, strings.ToUpper(method)) }
+func (r *retry) repeats(method string) bool {
+	return slices.Contains(r.methods, strings.ToUpper(method))
+}
 
 // keeps reports whether a body is worth keeping for another try.
 func (r *retry) keeps(method string) bool {

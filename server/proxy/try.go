@@ -3,9 +3,12 @@ package proxy
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
+	"rws/server/proxy/transport"
 	"rws/server/proxy/upstream"
 )
 
@@ -42,6 +45,9 @@ func (c *call) ask() (*try, *Error) {
 // lease takes a backend that has not been tried.
 func (c *call) lease(tried []*upstream.Backend) (*try, *Error) {
 	l, err := c.h.o.Pool.Pick(c.in, tried)
+	if cause := c.over(); err != nil && cause != nil {
+		return nil, c.ended(cause)
+	}
 	if err != nil {
 		return nil, &Error{Phase: "pick", Status: http.StatusServiceUnavailable, Err: err, Tries: c.tries}
 	}
@@ -56,7 +62,7 @@ func (c *call) send(t *try, with context.Context) *Error {
 		defer timer.Stop()
 	}
 	if t.life.Context == nil {
-		t.life.begin(c.in.Context(), with)
+		t.life.begin(c.in.Context(), c.tell(with))
 	}
 	res, err := t.lease.Backend.RoundTrip(c.request(t))
 	t.took = time.Since(t.start)
@@ -67,6 +73,29 @@ func (c *call) send(t *try, with context.Context) *Error {
 	}
 	t.res = res
 	return c.check(t)
+}
+
+// tell adds the addresses of the client for backends that learn them from the connection.
+func (c *call) tell(ctx context.Context) context.Context {
+	if !c.h.o.Pool.TellsClient() {
+		return ctx
+	}
+	source, err := netip.ParseAddrPort(c.in.RemoteAddr)
+	if err != nil {
+		return ctx // a unix socket
+	}
+	if c.ex.Client.IsValid() && !c.ex.Client.IsUnspecified() {
+		source = netip.AddrPortFrom(c.ex.Client, 0)
+	}
+	local, _ := c.in.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if local == nil {
+		return ctx
+	}
+	destination, err := netip.ParseAddrPort(local.String())
+	if err != nil {
+		return ctx
+	}
+	return transport.WithClientAddr(ctx, source, destination)
 }
 
 // request is a copy for one backend.

@@ -1,0 +1,153 @@
+package proxy_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"rws/server/proxy"
+)
+
+// counting answers with a status and counts requests.
+func counting(t testing.TB, status int) (string, *atomic.Int64) {
+	var n atomic.Int64
+	return backend(t, func(w http.ResponseWriter, r *http.Request) {
+		n.Add(1)
+		body, _ := io.ReadAll(r.Body)
+		w.WriteHeader(status)
+		fmt.Fprintf(w, "%d %d", status, len(body))
+	}), &n
+}
+
+func send(t testing.TB, f *front, method, body string) (*http.Response, string) {
+	t.Helper()
+	var from io.Reader
+	if body != "" {
+		from = io.MultiReader(strings.NewReader(body)) // of unknown length
+	}
+	r, err := http.NewRequest(method, f.url("/"), from)
+	require.NoError(t, err)
+	return do(t, client(t), r)
+}
+
+// Of two backends one fails; whichever is asked first, the client gets the answer of the other where trying
+// again is safe.
+func TestRetries(t *testing.T) {
+	good, _ := counting(t, 200)
+	busy, _ := counting(t, 503)
+	reset := scripted(t, "", true)
+	small, large := "body", strings.Repeat("x", 200<<10)
+	for _, c := range []struct {
+		name, bad, method, body string
+		retry                   proxy.Retry
+		safe                    bool
+	}{
+		{"refused", nobody(t), "GET", "", proxy.Retry{}, true},
+		{"refused POST", nobody(t), "POST", large, proxy.Retry{}, true},
+		{"reset", reset, "GET", "", proxy.Retry{}, true},
+		{"reset PUT", reset, "PUT", small, proxy.Retry{}, true},
+		{"reset POST", reset, "POST", small, proxy.Retry{}, false},
+		{"reset POST, allowed", reset, "POST", small, proxy.Retry{Methods: []string{"POST"}}, true},
+		{"reset large PUT", reset, "PUT", large, proxy.Retry{}, false},
+		{"status", busy, "GET", "", proxy.Retry{On: []string{"503"}}, true},
+		{"5xx", busy, "PUT", small, proxy.Retry{On: []string{"5xx"}}, true},
+		{"5xx POST", busy, "POST", small, proxy.Retry{On: []string{"5xx"}}, false},
+		{"other status", busy, "GET", "", proxy.Retry{On: []string{"502"}}, false},
+		{"once", nobody(t), "GET", "", proxy.Retry{Tries: 1}, false},
+		{"no budget", nobody(t), "GET", "", proxy.Retry{Budget: proxy.NewBudget(0, 0)}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := to(t, proxy.Options{Retry: c.retry}, c.bad, good)
+			f := serve(t, h)
+			failed := 0
+			for range 6 {
+				res, body := send(t, f, c.method, c.body)
+				if res.StatusCode == 200 {
+					assert.Equal(t, fmt.Sprintf("200 %d", len(c.body)), body, "the body arrived whole")
+				} else {
+					failed++
+				}
+			}
+			if c.safe {
+				assert.Zero(t, failed)
+				assert.NotZero(t, h.Stats().Retries)
+				return
+			}
+			assert.Equal(t, 3, failed, "half of them")
+			assert.Zero(t, h.Stats().Retries)
+		})
+	}
+}
+
+// When all fail the last answer is passed on, from each backend once.
+func TestRetriesEnd(t *testing.T) {
+	a, na := counting(t, 503)
+	b, nb := counting(t, 503)
+	f := serve(t, to(t, proxy.Options{Retry: proxy.Retry{Tries: 5, On: []string{"5xx"}, Backoff: time.Millisecond}}, a, b))
+	res, body := send(t, f, "GET", "")
+	assert.Equal(t, 503, res.StatusCode)
+	assert.Equal(t, "503 0", body)
+	assert.Equal(t, []int64{1, 1}, []int64{na.Load(), nb.Load()})
+}
+
+// Repetitions are at most a share of the requests under way.
+func TestRetriesAreBounded(t *testing.T) {
+	var mu sync.Mutex
+	waiting, release := 0, make(chan struct{})
+	slow := func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		waiting++
+		n := waiting
+		mu.Unlock()
+		if n > 40 { // the repetitions
+			<-release
+		}
+		w.WriteHeader(503)
+	}
+	a, b := backend(t, slow), backend(t, slow)
+	budget := proxy.NewBudget(0.2, 3)
+	h := to(t, proxy.Options{Retry: proxy.Retry{On: []string{"503"}, Budget: budget, Backoff: time.Nanosecond}}, a, b)
+	f := serve(t, h)
+	var all sync.WaitGroup
+	c := client(t)
+	for range 40 {
+		all.Go(func() { _, _ = get(t, c, f.url("/")) })
+	}
+	time.AfterFunc(100*time.Millisecond, func() { close(release) })
+	all.Wait()
+	assert.LessOrEqual(t, h.Stats().Retries, uint64(40*2))
+	assert.NotZero(t, h.Stats().Retries)
+}
+
+func TestHedging(t *testing.T) {
+	var cancelled atomic.Int64
+	slow := backend(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+		cancelled.Add(1)
+	})
+	fast, _ := counting(t, 200)
+	p := pool(t, slow, fast)
+	h := to(t, proxy.Options{Pool: p, Hedge: proxy.Hedge{After: 10 * time.Millisecond}})
+	f := serve(t, h)
+	for range 4 {
+		res, _ := send(t, f, "GET", "")
+		assert.Equal(t, 200, res.StatusCode)
+	}
+	eventually(t, func() bool { return cancelled.Load() == int64(h.Stats().Hedges) && cancelled.Load() > 0 })
+	for _, s := range p.Status() {
+		eventually(t, func() bool { return p.Status()[0].Active == 0 && p.Status()[1].Active == 0 })
+		assert.Zero(t, s.Failures, "who loses a race is not at fault")
+	}
+	dead := serve(t, to(t, proxy.Options{Hedge: proxy.Hedge{After: time.Hour}}, nobody(t), nobody(t)))
+	res, _ := send(t, dead, "GET", "")
+	assert.Equal(t, 502, res.StatusCode)
+}
