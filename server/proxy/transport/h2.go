@@ -45,8 +45,9 @@ type h2 struct {
 // An h2Conn is one connection.
 type h2Conn struct {
 	*http.ClientConn
-	client  client
-	expires time.Time // zero for never
+	client   client
+	expires  time.Time // zero for never
+	settling *settling
 }
 
 func newH2(o *Options, d *dialer) *h2 {
@@ -163,13 +164,18 @@ func (t *h2) begin(key client) (c *h2Conn, dial bool, err error) {
 		return nil, false, &Error{Phase: PhaseQueue, Err: fmt.Errorf("backend %s: %w", t.o.Address, ErrClosed)}
 	}
 	t.weed(time.Now())
+	coming := t.dialing[key]
 	for _, c := range t.conns {
-		if c.client == key && c.Reserve() == nil {
+		switch {
+		case c.client != key:
+		case !c.settling.done.Load():
+			coming = true
+		case c.Reserve() == nil:
 			t.reused++
 			return c, false, nil
 		}
 	}
-	if t.dialing[key] || !t.room(key) {
+	if coming || !t.room(key) {
 		return nil, false, nil
 	}
 	t.dialing[key] = true
@@ -219,7 +225,8 @@ func (t *h2) room(key client) bool {
 
 // dial opens a connection and reserves a stream on it.
 func (t *h2) dial(ctx context.Context, key client) (*h2Conn, bool, error) {
-	cc, err := t.t.NewClientConn(ctx, t.scheme, t.host)
+	s := &settling{tell: t.notice.tell}
+	cc, err := t.t.NewClientConn(context.WithValue(ctx, settlingKey{}, s), t.scheme, t.host)
 	if err == nil {
 		err = cc.Reserve()
 	}
@@ -230,7 +237,7 @@ func (t *h2) dial(ctx context.Context, key client) (*h2Conn, bool, error) {
 	if err != nil {
 		return nil, false, t.dialFailed(ctx, err)
 	}
-	c := &h2Conn{ClientConn: cc, client: key, expires: expiry(t.o.MaxAge)}
+	c := &h2Conn{ClientConn: cc, client: key, expires: expiry(t.o.MaxAge), settling: s}
 	t.dials++
 	if t.closed {
 		c.Release()

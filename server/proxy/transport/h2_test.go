@@ -147,12 +147,9 @@ func TestStreamsRunOut(t *testing.T) {
 		<-release
 	}, func(s *http.Server) { s.HTTP2.MaxConcurrentStreams = 2 })
 	tr := open(t, transport.Options{Scheme: "h2c", Address: address, MaxConns: 2, Queue: patience})
-	do1 := func() { do(t, tr, get(t)) }
 	var all sync.WaitGroup
-	all.Go(do1)
-	require.Eventually(t, func() bool { return now.Load() == 1 }, patience, time.Millisecond) // its settings have come
-	for range 6 {
-		all.Go(do1)
+	for range 7 { // of which none knows how many streams there may be
+		all.Go(func() { do(t, tr, request(t, "POST", "http://x/", opaque("abc"))) })
 	}
 	require.Eventually(t, func() bool { return now.Load() == 4 }, patience, time.Millisecond)
 	assert.Equal(t, 2, tr.Stats().InUse)
