@@ -276,3 +276,24 @@ func TestUpgradeOverHTTP2(t *testing.T) {
 	assert.True(t, e.Client)
 	assert.Contains(t, e.Error(), "use http or ws")
 }
+
+// Requests that wait for a connection fail with it, and not one after the other.
+func TestOpeningFails(t *testing.T) {
+	why := errors.New("why")
+	tr := open(t, transport.Options{Scheme: "h2c", Address: "x:1", Dial: func(context.Context, string, string) (net.Conn, error) {
+		time.Sleep(100 * time.Millisecond)
+		return nil, why
+	}})
+	start := time.Now()
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			e := fails(t, tr, get(t))
+			assert.ErrorIs(t, e, why)
+			assert.Equal(t, transport.PhaseDial, e.Phase)
+		})
+	}
+	all.Wait()
+	assert.Less(t, time.Since(start), time.Second)
+	assert.Zero(t, tr.Stats().Open)
+}

@@ -51,8 +51,9 @@ func TestDuplex(t *testing.T) {
 		rest, err := io.ReadAll(res.Body)
 		require.NoError(t, err)
 		assert.Empty(t, rest)
+		unused(t, tr)
 	}
-	assert.Equal(t, uint64(1), unused(t, tr).Dials)
+	assert.Equal(t, uint64(1), tr.Stats().Dials)
 }
 
 // An answer that comes before the body has been sent is passed on; the connection is kept only if the
@@ -261,6 +262,7 @@ func TestExpectContinue(t *testing.T) {
 			_, body := do(t, tr, expecting(t, strings.NewReader("abc")).WithContext(ctx))
 			assert.Equal(t, "abc", body)
 			assert.Equal(t, 100, got)
+			unused(t, tr)
 		}
 		assert.Equal(t, uint64(1), unused(t, tr).Dials)
 	})
