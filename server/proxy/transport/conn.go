@@ -27,6 +27,8 @@ type conn struct {
 	idle    time.Duration
 	since   time.Time // when it became idle
 
+	unwatched *exchange // whose context is to be watched once more of a body has to be waited for
+
 	mu              sync.Mutex
 	answered        bool // the head of the answer has been read
 	armed           bool // the deadline of the wait for it has been set, and stays
@@ -55,6 +57,10 @@ func expiry(age time.Duration) time.Time {
 
 // Read reads from the network, for c.in.
 func (c *conn) Read(p []byte) (int, error) {
+	if x := c.unwatched; x != nil {
+		c.unwatched = nil
+		x.watch()
+	}
 	c.mu.Lock()
 	if !c.armed && near(&c.readBy, c.wait) {
 		_ = c.nc.SetReadDeadline(c.readBy) // fails on a closed connection, as the read will

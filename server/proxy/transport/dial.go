@@ -88,6 +88,11 @@ func (d *dialer) prepare(ctx context.Context, nc net.Conn, c client) (net.Conn, 
 		}
 		_ = nc.SetWriteDeadline(time.Time{})
 	}
+	s := settlingOf(ctx)
+	if s != nil {
+		s.Conn, nc = nc, s
+		defer s.begun.Store(true)
+	}
 	if d.tls == nil {
 		return nc, nil
 	}

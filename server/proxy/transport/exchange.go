@@ -226,8 +226,8 @@ func (x *exchange) respond(a *answer) (*http.Response, error) {
 		x.half(x.body.reusable)
 		return &x.response, nil
 	}
-	if kind != sized || length > int64(x.c.in.Len()) {
-		x.watch() // more has to be waited for
+	if !x.watched {
+		x.c.unwatched = x
 	}
 	x.response.Body = &x.body
 	return &x.response, nil
@@ -270,6 +270,9 @@ func (x *exchange) uploaded() {
 
 // release gives the connection back.
 func (x *exchange) release(ok bool) {
+	if !x.watched {
+		x.c.unwatched = nil
+	}
 	if x.stop != nil && !x.stop() {
 		ok = false // it is being closed
 	}

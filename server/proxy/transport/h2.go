@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"rws/server/http1/wire"
@@ -37,7 +38,7 @@ type h2 struct {
 	mu      sync.Mutex
 	closed  bool
 	conns   []*h2Conn
-	dialing map[client]bool
+	dialing map[client]*opening
 	dials   uint64
 	reused  uint64
 }
@@ -45,12 +46,27 @@ type h2 struct {
 // An h2Conn is one connection.
 type h2Conn struct {
 	*http.ClientConn
-	client  client
-	expires time.Time // zero for never
+	client   client
+	expires  time.Time // zero for never
+	settling *settling
+}
+
+// An opening is a connection that is being opened. Those who wait for it fail with it, unless it failed
+// because the one that opens it was cancelled.
+type opening struct{ err atomic.Pointer[Error] }
+
+func (o *opening) failure() error {
+	if o == nil {
+		return nil
+	}
+	if err := o.err.Load(); err != nil {
+		return err
+	}
+	return nil
 }
 
 func newH2(o *Options, d *dialer) *h2 {
-	t := &h2{o: o, dialer: d, scheme: "http", host: o.Address, dialing: map[client]bool{}}
+	t := &h2{o: o, dialer: d, scheme: "http", host: o.Address, dialing: map[client]*opening{}}
 	protocols := new(http.Protocols)
 	if o.isTLS() {
 		t.scheme = "https"
@@ -131,12 +147,12 @@ func (t *h2) get(ctx context.Context) (c *h2Conn, reused bool, err error) {
 	key := t.o.client(ctx)
 	var late <-chan time.Time
 	for changed := (<-chan struct{})(nil); ; changed = t.notice.next() {
-		c, dial, err := t.begin(key)
+		c, coming, dial, err := t.begin(key)
 		switch {
 		case err != nil || c != nil:
 			return c, c != nil, err
 		case dial:
-			return t.dial(ctx, key)
+			return t.dial(ctx, key, coming)
 		case changed == nil:
 			continue // once more, now that a change is noticed
 		}
@@ -147,6 +163,9 @@ func (t *h2) get(ctx context.Context) (c *h2Conn, reused bool, err error) {
 		}
 		select {
 		case <-changed:
+			if err := coming.failure(); err != nil {
+				return nil, false, err
+			}
 		case <-late:
 			return nil, false, &Error{Phase: PhaseQueue, Err: fmt.Errorf("backend %s: %w (%d, and all their streams) and none became free within %s; raise the number of connections if it can take more", t.o.Address, ErrQueue, t.o.MaxConns, t.o.Queue)}
 		case <-ctx.Done():
@@ -155,25 +174,32 @@ func (t *h2) get(ctx context.Context) (c *h2Conn, reused bool, err error) {
 	}
 }
 
-// begin returns a connection, or says that the caller shall open one, or that it has to wait.
-func (t *h2) begin(key client) (c *h2Conn, dial bool, err error) {
+// begin returns a connection, or says that the caller shall open one, or that it has to wait; for the
+// connection that is being opened if there is one.
+func (t *h2) begin(key client) (c *h2Conn, coming *opening, dial bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
-		return nil, false, &Error{Phase: PhaseQueue, Err: fmt.Errorf("backend %s: %w", t.o.Address, ErrClosed)}
+		return nil, nil, false, &Error{Phase: PhaseQueue, Err: fmt.Errorf("backend %s: %w", t.o.Address, ErrClosed)}
 	}
 	t.weed(time.Now())
+	settling := false
 	for _, c := range t.conns {
-		if c.client == key && c.Reserve() == nil {
+		switch {
+		case c.client != key:
+		case !c.settling.done.Load():
+			settling = true
+		case c.Reserve() == nil:
 			t.reused++
-			return c, false, nil
+			return c, nil, false, nil
 		}
 	}
-	if t.dialing[key] || !t.room(key) {
-		return nil, false, nil
+	if coming = t.dialing[key]; coming != nil || settling || !t.room(key) {
+		return nil, coming, false, nil
 	}
-	t.dialing[key] = true
-	return nil, true, nil
+	coming = new(opening)
+	t.dialing[key] = coming
+	return nil, coming, true, nil
 }
 
 // weed takes out what is closed, and what is too old: that is closed with its last stream. mu is held.
@@ -218,8 +244,9 @@ func (t *h2) room(key client) bool {
 }
 
 // dial opens a connection and reserves a stream on it.
-func (t *h2) dial(ctx context.Context, key client) (*h2Conn, bool, error) {
-	cc, err := t.t.NewClientConn(ctx, t.scheme, t.host)
+func (t *h2) dial(ctx context.Context, key client, o *opening) (*h2Conn, bool, error) {
+	s := &settling{tell: t.notice.tell}
+	cc, err := t.t.NewClientConn(context.WithValue(ctx, settlingKey{}, s), t.scheme, t.host)
 	if err == nil {
 		err = cc.Reserve()
 	}
@@ -228,9 +255,13 @@ func (t *h2) dial(ctx context.Context, key client) (*h2Conn, bool, error) {
 	delete(t.dialing, key)
 	defer t.notice.tell()
 	if err != nil {
-		return nil, false, t.dialFailed(ctx, err)
+		e := t.dialFailed(ctx, err)
+		if ctx.Err() == nil {
+			o.err.Store(e)
+		}
+		return nil, false, e
 	}
-	c := &h2Conn{ClientConn: cc, client: key, expires: expiry(t.o.MaxAge)}
+	c := &h2Conn{ClientConn: cc, client: key, expires: expiry(t.o.MaxAge), settling: s}
 	t.dials++
 	if t.closed {
 		c.Release()
@@ -242,7 +273,7 @@ func (t *h2) dial(ctx context.Context, key client) (*h2Conn, bool, error) {
 	return c, false, nil
 }
 
-func (t *h2) dialFailed(ctx context.Context, err error) error {
+func (t *h2) dialFailed(ctx context.Context, err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}

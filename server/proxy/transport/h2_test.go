@@ -147,12 +147,9 @@ func TestStreamsRunOut(t *testing.T) {
 		<-release
 	}, func(s *http.Server) { s.HTTP2.MaxConcurrentStreams = 2 })
 	tr := open(t, transport.Options{Scheme: "h2c", Address: address, MaxConns: 2, Queue: patience})
-	do1 := func() { do(t, tr, get(t)) }
 	var all sync.WaitGroup
-	all.Go(do1)
-	require.Eventually(t, func() bool { return now.Load() == 1 }, patience, time.Millisecond) // its settings have come
-	for range 6 {
-		all.Go(do1)
+	for range 7 { // of which none knows how many streams there may be
+		all.Go(func() { do(t, tr, request(t, "POST", "http://x/", opaque("abc"))) })
 	}
 	require.Eventually(t, func() bool { return now.Load() == 4 }, patience, time.Millisecond)
 	assert.Equal(t, 2, tr.Stats().InUse)
@@ -278,4 +275,25 @@ func TestUpgradeOverHTTP2(t *testing.T) {
 	e := fails(t, open(t, transport.Options{Scheme: "h2c", Address: "127.0.0.1:1"}), upgrade(t))
 	assert.True(t, e.Client)
 	assert.Contains(t, e.Error(), "use http or ws")
+}
+
+// Requests that wait for a connection fail with it, and not one after the other.
+func TestOpeningFails(t *testing.T) {
+	why := errors.New("why")
+	tr := open(t, transport.Options{Scheme: "h2c", Address: "x:1", Dial: func(context.Context, string, string) (net.Conn, error) {
+		time.Sleep(100 * time.Millisecond)
+		return nil, why
+	}})
+	start := time.Now()
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			e := fails(t, tr, get(t))
+			assert.ErrorIs(t, e, why)
+			assert.Equal(t, transport.PhaseDial, e.Phase)
+		})
+	}
+	all.Wait()
+	assert.Less(t, time.Since(start), time.Second)
+	assert.Zero(t, tr.Stats().Open)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -265,4 +266,64 @@ func TestKeepAliveRaces(t *testing.T) {
 	assert.LessOrEqual(t, s.Open, 40)
 	assert.Equal(t, s.Open, s.Idle)
 	t.Logf("%+v", s)
+}
+
+// Whatever callers and backend do to each other, every connection is accounted for, and no answer goes
+// to the wrong request.
+func TestDisorder(t *testing.T) {
+	tr := open(t, transport.Options{MaxConns: 20, Queue: patience, Address: server(t, func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Query().Get("do") {
+		case "slow":
+			time.Sleep(15 * time.Millisecond)
+		case "early":
+			w.Header().Set("Content-Length", "4")
+		case "abort":
+			panic(http.ErrAbortHandler)
+		case "close":
+			w.Header().Set("Connection", "close")
+		case "long":
+			_, _ = w.Write(make([]byte, 200<<10))
+		}
+		_, _ = io.WriteString(w, r.URL.Query().Get("id"))
+	})})
+	var all sync.WaitGroup
+	for g := range 50 {
+		all.Go(func() {
+			for i := range 15 {
+				what := []string{"", "slow", "early", "abort", "close", "long", "upload", "cancel", "leave"}[(g+i)%9]
+				id := strconv.Itoa(1000 + (g*15+i)%9000)
+				disorder(t, tr, what, id)
+			}
+		})
+	}
+	all.Wait()
+	s := unused(t, tr)
+	assert.Equal(t, s.Open, s.Idle)
+	assert.LessOrEqual(t, s.Open, 20)
+}
+
+func disorder(t *testing.T, tr *transport.Transport, what, id string) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r := request(t, "GET", "http://x/?do="+what+"&id="+id, nil).WithContext(ctx)
+	switch what {
+	case "upload":
+		r.Method, r.Body = "POST", io.NopCloser(opaque(strings.Repeat("x", 50<<10)))
+	case "cancel":
+		r.URL.RawQuery = "do=slow&id=" + id
+		time.AfterFunc(12*time.Millisecond, cancel)
+	}
+	res, err := tr.RoundTrip(r)
+	if err != nil {
+		assert.Contains(t, "abort cancel", what, err)
+		return
+	}
+	defer res.Body.Close()
+	if what == "leave" {
+		return
+	}
+	b, err := io.ReadAll(res.Body)
+	if what != "cancel" && assert.NoError(t, err, what) {
+		assert.True(t, strings.HasSuffix(string(b), id), "the answer %q to %s", b[max(0, len(b)-20):], id)
+	}
 }

@@ -1,7 +1,6 @@
 package transport_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -19,14 +18,6 @@ import (
 
 	"rws/server/proxy/transport"
 )
-
-// upgrade is a request that asks for another protocol.
-func upgrade(t testing.TB) *http.Request {
-	r := get(t)
-	r.Header.Set("Connection", "Upgrade")
-	r.Header.Set("Upgrade", "echo")
-	return r
-}
 
 // Both directions flow at once, and piece by piece.
 func TestDuplex(t *testing.T) {
@@ -60,8 +51,9 @@ func TestDuplex(t *testing.T) {
 		rest, err := io.ReadAll(res.Body)
 		require.NoError(t, err)
 		assert.Empty(t, rest)
+		unused(t, tr)
 	}
-	assert.Equal(t, uint64(1), unused(t, tr).Dials)
+	assert.Equal(t, uint64(1), tr.Stats().Dials)
 }
 
 // An answer that comes before the body has been sent is passed on; the connection is kept only if the
@@ -270,6 +262,7 @@ func TestExpectContinue(t *testing.T) {
 			_, body := do(t, tr, expecting(t, strings.NewReader("abc")).WithContext(ctx))
 			assert.Equal(t, "abc", body)
 			assert.Equal(t, 100, got)
+			unused(t, tr)
 		}
 		assert.Equal(t, uint64(1), unused(t, tr).Dials)
 	})
@@ -330,64 +323,6 @@ func TestForbiddenTrailers(t *testing.T) {
 	tr := open(t, transport.Options{Address: says(t, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: A, Content-Length\r\n\r\n0\r\nA: b\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n")})
 	res, _ := do(t, tr, get(t))
 	assert.Equal(t, http.Header{"A": {"b"}}, res.Trailer)
-}
-
-// A connection that has switched protocols is a pipe, and nothing is lost on the way.
-func TestSwitch(t *testing.T) {
-	tr := open(t, transport.Options{Response: 50 * time.Millisecond, ReadIdle: 50 * time.Millisecond, Address: scripted(t, func(p *peer) {
-		if r := p.head(); assert.NotNil(t, r) {
-			assert.Equal(t, "echo", r.Header.Get("Upgrade"))
-		}
-		p.say("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nhello, ")
-		_, _ = io.Copy(p, p.r)
-		p.say("bye")
-	})})
-	res, err := tr.RoundTrip(upgrade(t))
-	require.NoError(t, err)
-	assert.Equal(t, 101, res.StatusCode)
-	assert.Equal(t, "echo", res.Header.Get("Upgrade"))
-	pipe := res.Body.(interface {
-		io.ReadWriteCloser
-		CloseWrite() error
-	})
-	time.Sleep(100 * time.Millisecond) // no deadline of the exchange holds any more
-	_, err = io.WriteString(pipe, "world\n")
-	require.NoError(t, err)
-	line, err := bufio.NewReader(io.LimitReader(pipe, int64(len("hello, world\n")))).ReadString('\n')
-	require.NoError(t, err)
-	assert.Equal(t, "hello, world\n", line)
-	require.NoError(t, pipe.CloseWrite())
-	rest, err := io.ReadAll(pipe)
-	require.NoError(t, err)
-	assert.Equal(t, "bye", string(rest))
-	assert.Equal(t, 1, tr.Stats().InUse)
-	require.NoError(t, pipe.Close())
-	require.NoError(t, pipe.Close())
-	assert.Zero(t, tr.Stats().Open)
-}
-
-func TestSwitchCancelled(t *testing.T) {
-	tr := open(t, transport.Options{Address: scripted(t, func(p *peer) {
-		p.head()
-		p.say("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
-		_, _ = io.Copy(p, p.r)
-	})})
-	ctx, cancel := context.WithCancel(t.Context())
-	res, err := tr.RoundTrip(upgrade(t).WithContext(ctx))
-	require.NoError(t, err)
-	defer res.Body.Close()
-	time.AfterFunc(20*time.Millisecond, cancel)
-	_, err = res.Body.Read(make([]byte, 1))
-	require.Error(t, err)
-}
-
-// A backend that refuses to switch has answered.
-func TestSwitchRefused(t *testing.T) {
-	tr := open(t, transport.Options{Address: says(t, "HTTP/1.1 400 Bad Request\r\nContent-Length: 3\r\n\r\nbad")})
-	res, body := do(t, tr, upgrade(t))
-	assert.Equal(t, 400, res.StatusCode)
-	assert.Equal(t, "bad", body)
-	assert.Equal(t, 1, tr.Stats().Idle)
 }
 
 func TestResetMidBody(t *testing.T) {
