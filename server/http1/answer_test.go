@@ -218,3 +218,26 @@ func TestWrongStatusPanics(t *testing.T) {
 		}
 	})
 }
+
+// A proxy reads the body on one goroutine and writes the answer on another: neither waits for the other.
+func TestAnswersBeginWhileTheBodyIsAwaited(t *testing.T) {
+	for _, framing := range []string{"Content-Length: 5", "Transfer-Encoding: chunked"} {
+		reading := make(chan struct{})
+		at := serve(t, handler(func(w http.ResponseWriter, r *http.Request) {
+			go func() {
+				close(reading)
+				_, _ = io.ReadAll(r.Body)
+			}()
+			<-reading
+			time.Sleep(10 * time.Millisecond) // until it waits in Read; the test passes too when it does not yet
+			_, _ = io.WriteString(w, "early")
+		}))
+		conn := dial(t, at, "POST / HTTP/1.1\r\nHost: a\r\n"+framing+"\r\n\r\n")
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		require.NoError(t, err)
+		body, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		assert.Equal(t, "early", string(body))
+		assert.True(t, res.Close, "the rest may take any time")
+	}
+}

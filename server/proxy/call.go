@@ -43,7 +43,11 @@ func (c *call) value(text string) []string {
 // ServeHTTP implements [http.Handler]. It panics with [http.ErrAbortHandler] when an answer has to be
 // broken off, so that the client notices.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	own := exchange.From(r.Context()) == nil
 	e, r := exchange.Of(r)
+	if own {
+		defer e.End()
+	}
 	c := &call{h: h, w: w, in: r, ex: e}
 	h.stats.requests.Add(1)
 	h.stats.active.Add(1)
@@ -57,6 +61,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	t, fault := c.ask()
+	c.interim.close()
 	switch {
 	case fault != nil:
 		c.fail(fault)

@@ -27,7 +27,6 @@ func (c *call) deliver(t *try) {
 			return
 		}
 	}
-	c.interim.close()
 	c.writeHead(t)
 	if err := c.copy(t); err != nil {
 		outcome.Kind, outcome.Err = c.broken(t, err)

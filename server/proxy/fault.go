@@ -184,6 +184,7 @@ func (c *call) fail(e *Error) {
 	c.count(e)
 	switch {
 	case c.unreachable(e) && c.h.o.Fallback != nil:
+		c.h.log.WarnContext(c.ex, "no backend could be reached, the fallback answers", "id", c.ex.ID(), "pool", c.h.o.Pool.Name(), "err", e.Error())
 		c.h.o.Fallback.ServeHTTP(c.w, c.in)
 	case c.grpc:
 		c.ex.Fault = e

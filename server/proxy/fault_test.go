@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"bufio"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"rws/server/exchange"
 	"rws/server/proxy"
 	"rws/server/proxy/health"
 	"rws/server/proxy/upstream"
@@ -208,10 +210,22 @@ func TestTimeouts(t *testing.T) {
 	res.Body.Close()
 }
 
-func TestMisdirected(t *testing.T) {
+func TestAbsoluteTargetsPass(t *testing.T) {
 	_, r := raw(t, serve(t, to(t, proxy.Options{}, echo(t))).addr, "GET http://a/x HTTP/1.1\r\nHost: a\r\n\r\n")
-	res, _ := answer(t, r)
-	assert.Equal(t, 200, res.StatusCode, "absolute form")
+	res, body := answer(t, r)
+	assert.Equal(t, 200, res.StatusCode)
+	assert.Contains(t, body, `"URI":"/x"`)
+}
+
+func TestMisdirected(t *testing.T) {
+	at := echo(t)
+	for server, want := range map[string]int{"client.example": 200, "CLIENT.example": 200, "": 200, "other.example": 421} {
+		under := func(r *http.Request, _ *exchange.Exchange) { r.TLS = &tls.ConnectionState{ServerName: server} }
+		code, _ := ask(t, to(t, proxy.Options{MatchSNI: true}, at), under)
+		assert.Equal(t, want, code, server)
+		code, _ = ask(t, to(t, proxy.Options{}, at), under)
+		assert.Equal(t, 200, code)
+	}
 }
 
 // Requests that two parsers could read differently never reach a backend: they are not passed on but made anew.

@@ -71,10 +71,6 @@ func (e *nameError) Error() string {
 	return `header "` + e.name + `": want a name, as "X-Trace", with a "*" at one end for all that begin or end like it`
 }
 
-func (n *names) empty() bool {
-	return len(n.whole) == 0 && len(n.prefixes) == 0 && len(n.suffixes) == 0
-}
-
 // has reports whether a name, folded or not, is in the set.
 func (n *names) has(name string) bool {
 	name = fold(name)

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -172,14 +171,6 @@ func (h *Handler) hostFor(at *url.URL, client string) string {
 		return client
 	}
 	return h.o.Host
-}
-
-// body is a reading of the client's body for one try.
-func (c *call) body() io.ReadCloser {
-	if c.source == nil {
-		return nil
-	}
-	return &reading{source: c.source}
 }
 
 // invalidField is the name of a field that cannot be sent, "" if all can.

@@ -31,7 +31,6 @@ func (c *call) tunnel(t *try) {
 		c.fail(c.at(t, &Error{Phase: "header", Status: http.StatusBadGateway, Err: errors.New("its connection cannot be taken over")}))
 		return
 	}
-	c.interim.close()
 	c.writeUpgrade(t)
 	conn, rw, err := http.NewResponseController(c.w).Hijack()
 	if err != nil {

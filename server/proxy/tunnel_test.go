@@ -75,7 +75,9 @@ func TestTunnelsEndWhenSilentOrLeaving(t *testing.T) {
 }
 
 func TestUpgradesThatAreRefusedAreAnswers(t *testing.T) {
-	at := backend(t, func(w http.ResponseWriter, r *http.Request) { http.Error(w, "no "+r.Header.Get("Upgrade"), 403) })
+	at := backend(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "no "+r.Header.Get("Upgrade"), http.StatusForbidden)
+	})
 	_, r := raw(t, serve(t, to(t, proxy.Options{}, at)).addr, upgrade)
 	res, body := answer(t, r)
 	assert.Equal(t, 403, res.StatusCode)

@@ -1,0 +1,115 @@
+package server_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"rws/server"
+	"rws/server/problem"
+	"rws/server/proxy"
+	"rws/server/proxy/upstream"
+)
+
+func proxied(t *testing.T, o proxy.Options, urls ...string) http.Handler {
+	t.Helper()
+	pool := upstream.Options{Name: "api", Logger: slog.New(slog.DiscardHandler)}
+	for _, u := range urls {
+		pool.Targets = append(pool.Targets, upstream.Target{URL: u})
+	}
+	p, err := upstream.New(pool)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, p.Close()) })
+	o.Pool = p
+	h, err := proxy.New(o)
+	require.NoError(t, err)
+	return h
+}
+
+// A proxy is a route among others: its failures are logged with the backend and answered with the pages of
+// the app, which know nothing of the backend.
+func TestProxiesAreRoutes(t *testing.T) {
+	back := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, r.URL.Path, " ", r.Header.Get("X-Forwarded-For"))
+	}))
+	defer back.Close()
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	var log record
+	a := app(map[string]http.Handler{"/api/*": proxied(t, proxy.Options{Strip: "/api"}, back.URL), "/gone/*": proxied(t, proxy.Options{}, gone.URL), "/": say("own")})
+	a.Fail = func(w http.ResponseWriter, r *http.Request, err error) {
+		problem.Write(w, r, problem.Details{Status: server.Status(err), Detail: "page of the app"})
+	}
+	s := run(t, a, server.Options{Logger: slog.New(slog.NewJSONHandler(&log, nil))})
+	c := client(t, nil)
+	status, body := get(t, c, "http://"+address(s)+"/api/x")
+	assert.Equal(t, 200, status)
+	assert.Equal(t, "/x 127.0.0.1", body)
+	_, body = get(t, c, "http://"+address(s)+"/")
+	assert.Equal(t, "own", body)
+	status, body = get(t, c, "http://"+address(s)+"/gone/x")
+	assert.Equal(t, 502, status)
+	assert.Contains(t, body, "page of the app")
+	assert.NotContains(t, body, gone.URL)
+	eventually(t, "the log", func() bool { return log.String() != "" })
+	assert.Contains(t, log.String(), "backend "+gone.URL+": dial:")
+}
+
+func TestProxiesLogClientsThatLeave(t *testing.T) {
+	came := make(chan struct{})
+	back := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(came)
+		<-r.Context().Done()
+	}))
+	defer back.Close()
+	var log record
+	s := run(t, app(map[string]http.Handler{"/": proxied(t, proxy.Options{}, back.URL)}), server.Options{Logger: slog.New(slog.NewJSONHandler(&log, nil))})
+	conn := dial(t, s, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	<-came
+	conn.Close()
+	eventually(t, "the log", func() bool { return log.String() != "" })
+	assert.Contains(t, log.String(), `"status":499`)
+}
+
+// A client that sends a bad chunk hears of it at once, and only that connection suffers.
+func TestProxiesRefuseBadChunks(t *testing.T) {
+	back := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }))
+	defer back.Close()
+	s := run(t, app(map[string]http.Handler{"/": proxied(t, proxy.Options{}, back.URL)}), server.Options{})
+	res, _ := response(t, dial(t, s, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n"))
+	assert.Equal(t, 400, res.StatusCode)
+	assert.True(t, res.Close)
+	status, _ := get(t, client(t, nil), "http://"+address(s)+"/")
+	assert.Equal(t, 200, status)
+}
+
+// Upgrades pass beside ordinary routes, with half-close, through the server as it is.
+func TestProxiesUpgrade(t *testing.T) {
+	back := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		conn, rw, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+		_, _ = io.Copy(conn, rw)
+		_, _ = io.WriteString(conn, "bye")
+	}))
+	defer back.Close()
+	s := run(t, app(map[string]http.Handler{"/": proxied(t, proxy.Options{}, back.URL)}), server.Options{})
+	conn := dial(t, s, "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nhello")
+	r := bufio.NewReader(conn)
+	_, err := http.ReadResponse(r, nil)
+	require.NoError(t, err)
+	require.NoError(t, conn.(interface{ CloseWrite() error }).CloseWrite())
+	rest, err := io.ReadAll(r)
+	require.NoError(t, err)
+	assert.Equal(t, "hellobye", string(rest))
+}
