@@ -33,7 +33,7 @@ type cursor struct {
 
 func dbEach(L *lua.LState, d *Database) int {
 	text, args := d.statement(L, "each")
-	return d.eachRow(L, "each", func(ctx context.Context, q db.Querier) (*db.Rows, error) { return q.Query(ctx, text, args...) })
+	return d.eachRow(L, "each", func(ctx context.Context, q db.Querier) (*db.Rows, error) { return db.Each(ctx, q, text, args...) })
 }
 
 // eachRow pushes an iterator over rows, and a function that closes them. They are closed at their
