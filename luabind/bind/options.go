@@ -61,7 +61,7 @@ type plan struct {
 }
 
 type field struct {
-	index int
+	index []int
 	set   func(L *lua.LState, v lua.LValue, to reflect.Value, path string) error
 }
 
@@ -72,8 +72,7 @@ func planOf(t reflect.Type) *plan {
 		return p.(*plan)
 	}
 	p := &plan{fields: make(map[string]field)}
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for _, f := range reflect.VisibleFields(t) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if name == "" || name == "-" || !f.IsExported() {
 			continue
@@ -83,7 +82,7 @@ func planOf(t reflect.Type) *plan {
 			panic(fmt.Sprintf("option %s.%s: no conversion to %s", t, f.Name, f.Type))
 		}
 		p.names = append(p.names, name)
-		p.fields[name] = field{i, set}
+		p.fields[name] = field{f.Index, set}
 	}
 	actual, _ := plans.LoadOrStore(t, p)
 	return actual.(*plan)
@@ -108,7 +107,7 @@ func (p *plan) decode(L *lua.LState, t *lua.LTable, to reflect.Value, path strin
 			}
 			return
 		}
-		if err := f.set(L, v, to.Field(f.index), path+string(name)+"."); err != nil {
+		if err := f.set(L, v, to.FieldByIndex(f.index), path+string(name)+"."); err != nil {
 			bad = fmt.Errorf("option %q: %w", path+string(name), err)
 		}
 	})
