@@ -121,7 +121,7 @@ func TestATransactionGoesOnWhenALoopInItIsLeft(t *testing.T) {
 			eachServer(t, `app:get("/", function(c) return tostring((function() `+c.program+` end)()) end)`, func(t *testing.T, request func(string) string) {
 				start := time.Now()
 				assert.Equal(t, c.want, request("GET /"))
-				assert.Less(t, time.Since(start), 8*time.Second)
+				assert.Less(t, time.Since(start), 30*time.Second, "all of the rows would take minutes")
 			})
 		})
 	}
@@ -155,7 +155,7 @@ func TestALoopInATransactionEndsWithItsDeadline(t *testing.T) {
 		start := time.Now()
 		assert.Contains(t, request("GET /"), "504")
 		assert.Equal(t, "0", request("GET /count"))
-		assert.Less(t, time.Since(start), 5*time.Second)
+		assert.Less(t, time.Since(start), 20*time.Second)
 	})
 }
 
@@ -171,7 +171,7 @@ func TestALoopInATransactionEndsWithItsCaller(t *testing.T) {
 			n, err := inLua(t, p, &vm.Run{}, `return DB:value("select count(*) from t")`)
 			require.NoError(t, err)
 			assert.Equal(t, "0", n)
-			assert.Less(t, time.Since(start), 5*time.Second)
+			assert.Less(t, time.Since(start), 20*time.Second)
 		})
 	}
 }

@@ -53,13 +53,13 @@ func TestRowsThatAreLeftDoNotEndATransaction(t *testing.T) {
 	start := time.Now()
 	require.NoError(t, db.InTx(ctx, d, db.TxOptions{}, func(tx *db.Tx) error {
 		run(t, tx, "insert into t values (1)")
-		for range 20 {
+		for range 5 {
 			assert.EqualValues(t, 1, value(t, tx, endlessRows))
 			assert.EqualValues(t, 1, value(t, tx, endlessRows+" where seq > ?", 0))
 			run(t, tx, "insert into t values (2)")
 		}
 		return nil
 	}))
-	assert.EqualValues(t, 21, value(t, d, "select count(*) from t"))
-	assert.Less(t, time.Since(start), 10*time.Second)
+	assert.EqualValues(t, 6, value(t, d, "select count(*) from t"))
+	assert.Less(t, time.Since(start), 40*time.Second, "all of the rows would take minutes")
 }
