@@ -3,7 +3,6 @@ package luabind
 import (
 	"errors"
 	"strings"
-	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -14,23 +13,13 @@ import (
 
 // authJWTOptions are the options of rws.auth.jwt.
 type authJWTOptions struct {
-	Secret        []string      `json:"secret"`
-	Key           []string      `json:"key"`
-	KeyFile       string        `json:"key_file"`
-	JWKS          string        `json:"jwks"`
-	JWKSOptions   jwksOptions   `json:"jwks_options"`
-	Issuer        []string      `json:"issuer"`
-	Audience      []string      `json:"audience"`
-	Algorithms    []string      `json:"algorithms"`
-	Leeway        time.Duration `json:"leeway" zero:"true"`
-	RequireExpiry bool          `json:"require_expiry"`
-	Type          string        `json:"type"`
-	From          []string      `json:"from"`
-	Realm         string        `json:"realm"`
-	Scopes        []string      `json:"scopes"`
-	Roles         []string      `json:"roles"`
-	RoleClaim     string        `json:"role_claim"`
-	Optional      bool          `json:"optional"`
+	verifyOptions
+	From      []string `json:"from"`
+	Realm     string   `json:"realm"`
+	Scopes    []string `json:"scopes"`
+	Roles     []string `json:"roles"`
+	RoleClaim string   `json:"role_claim"`
+	Optional  bool     `json:"optional"`
 }
 
 // authJWT is rws.auth.jwt.
@@ -41,8 +30,7 @@ func authJWT(L *lua.LState) int {
 		if err := claimOfNone(o.RoleClaim, o.Roles); err != nil {
 			return nil, err
 		}
-		v, err := p.newVerifier(verifyOptions{o.Secret, o.Key, o.KeyFile, o.JWKS, o.JWKSOptions, o.Issuer, o.Audience,
-			o.Algorithms, o.Leeway, o.RequireExpiry, o.Type})
+		v, err := p.newVerifier(o.verifyOptions)
 		if err != nil {
 			return nil, err
 		}

@@ -195,10 +195,8 @@ func (s *source) open(ctx context.Context, p *Program, test string) (err error) 
 	use := p.options.Databases
 	switch {
 	case use == DatabasesLive:
-		if s.place.path != "" && filepath.IsLocal(relative(p.dir, s.place.path)) && !s.options.ReadOnly {
-			if err := os.MkdirAll(filepath.Dir(s.place.path), 0o755); err != nil {
-				return fmt.Errorf("making the folder of %s: %w", s.label, err)
-			}
+		if err := s.makeFolder(p); err != nil {
+			return err
 		}
 	case s.place.isSQLite():
 		key.options.ReadOnly = false
@@ -215,6 +213,17 @@ func (s *source) open(ctx context.Context, p *Program, test string) (err error) 
 	}
 	s.pool, err = p.pools.acquire(key)
 	return err
+}
+
+// makeFolder makes the folder of a SQLite file in the app's.
+func (s *source) makeFolder(p *Program) error {
+	if s.place.path == "" || !filepath.IsLocal(relative(p.dir, s.place.path)) || s.options.ReadOnly {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(s.place.path), 0o755); err != nil {
+		return fmt.Errorf("making the folder of %s: %w", s.label, err)
+	}
+	return nil
 }
 
 // relative is filepath.Rel, "" when there is no way.

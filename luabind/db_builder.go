@@ -262,7 +262,7 @@ func queryExists(L *lua.LState, q *Query) int {
 }
 
 func queryEach(L *lua.LState, q *Query) int {
-	return q.d.eachRow(L, "from:each", func(ctx context.Context, on db.Querier) (*db.Rows, error) { return q.selection().Query(ctx, on) })
+	return q.d.eachRow(L, "from:each", func(ctx context.Context, on db.Querier) (*db.Rows, error) { return q.selection().Each(ctx, on) })
 }
 
 func queryPage(L *lua.LState, q *Query) int {

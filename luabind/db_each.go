@@ -33,7 +33,7 @@ type cursor struct {
 
 func dbEach(L *lua.LState, d *Database) int {
 	text, args := d.statement(L, "each")
-	return d.eachRow(L, "each", func(ctx context.Context, q db.Querier) (*db.Rows, error) { return q.Query(ctx, text, args...) })
+	return d.eachRow(L, "each", func(ctx context.Context, q db.Querier) (*db.Rows, error) { return db.Each(ctx, q, text, args...) })
 }
 
 // eachRow pushes an iterator over rows, and a function that closes them. They are closed at their
@@ -75,8 +75,13 @@ func (d *Database) eachRow(L *lua.LState, method string, query func(context.Cont
 
 // watch has the rows closed when the run ends.
 func (c *cursor) watch(ctx context.Context) {
-	over := &db.Error{Code: db.CodeClosed, Err: errors.New("the request or transaction that asked for these rows is over: go through them before it ends")}
-	c.stop = cancel.After(ctx, func() { c.close(over) })
+	c.stop = cancel.After(ctx, func() {
+		over := &db.Error{Code: db.CodeClosed, Err: errors.New("the request or transaction that asked for these rows is over: go through them before it ends")}
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) { // which may close them before the read notices
+			over.Code = db.CodeTimeout
+		}
+		c.close(over)
+	})
 }
 
 func (c *cursor) close(reason error) {

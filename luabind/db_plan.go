@@ -2,7 +2,10 @@ package luabind
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"strings"
 
 	"rws/server/db"
@@ -75,14 +78,42 @@ func (p *Program) source(name string) (*source, error) {
 // Migrator returns what runs the migrations of a database, on the database that the script
 // names, whatever this program was loaded for. The caller calls done.
 func (p *Program) Migrator(name string) (m *migrate.Migrator, done func() error, err error) {
-	s, err := p.source(name)
+	s, err := p.declared(name)
+	if err == nil {
+		err = s.makeFolder(p)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
-	if s.migrations == nil {
-		return nil, nil, fmt.Errorf("the script declares no migrations for %s: add db:migrate { [[create table …]] }", s.label)
+	return s.migrator(s.place.url, s.options)
+}
+
+// MigratorToLook is [Program.Migrator] for its Status. A SQLite file that does not exist is not
+// made: missing is true, and none of the migrations has run.
+func (p *Program) MigratorToLook(name string) (m *migrate.Migrator, missing bool, done func() error, err error) {
+	s, err := p.declared(name)
+	if err != nil {
+		return nil, false, nil, err
 	}
-	d, err := db.Open(s.place.url, s.options)
+	if _, err := os.Stat(s.place.path); s.place.path != "" && errors.Is(err, fs.ErrNotExist) {
+		m, done, err = s.migrator("sqlite:"+memory, db.Options{})
+		return m, true, done, err
+	}
+	m, done, err = s.migrator(s.place.url, s.options)
+	return m, false, done, err
+}
+
+// declared finds a database that has migrations.
+func (p *Program) declared(name string) (*source, error) {
+	s, err := p.source(name)
+	if err == nil && s.migrations == nil {
+		err = fmt.Errorf("the script declares no migrations for %s: add db:migrate { [[create table …]] }", s.label)
+	}
+	return s, err
+}
+
+func (s *source) migrator(url string, o db.Options) (m *migrate.Migrator, done func() error, err error) {
+	d, err := db.Open(url, o)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -114,7 +114,7 @@ func (f *form) readParts(r *http.Request) error {
 			return nil
 		}
 		if err != nil {
-			return broken(err)
+			return body.explain(err)
 		}
 		if n > maxParts {
 			return errLimit(fmt.Sprintf("%d parts", maxParts))
@@ -131,13 +131,17 @@ func (f *form) readParts(r *http.Request) error {
 			err = f.readFile(part, &memory)
 		}
 		if err != nil {
-			return broken(err)
+			return body.explain(err)
 		}
 	}
 }
 
-// broken names the end of a body within a part.
-func broken(err error) error {
+// explain names the end of a body within a part, or why it could not be read: a head that is cut off
+// is malformed for mime/multipart.
+func (c *closing) explain(err error) error {
+	if c.failure != nil {
+		return c.failure
+	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errors.New("the form ends in the middle of a part")
 	}
@@ -196,13 +200,17 @@ func (f *form) remove() {
 // closing reads a body and notes whether it has had the mark that ends it.
 type closing struct {
 	io.Reader
-	mark   []byte
-	tail   []byte // what may begin the mark
-	closed bool
+	mark    []byte
+	tail    []byte // what may begin the mark
+	closed  bool
+	failure error // of reading, other than its end
 }
 
 func (c *closing) Read(p []byte) (int, error) {
 	n, err := c.Reader.Read(p)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		c.failure = err
+	}
 	if !c.closed {
 		c.tail = append(c.tail, p[:n]...)
 		c.closed = bytes.Contains(c.tail, c.mark)

@@ -25,8 +25,7 @@ func guardOptions[T any](L *lua.LState, name string, n int) T {
 
 // saysSomething fails for the first option, by the order of the fields of kind, that says nothing.
 func saysSomething(t *lua.LTable, kind reflect.Type) error {
-	for i := range kind.NumField() {
-		f := kind.Field(i)
+	for _, f := range reflect.VisibleFields(kind) {
 		v := t.RawGetString(f.Tag.Get("json"))
 		if v == lua.LNil || f.Tag.Get("zero") != "" {
 			continue

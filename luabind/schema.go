@@ -93,7 +93,7 @@ func (o *schemaOptions) apply(L *lua.LState, kind string, object *schema.Object)
 	}
 	f := &schemaField{text: kind, object: object}
 	if o.Pattern != "" {
-		f.text += " /" + betweenSlashes(o.Pattern) + "/"
+		f.text += " /" + schema.EscapePattern(o.Pattern) + "/"
 	}
 	if o.Types != nil {
 		f.text += " " + strings.Join(*o.Types, "|")
@@ -120,22 +120,6 @@ func (o *schemaOptions) apply(L *lua.LState, kind string, object *schema.Object)
 		f.rest += " = " + text
 	}
 	return f, nil
-}
-
-// betweenSlashes is a pattern as it stands between slashes.
-func betweenSlashes(pattern string) string {
-	var b strings.Builder
-	for i := 0; i < len(pattern); i++ {
-		switch {
-		case pattern[i] == '\\' && i+1 < len(pattern):
-			b.WriteByte('\\')
-			i++
-		case pattern[i] == '/':
-			b.WriteByte('\\')
-		}
-		b.WriteByte(pattern[i])
-	}
-	return b.String()
 }
 
 // bound is an end of a range: a number, or text as "2mb" and exact decimals.
@@ -165,7 +149,7 @@ func defaultText(L *lua.LState, v lua.LValue) (string, error) {
 	case lua.LNumber:
 		return strconv.FormatFloat(float64(v), 'f', -1, 64), nil
 	case lua.LString:
-		return quoted(string(v)), nil
+		return schema.Quote(string(v)), nil
 	case *lua.LTable:
 		var items []string
 		for n := 1; n <= v.Len(); n++ {
@@ -183,8 +167,6 @@ func defaultText(L *lua.LState, v lua.LValue) (string, error) {
 	return "", fmt.Errorf("a %s can't be a default", v.Type())
 }
 
-func quoted(s string) string { return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'" }
-
 // schemaOneOf is one of the texts of a list.
 func schemaOneOf(L *lua.LState) int {
 	const name = "rws.schema.one_of"
@@ -194,7 +176,7 @@ func schemaOneOf(L *lua.LState) int {
 	}
 	choices := make([]string, len(values))
 	for i, v := range values {
-		choices[i] = quoted(v)
+		choices[i] = schema.Quote(v)
 	}
 	return pushField(L, name, 2, "enum "+strings.Join(choices, "|"), nil)
 }

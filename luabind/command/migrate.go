@@ -22,15 +22,18 @@ import (
 // A migration is one call of `rws migrate`.
 type migration struct {
 	*terminal
+	open  func(*luabind.Program, string) (*migrate.Migrator, func() error, error)
 	flags func() map[string]string
 	name  string // of the database; "" for all that have migrations
 	json  bool
 	rows  []migrationRow // for JSON
 	wrong bool           // a status that keeps up from running
+	none  bool           // a status of a database that does not exist
 }
 
 func (t *terminal) migrateCommand() *cobra.Command {
 	m := &migration{terminal: t}
+	m.open = m.change
 	cmd := &cobra.Command{
 		Use:   "migrate [up|down|to|redo|status|resolve] [app.lua]",
 		Short: "Run, undo or list the migrations of an app's databases",
@@ -88,7 +91,7 @@ func (m *migration) words() []*cobra.Command {
 		},
 		{
 			Use: "status [app.lua]", Short: "List them: which ran, which wait", Args: arguments(0, 1),
-			RunE: func(_ *cobra.Command, args []string) error { return m.each(args, m.status) },
+			RunE: func(_ *cobra.Command, args []string) error { m.open = m.look; return m.each(args, m.status) },
 		},
 		{
 			Use: "resolve VERSION applied|pending [app.lua]", Short: "Say how one that failed half way was mended by hand", Args: arguments(2, 3),
@@ -125,15 +128,26 @@ func (m *migration) scriptOrWord(cmd *cobra.Command, args []string) error {
 	return arguments(0, 1)(cmd, args)
 }
 
-// open loads the script and returns the databases that are meant.
-func (m *migration) open(args []string) (*luabind.Program, []luabind.DatabaseInfo, error) {
+// change opens a database, which is made where it is missing.
+func (m *migration) change(p *luabind.Program, name string) (*migrate.Migrator, func() error, error) {
+	return p.Migrator(name)
+}
+
+// look makes nothing.
+func (m *migration) look(p *luabind.Program, name string) (g *migrate.Migrator, done func() error, err error) {
+	g, m.none, done, err = p.MigratorToLook(name)
+	return g, done, err
+}
+
+// load loads the script and returns the databases that are meant.
+func (m *migration) load(args []string) (*luabind.Program, []luabind.DatabaseInfo, error) {
 	file, err := appFile(args)
 	if err != nil {
 		return nil, nil, err
 	}
 	o := m.quietly(luabind.Options{File: file, Flags: m.flags()})
 	o.Databases = luabind.DatabasesPlan
-	p, err := m.load(o)
+	p, err := m.terminal.load(o)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -171,7 +185,7 @@ type action func(ctx context.Context, g *migrate.Migrator) error
 
 // each does something with all chosen databases.
 func (m *migration) each(args []string, f action) error {
-	p, list, err := m.open(args)
+	p, list, err := m.load(args)
 	if err != nil {
 		return err
 	}
@@ -194,7 +208,7 @@ func (m *migration) each(args []string, f action) error {
 
 // one does something with one database, which must be the only one or chosen.
 func (m *migration) one(args []string, f action) error {
-	p, list, err := m.open(args)
+	p, list, err := m.load(args)
 	if err != nil {
 		return err
 	}
@@ -213,7 +227,7 @@ func (m *migration) one(args []string, f action) error {
 func (m *migration) on(p *luabind.Program, d luabind.DatabaseInfo, f action) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	g, done, err := p.Migrator(d.Name)
+	g, done, err := m.open(p, d.Name)
 	if err == nil {
 		if !m.json {
 			fmt.Fprintln(m.out, paint(isColorful(m.out)).add(bold, d.Label))
@@ -284,9 +298,15 @@ func (m *migration) status(ctx context.Context, g *migrate.Migrator) error {
 	if err != nil {
 		return err
 	}
+	if m.none && !m.json {
+		fmt.Fprintln(m.out, "  the database does not exist yet: rws migrate makes it")
+	}
 	rows := make([]migrationRow, 0, len(all))
 	for _, s := range all {
 		r := migrationRow{Database: m.name, Version: s.Version, Name: s.Name, State: s.State, HasDown: s.HasDown, File: s.File, Note: s.Note}
+		if m.none && m.json {
+			r.Note = "the database does not exist yet"
+		}
 		if !s.AppliedAt.IsZero() {
 			r.AppliedAt = s.AppliedAt.UTC().Format(time.RFC3339)
 		}

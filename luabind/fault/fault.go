@@ -68,6 +68,8 @@ type Frame struct {
 	Line     int
 	Function string // "db.load", "c:show", "main chunk", "function at line 12"
 	Locals   []Local
+
+	loaded bool // not a call, but where the code of the frame before was loaded
 }
 
 // A Local is a variable that the frame could see, with its value as text.

@@ -171,6 +171,12 @@ func describe(frames []frame) []Frame {
 			break
 		}
 		out = append(out, Frame{File: f.file(), Line: f.line, Function: functionName(frames, i)})
+		if tailCalls(f) == 0 {
+			continue
+		}
+		if file, line := splitAt(stateOf(f.L).chunks.place(f.fn.Proto)); line > 0 {
+			out = append(out, Frame{File: file, Line: line, Function: "loadstring", loaded: true})
+		}
 	}
 	return out
 }

@@ -86,13 +86,17 @@ func (e *Error) HTML(src Source, d PageData) []byte {
 	if at < len(e.Frames) {
 		v.Locals = cleanLocals(e.Frames[at].Locals)
 	}
+	shown := false
 	for i, f := range e.Frames {
-		p := pageFrame{Frame: f, Place: clean(f.place()), Verb: "called from", Open: i == 0 && e.culprit() < 0}
+		p := pageFrame{Frame: f, Place: clean(f.place()), Verb: f.verb(), Open: i == 0 && e.culprit() < 0}
 		p.Function = clean(f.Function)
 		if i == 0 {
 			p.Verb = "in"
 		}
 		p.Lines = excerptView(files, src, f.File, f.Line, mark{})
+		if len(v.Lines) == 0 && len(p.Lines) > 0 && !shown { // of a chunk, as of loadstring, no source is known
+			p.Open, shown = true, true
+		}
 		v.Frames = append(v.Frames, p)
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.Header)) {

@@ -2,7 +2,9 @@ package fault
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"weak"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -60,8 +62,48 @@ func pushChunk(L *lua.LState, text, name string) int {
 	if err != nil {
 		return refuse(L, err.Error())
 	}
+	stateOf(L).chunks.add(proto, Where(L))
 	L.Push(L.NewFunctionFromProto(proto))
 	return 1
+}
+
+// maxChunks is how many chunks are remembered.
+const maxChunks = 256
+
+// chunks are the last ones that were loaded, and where: what is known of one that was called by
+// "return f()", which leaves no trace of its caller.
+type chunks struct {
+	ring []loaded
+	next int
+}
+
+type loaded struct {
+	proto weak.Pointer[lua.FunctionProto]
+	at    string
+}
+
+func (c *chunks) add(proto *lua.FunctionProto, at string) {
+	l := loaded{weak.Make(proto), at}
+	if len(c.ring) < maxChunks {
+		c.ring = append(c.ring, l)
+		return
+	}
+	c.ring[c.next] = l
+	c.next = (c.next + 1) % maxChunks
+}
+
+// place returns where the chunk that a function is in was loaded, "" when that is not known.
+func (c *chunks) place(of *lua.FunctionProto) string {
+	for _, l := range c.ring {
+		if p := l.proto.Value(); p != nil && holds(p, of) {
+			return l.at
+		}
+	}
+	return ""
+}
+
+func holds(proto, of *lua.FunctionProto) bool {
+	return proto == of || slices.ContainsFunc(proto.FunctionPrototypes, func(p *lua.FunctionProto) bool { return holds(p, of) })
 }
 
 func refuse(L *lua.LState, problem string) int {

@@ -18,6 +18,7 @@ type state struct {
 	// raise and assert are Lua's own error and assert.
 	raise, assert lua.LValue
 	sources       map[string]string // texts of the files that Load compiled
+	chunks        chunks
 }
 
 // Install makes the metatable of raised errors. Call it once per isolate, before a

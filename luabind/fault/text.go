@@ -38,6 +38,8 @@ func (e *Error) Text(src Source, o TextOptions) string {
 	if found {
 		p.line("")
 		p.excerpt(x)
+	} else {
+		p.nearest(e, src)
 	}
 	if o.Locals {
 		p.locals(e, x)
@@ -59,6 +61,25 @@ func (e *Error) Text(src Source, o TextOptions) string {
 	return p.b.String()
 }
 
+// nearest prints the first call whose source is known: that of a chunk, as of loadstring, is not.
+func (p *printer) nearest(e *Error, src Source) {
+	for _, f := range e.Frames[min(len(e.Frames), e.culprit()+1):] {
+		if x, found := excerptAt(src, f.File, f.Line, max(p.o.Context, 0), 0, mark{}); found {
+			p.line("")
+			p.line(clean(f.verb() + " " + f.place() + ":"))
+			p.excerpt(x)
+			return
+		}
+	}
+}
+
+func (f Frame) verb() string {
+	if f.loaded {
+		return "loaded at"
+	}
+	return "called from"
+}
+
 // calls lists the frames around the one that At is in.
 func (e *Error) calls() []string {
 	var calls []string
@@ -67,7 +88,7 @@ func (e *Error) calls() []string {
 		if i <= at {
 			continue
 		}
-		verb := "called from"
+		verb := f.verb()
 		if i == 0 {
 			switch e.Code {
 			case "":

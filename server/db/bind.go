@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -229,12 +230,25 @@ func argument(engine Engine, v any) (any, error) {
 	return nil, fmt.Errorf("a %T cannot be stored: use nil, bool, int64, float64, string, []byte, time.Time or JSON", v)
 }
 
-// number refuses what SQLite would store as null and MySQL refuses.
+// number refuses what SQLite would store as null and MySQL refuses. What no bigint can hold MySQL gets
+// as text, of which it says that it does not fit: 2^63 as a number becomes 2^63 - 1, and a bit(64)
+// takes 2^63 for all that is larger.
 func number(engine Engine, f float64) (any, error) {
 	if engine != Postgres && (math.IsNaN(f) || math.IsInf(f, 0)) {
 		return nil, fmt.Errorf("%v is not a number that %s can store", f, engine)
 	}
+	if engine == MySQL && (f >= 1<<63 || f < -1<<63) {
+		return strconv.FormatFloat(f, 'f', wholeDigits(f), 64), nil
+	}
 	return f, nil
+}
+
+// wholeDigits is the precision that writes each digit of a number as long as 64 bits are near.
+func wholeDigits(f float64) int {
+	if math.Abs(f) < 1e21 {
+		return 0
+	}
+	return -1
 }
 
 // moment writes times for SQLite as its own functions do: UTC, without a zone.

@@ -177,7 +177,7 @@ func (c *conn) query(ctx context.Context, r *driverRows, query string, args []dr
 		return err
 	}
 	c.soil(ctx)
-	r.conn, r.ctx = c, ctx
+	r.conn, r.ctx, r.query = c, ctx, query
 	if q, ok := ctx.(quiet); ok {
 		if r.ctx = q.caller; r.ctx.Err() != nil {
 			return r.ctx.Err()
@@ -269,6 +269,7 @@ type driverRows struct {
 	conn     *conn
 	prepared *prepared
 	ctx      context.Context
+	query    string
 	forms    []form
 	began    bool // a row was asked for
 	ended    bool // there are no others
@@ -352,10 +353,18 @@ func (r *driverRows) decode(dest []driver.Value) error {
 // Close gives the statement back.
 func (r *driverRows) Close() error {
 	r.watch.end()
-	if !r.ended && r.ctx.Err() != nil && r.conn.line.hangUp() {
+	whole := true
+	switch {
+	case r.ended || r.conn.engine != MySQL:
+	case r.ctx.Err() != nil && r.conn.line.hangUp():
 		r.conn.killer.kill()
+	default:
+		whole = r.skip()
 	}
 	err := r.Rows.Close()
+	if !whole {
+		err = r.conn.tx.usable() // what was read is right
+	}
 	if r.prepared != nil {
 		r.prepared.broken = r.prepared.broken || r.prepared.native != nil && r.prepared.native.handle == 0
 		r.conn.prepared.put(r.prepared)

@@ -16,7 +16,7 @@ import (
 type connTx struct {
 	driver.Tx
 	conn *conn
-	lost bool
+	lost error // why it is gone; nil while it is there
 }
 
 // BeginTx asks for another connection when this one turns out to be closed.
@@ -34,10 +34,10 @@ func (c *conn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, erro
 
 // usable returns an error when the transaction is gone. There may be none.
 func (t *connTx) usable() error {
-	if t == nil || !t.lost {
+	if t == nil || t.lost == nil {
 		return nil
 	}
-	return &Error{Code: CodeAborted, Err: errors.New("an earlier failure made the database roll the whole transaction back")}
+	return &Error{Code: CodeAborted, Err: t.lost}
 }
 
 // failed looks at what a failure did.
@@ -51,7 +51,7 @@ func (c *conn) failed(ctx context.Context, err error) {
 		return
 	}
 	if c.interrupter != nil && c.interrupter.autocommit() || c.rolledBack(err) {
-		c.tx.lost = true
+		c.tx.lost = errors.New("an earlier failure made the database roll the whole transaction back")
 	}
 }
 
@@ -104,7 +104,7 @@ func (t *connTx) Commit() error {
 func (t *connTx) Rollback() error {
 	t.conn.tx = nil
 	err := t.Tx.Rollback()
-	if t.lost {
+	if t.lost != nil {
 		return nil
 	}
 	return err

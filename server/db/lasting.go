@@ -34,9 +34,16 @@ func commits(engine Engine, words []string) string {
 
 // lastingOf looks at the beginning of a statement.
 func lastingOf(engine Engine, source, verb string) lasting {
-	if l := lastingCall(engine, source); l.why != "" {
-		return l
+	call := lastingCall(engine, source)
+	if call.why != "" {
+		return call
 	}
+	l := lastingVerb(engine, source, verb)
+	l.soils = l.soils || call.soils
+	return l
+}
+
+func lastingVerb(engine Engine, source, verb string) lasting {
 	switch verb {
 	case "select", "insert", "update", "delete", "with", "values", "replace":
 		return lasting{}
@@ -144,6 +151,7 @@ func lastingPragma(words []string) lasting {
 }
 
 func lastingPostgres(words []string) lasting {
+	words = explained(words)
 	switch {
 	case is(words, "set", "local"), is(words, "set", "transaction"), is(words, "set", "constraints"):
 		return lasting{why: fmt.Sprintf("\"set %s\" means nothing outside of a transaction", words[1]), local: true}
@@ -161,6 +169,21 @@ func lastingPostgres(words []string) lasting {
 		return lasting{why: "what is temporary belongs to one connection, which others get next: make it in a transaction, with \"on commit drop\"", local: strings.Contains(strings.Join(words, " "), "on commit drop")}
 	}
 	return lasting{}
+}
+
+// explained are the words behind explain, which with analyze runs what it explains.
+func explained(words []string) []string {
+	if !is(words, "explain") {
+		return words
+	}
+	words = words[1:]
+	if is(words, "(") {
+		words = words[slices.Index(append(words, ")"), ")"):]
+	}
+	for len(words) > 0 && slices.Contains([]string{")", "analyze", "analyse", "verbose"}, words[0]) {
+		words = words[1:]
+	}
+	return words
 }
 
 func lastingMySQL(words []string) lasting {

@@ -8,34 +8,64 @@ import (
 
 // Words without which lastingCall has nothing to find, so that most statements are not cut up.
 var lastingWords = map[Engine][]string{
-	Postgres: {"set_config", "pg_advisory_", "pg_try_advisory_", "into"},
+	Postgres: append([]string{"set_config", "pg_advisory_", "pg_try_advisory_", "into", "pg_settings"}, soilingWords...),
 	MySQL:    {"get_lock", "@"},
 }
 
+// soilingWords of Postgres may hide anything: a name in Unicode escapes, the schema of what is
+// temporary, functions that run SQL which they are given. Strings count, too.
+var soilingWords = []string{
+	`u&"`, "pg_temp", "query_to_xml", "ts_stat", "ts_rewrite", "crosstab", "connectby", "dblink_connect", "setseed", "pg_replication_origin_session_setup",
+}
+
 // lastingCall looks for functions in a statement of any kind that leave something behind, and for
-// what a select puts its rows into.
+// what a select puts its rows into. What functions, triggers and views of the database do by
+// themselves is not seen.
 func lastingCall(engine Engine, source string) lasting {
 	lower := strings.ToLower(source)
-	if !slices.ContainsFunc(lastingWords[engine], func(w string) bool { return strings.Contains(lower, w) }) {
+	holds := func(w string) bool { return strings.Contains(lower, w) }
+	if !slices.ContainsFunc(lastingWords[engine], holds) {
 		return lasting{}
 	}
 	words := beginning(engine, source, len(source))
 	if engine == MySQL {
 		return lastingCallMySQL(words)
 	}
+	l := lastingCallPostgres(words)
+	l.soils = slices.ContainsFunc(soilingWords, holds)
+	return l
+}
+
+func lastingCallPostgres(words []string) lasting {
 	for i, w := range words {
+		rest := words[i+1:]
 		switch {
-		case w == "into" && intoTemporary(words[i+1:]):
+		case w == "into" && intoTemporary(rest):
 			return lasting{why: "what is temporary belongs to one connection, which others get next: make it in a transaction, with \"create temp table … on commit drop as select …\""}
-		case !is(words[i+1:], "("):
+		case strings.HasPrefix(w, "pg_temp") && is(rest, "."):
+			return lasting{local: true, why: "what is temporary belongs to one connection, which others get next: make it in a transaction, and use it there"}
+		case w == "update" && updatesSettings(rest):
+			return lasting{why: "an update of pg_settings would hold for whoever uses the connection next: use \"set local\" in a transaction, or put the setting into the URL (?options=-c%20name=value)"}
+		case !is(rest, "("):
 		case w == "set_config":
-			local := lastArgument(words[i+2:]) == "true"
+			local := lastArgument(rest[1:]) == "true"
 			return lasting{local: local, why: "set_config would hold for whoever uses the connection next: use it in a transaction, with true as the last argument, or put the setting into the URL (?options=-c%20name=value)"}
 		case sessionLock(w):
 			return lasting{why: fmt.Sprintf("%s would hold for whoever uses the connection next: use pg_advisory_xact_lock in a transaction, whose end frees it", w)}
 		}
 	}
 	return lasting{}
+}
+
+// updatesSettings says that the words behind an update name the view of settings, which sets them.
+func updatesSettings(words []string) bool {
+	if is(words, "only") {
+		words = words[1:]
+	}
+	if is(words, "pg_catalog", ".") {
+		words = words[2:]
+	}
+	return is(words, "pg_settings")
 }
 
 // sessionLock names the locks of Postgres that outlast a transaction.

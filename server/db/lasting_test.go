@@ -26,12 +26,16 @@ func TestWhatWouldStayOnAConnectionIsRefused(t *testing.T) {
 				"listen x": "nobody would hear", "prepare a as select 1": "kept prepared", "discard all": "kept prepared", "create temp table a (n int)": "on commit drop",
 				"select set_config('work_mem', '1MB', false)": "true as the last argument", `with a as (select pg_catalog."set_config"('x.y', (1, true)::text, is_local => false)) select 1`: "true as the last argument",
 				"select set_config('work_mem', '1MB', true)": "in a transaction", "select pg_advisory_lock(1)": "pg_advisory_xact_lock", "explain analyze select pg_try_advisory_lock_shared(1)": "pg_advisory_xact_lock",
+				"create table pg_temp.a (n int)": "use it there", "select 1 as n into pg_temp.a": "use it there", "create function pg_temp.f() returns int language sql as 'select 1'": "use it there",
+				"create temp view a as select 1": "on commit drop", "create temp sequence a": "on commit drop", "explain analyze create temp table a as select 1": "on commit drop", "explain (analyze, verbose) create temp table a as select 1": "on commit drop",
+				"update pg_settings set setting = '1MB' where name = 'work_mem'": "set local", `with a as (update only pg_catalog."pg_settings" set setting = '1MB' returning 1) select 1`: "set local", "load 'x'": "one of several", "unlisten *": "nobody would hear",
 				"select 1 as n into temp a": "on commit drop", "select 1 as n into local temporary a": "on commit drop",
 			},
 			db.MySQL: {
 				"set names latin1": "put it into the URL", "set session sql_mode = ''": "put it into the URL", "set @@sql_mode = ''": "put it into the URL", "set autocommit = 0": "put it into the URL",
 				"set @a = 1": "in a transaction", "use mysql": "database.table", "lock tables t read": "for update", "create temporary table a (n int)": "drop it there",
 				"flush tables with read lock": "for every writer", "backup stage start": "for backups", "backup lock t": "for backups", "flush tables t for export": "for every writer", "xa start 'x'": "use a transaction", "select get_lock('a', 1)": "rws.lock",
+				"/*!50000 set names latin1 */": "", "/*M!100000 set names latin1 */": "", "/*!999999 select */ /*! 1; */ set names latin1": "", "/*! commit */": "", "/*!40101 use mysql */": "",
 				"select @x := 1": "in a transaction", "select 1 into @x": "in a transaction", "do get_lock('a', 1)": "rws.lock",
 			},
 		}[d.Engine()]
@@ -94,6 +98,26 @@ func TestAConnectionThatMayBeChangedIsLeft(t *testing.T) {
 	d := open(t, peers.Postgres(t)+"&max_open=1")
 	run(t, d, "do $$ begin perform set_config('work_mem', '1MB', false); end $$")
 	assert.NotEqual(t, "1MB", value(t, d, "show work_mem"))
+	hidden := []string{
+		`select U&"set\005fconfig"('work_mem', '1MB', false)`, `select U&"set!005fconfig" UESCAPE '!' ('work_mem', '1MB', false)`,
+		"select query_to_xml('select set_config(''work_mem'', ''1MB'', false)', true, true, '')", `create table U&"pg\005ftemp".hidden (n int)`,
+	}
+	for _, statement := range hidden {
+		run(t, d, statement)
+		assert.NotEqual(t, "1MB", value(t, d, "show work_mem"), statement)
+	}
+	_, err := d.Exec(ctx, "select * from hidden")
+	assert.Equal(t, db.CodeNoTable, db.CodeOf(err))
+	require.NoError(t, db.InTx(ctx, d, db.TxOptions{}, func(tx *db.Tx) error {
+		run(t, tx, "create table pg_temp.hidden (n int)", "insert into hidden values (1)", "set local search_path = pg_temp", "create table hidden_too (n int)")
+		return nil
+	}))
+	for _, name := range []string{"hidden", "hidden_too"} {
+		_, err = d.Exec(ctx, "select * from "+name)
+		assert.Equal(t, db.CodeNoTable, db.CodeOf(err), name)
+	}
+	before := value(t, d, "select pg_backend_pid()")
+	assert.Equal(t, before, value(t, d, "select pg_backend_pid() from pg_settings limit 1"), "what only reads keeps its connection")
 	require.NoError(t, db.InTx(ctx, d, db.TxOptions{}, func(tx *db.Tx) error {
 		run(t, tx, "do $$ begin perform pg_advisory_lock(7); end $$")
 		return nil
@@ -107,7 +131,7 @@ func TestAConnectionThatMayBeChangedIsLeft(t *testing.T) {
 		return nil
 	}))
 	assert.Nil(t, value(t, m, "select @a"))
-	_, err := m.Exec(ctx, "select * from left_over")
+	_, err = m.Exec(ctx, "select * from left_over")
 	assert.Equal(t, db.CodeNoTable, db.CodeOf(err))
 	assert.Equal(t, "a@b", value(t, m, "select 'a@b' where 1 = ?", 1))
 }

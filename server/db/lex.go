@@ -20,6 +20,7 @@ const (
 	kindDollar      // $1
 	kindStop        // ;
 	kindOther       // one character of something else
+	kindRun         // a comment whose content MySQL runs
 	kindBroken      // a string, name or comment that does not end
 )
 
@@ -136,6 +137,7 @@ func (l *lexer) line() {
 
 // comment reads a block comment; in Postgres they nest.
 func (l *lexer) comment() kind {
+	run := l.engine == MySQL && runs(l.src[l.pos:])
 	depth := 0
 	for l.pos < len(l.src) {
 		switch {
@@ -144,9 +146,13 @@ func (l *lexer) comment() kind {
 			l.pos += 2
 		case l.at(0) == '*' && l.at(1) == '/':
 			l.pos += 2
-			if depth--; depth == 0 {
-				return kindSpace
+			if depth--; depth > 0 {
+				continue
 			}
+			if run {
+				return kindRun
+			}
+			return kindSpace
 		default:
 			l.pos++
 		}
@@ -155,6 +161,11 @@ func (l *lexer) comment() kind {
 		return kindSpace
 	}
 	return kindBroken
+}
+
+// runs says that MySQL, or MariaDB, reads what is in a comment, if it is new enough.
+func runs(comment string) bool {
+	return strings.HasPrefix(comment, "/*!") || strings.HasPrefix(comment, "/*M!")
 }
 
 // word reads a name or number, and the string that may follow a prefix as in E'…'.

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -14,6 +15,9 @@ import (
 type line struct{ net.Conn }
 
 type lineKey struct{}
+
+// killWait is how long the server has to end a query.
+const killWait = 5 * time.Second
 
 // dialLine dials as the driver does, and tells the connector.
 func dialLine(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -68,16 +72,22 @@ func (k *killer) kill() {
 	if k == nil {
 		return
 	}
-	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		conn, err := k.server.Connect(ctx)
-		if err != nil {
-			return
-		}
-		defer conn.Close()
-		if able, ok := conn.(driver.ExecerContext); ok {
-			_, _ = able.ExecContext(ctx, fmt.Sprintf("kill query %d", k.id), nil)
-		}
-	}()
+	go func() { _ = k.killNow() }()
+}
+
+// killNow returns when the server has been told, or cannot be.
+func (k *killer) killNow() error {
+	ctx, cancel := context.WithTimeout(context.Background(), killWait)
+	defer cancel()
+	conn, err := k.server.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	able, ok := conn.(driver.ExecerContext)
+	if !ok {
+		return errors.New("the driver lacks what this program needs of it")
+	}
+	_, err = able.ExecContext(ctx, fmt.Sprintf("kill query %d", k.id), nil)
+	return err
 }

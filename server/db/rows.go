@@ -2,6 +2,8 @@ package db
 
 import (
 	"context"
+	"fmt"
+	"math"
 	"sync"
 )
 
@@ -132,20 +134,37 @@ func (r *Rows) finish() {
 
 // buffer reads what is left, so that the connection is free.
 func (r *Rows) buffer() error {
-	if r.inner == nil {
-		return r.err
-	}
-	var current []any
-	if r.current != nil {
-		current = r.take() // it lies where the next rows are scanned to
-	}
-	for r.err == nil && r.scan() {
-		r.current = r.values
-		r.ahead = append(r.ahead, r.take())
-	}
-	r.current = current
-	r.finish()
+	r.bufferUpTo(math.MaxInt)
 	return r.err
+}
+
+// bufferUpTo is keep for rows one of which may be in use.
+func (r *Rows) bufferUpTo(size int) bool {
+	var current []any
+	if r.inner != nil && r.current != nil {
+		current = r.take() // it lies where the next rows are scanned to
+	} else {
+		current = r.current
+	}
+	all := r.keep(size)
+	r.current = current
+	return all
+}
+
+// makeRoom frees the connection of a transaction or session. What writes is read to its end,
+// whatever that takes, since the engine writes as it is read.
+func (r *Rows) makeRoom() {
+	if !r.st.reads {
+		_ = r.buffer()
+		return
+	}
+	if r.bufferUpTo(maxHeld) {
+		return
+	}
+	r.err = &Error{Code: CodeBusy, Statement: r.st.source, Err: fmt.Errorf(
+		"another statement of the transaction wanted its connection, and more than %d MiB of these rows were left, too many to be kept in memory: add a limit, or go page by page (where id > ? order by id limit 1000)", maxHeld>>20)}
+	r.ahead = nil
+	r.finish()
 }
 
 // keep reads what is left into memory, up to about size bytes, and says whether that was all.

@@ -198,6 +198,15 @@ func (s Select) Query(ctx context.Context, q Querier) (*Rows, error) {
 	return q.Query(ctx, text, args...)
 }
 
+// Each is [Each] of it.
+func (s Select) Each(ctx context.Context, q Querier) (*Rows, error) {
+	text, args, err := s.SQL(q.Engine())
+	if err != nil {
+		return nil, err
+	}
+	return Each(ctx, q, text, args...)
+}
+
 // All returns all its rows.
 func (s Select) All(ctx context.Context, q Querier) (*Set, error) {
 	rows, err := s.Query(ctx, q)

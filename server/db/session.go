@@ -13,12 +13,22 @@ type results struct{ open []*Rows }
 
 func (r *results) add(rows *Rows) { r.open = append(r.open, rows) }
 
-// makeRoom reads open results to their end where a connection can have only one.
-func (r *results) makeRoom(engine Engine) {
-	open := r.open[:0]
-	for _, rows := range r.open {
-		if rows.inner != nil && engine != SQLite {
-			_ = rows.buffer() // the reader of the rows gets the error
+// maxHeld is about how many bytes of a result are read into memory in a transaction or session,
+// whose one connection another statement wants.
+const maxHeld = 32 << 20
+
+// makeRoom reads open results to their end where a connection can have only one; where tables are
+// about to change, also those that cursors still read from.
+func (r *results) makeRoom(engine Engine, tables bool) {
+	if len(r.open) == 0 {
+		return
+	}
+	was := r.open
+	r.open = nil // closing a cursor is a statement, too
+	open := was[:0]
+	for _, rows := range was {
+		if rows.inner != nil && engine != SQLite && (tables || !rows.lingers()) {
+			rows.makeRoom() // their reader gets the error
 		}
 		if rows.inner != nil {
 			open = append(open, rows)
@@ -82,7 +92,7 @@ func (s *Session) Query(ctx context.Context, source string, args ...any) (*Rows,
 	if err != nil {
 		return nil, err
 	}
-	s.results.makeRoom(s.db.engine)
+	s.results.makeRoom(s.db.engine, false)
 	inner, err := s.conn.QueryContext(ctx, text, values...)
 	if err != nil {
 		return nil, s.db.explain(ctx, source, err)
@@ -98,7 +108,7 @@ func (s *Session) Exec(ctx context.Context, source string, args ...any) (Result,
 	if err != nil {
 		return Result{}, err
 	}
-	s.results.makeRoom(s.db.engine)
+	s.results.makeRoom(s.db.engine, false)
 	return s.db.exec(ctx, s.conn, st, text, values)
 }
 
@@ -108,7 +118,7 @@ func (s *Session) Begin(ctx context.Context, o TxOptions) (*Tx, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.results.makeRoom(s.db.engine)
+	s.results.makeRoom(s.db.engine, false)
 	inner, err := s.conn.BeginTx(ctx, options)
 	if err != nil {
 		return nil, s.db.explain(ctx, "begin", err)

@@ -2,7 +2,9 @@ package db
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -43,6 +45,9 @@ func parse(engine Engine, source string) (*statement, error) { return parseAs(en
 func parseAs(engine Engine, source string, fragment bool) (*statement, error) {
 	p := parser{st: &statement{source: source}, lexer: lexer{src: source, engine: engine}, fragment: fragment}
 	if err := p.run(); err != nil {
+		if e, ok := errors.AsType[*Error](err); ok {
+			return nil, e
+		}
 		return nil, &Error{Code: CodeParameters, Statement: source, Err: err}
 	}
 	return p.st, nil
@@ -81,6 +86,8 @@ func (p *parser) token(t token) error {
 	switch t.kind {
 	case kindBroken:
 		return fmt.Errorf("what begins with %q does not end", excerpt(p.text(t), 20))
+	case kindRun:
+		return &Error{Code: CodeRefused, Statement: p.src, Err: fmt.Errorf("whether the comment %q is run depends on the version of the server: write what is in it without the comment, or leave it out", excerpt(p.text(t), 40))}
 	case kindMark:
 		if c := p.at(0); c >= '0' && c <= '9' {
 			return fmt.Errorf("?%c is not a parameter here: write ? or :name", c)
@@ -242,23 +249,52 @@ func verbatim(engine Engine, source string) (*statement, error) {
 		return st, (&statement{source: source}).refused()
 	}
 	for i, p := range pieces {
-		piece := &statement{source: source, verb: verbOf(p.Text)}
-		if err := piece.refused(); err != nil {
-			return st, err
+		for _, text := range readings(engine, p.Text) {
+			piece := &statement{source: source, verb: verbOf(text)}
+			if err := piece.refused(); err != nil {
+				return st, err
+			}
+			if i == 0 {
+				st.verb = piece.verb
+			}
+			piece.look(engine, text)
+			st.include(piece)
 		}
-		if i == 0 {
-			st.verb = piece.verb
-		}
-		st.schema = st.schema || changesSchema(piece.verb)
-		piece.look(engine, p.Text)
-		soils := st.lasting.soils || piece.lasting.soils
-		if st.lasting.why == "" {
-			st.lasting = piece.lasting
-		}
-		st.lasting.soils = soils
-		st.commits = cmp.Or(st.commits, piece.commits)
 	}
 	return st, nil
+}
+
+// include adds what a part of the statement does.
+func (st *statement) include(piece *statement) {
+	st.schema = st.schema || changesSchema(piece.verb)
+	soils := st.lasting.soils || piece.lasting.soils
+	if st.lasting.why == "" {
+		st.lasting = piece.lasting
+	}
+	st.lasting.soils = soils
+	st.commits = cmp.Or(st.commits, piece.commits)
+}
+
+// readings are the texts that a server may take a statement for: MySQL with and without what is in
+// comments that it runs if it is new enough, as in dumps.
+func readings(engine Engine, text string) []string {
+	if engine != MySQL || !strings.Contains(text, "/*!") && !strings.Contains(text, "/*M!") {
+		return []string{text}
+	}
+	var with, without strings.Builder
+	l := lexer{src: text, engine: engine}
+	for t := l.next(); t.kind != kindEnd; t = l.next() {
+		piece := l.text(t)
+		if t.kind == kindRun {
+			without.WriteByte(' ')
+			_, piece, _ = strings.Cut(strings.TrimSuffix(piece, "*/"), "!")
+			piece = " " + strings.TrimLeft(piece, "0123456789") + " "
+		} else {
+			without.WriteString(piece)
+		}
+		with.WriteString(piece)
+	}
+	return slices.DeleteFunc([]string{without.String(), with.String()}, func(s string) bool { return strings.TrimSpace(s) == "" })
 }
 
 // checkNul refuses U+0000, where SQLite takes a statement to end: "delete from t" would be left of

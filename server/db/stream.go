@@ -124,8 +124,8 @@ func (s *Stream) Close(err error) {
 
 // leave closes what is not read to its end.
 func (s *Stream) leave() {
-	if s.rows.inner != nil && s.rows.db.engine != SQLite && !s.rows.skip(maxDrained) {
-		s.cancel()
+	if s.rows.pool != nil && s.rows.inner != nil && s.rows.db.engine != SQLite && !s.rows.skip(maxDrained) {
+		s.cancel() // which closes the connection, and would end a transaction
 	}
 	_ = s.close()
 }

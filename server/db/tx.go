@@ -55,6 +55,8 @@ type root struct {
 	number  int    // of savepoints so far
 	session bool   // nobody gets the connection afterwards
 	failure *Error // that ended a transaction of Postgres, until a savepoint before it is gone back to
+	cursors []bool // of Postgres: numbers in use, from 1
+	ending  bool   // it is being committed or rolled back
 }
 
 func (r *root) release() { r.free.Do(r.give) }
@@ -125,9 +127,13 @@ func (t *Tx) Query(ctx context.Context, source string, args ...any) (*Rows, erro
 	if err != nil {
 		return nil, err
 	}
+	return t.query(ctx, st, text, values)
+}
+
+func (t *Tx) query(ctx context.Context, st *statement, text string, values []any) (*Rows, error) {
 	inner, err := t.root.tx.QueryContext(st.soil(ctx), text, values...)
 	if err != nil {
-		return nil, t.explain(ctx, source, err)
+		return nil, t.explain(ctx, st.source, err)
 	}
 	rows := newRows(ctx, t.db, st, inner, func() {})
 	rows.root = t.root
@@ -164,7 +170,7 @@ func (t *Tx) bind(source string, args []any) (*statement, string, []any, error) 
 		err = st.allowed(true)
 	}
 	if err == nil {
-		t.root.results.makeRoom(t.db.engine)
+		t.root.results.makeRoom(t.db.engine, st.schema)
 	}
 	return st, text, values, err
 }
@@ -232,7 +238,7 @@ func (t *Tx) Begin(ctx context.Context, _ TxOptions) (*Tx, error) {
 
 // control runs what ends or begins a savepoint.
 func (t *Tx) control(ctx context.Context, statement string) error {
-	t.root.results.makeRoom(t.db.engine)
+	t.root.results.makeRoom(t.db.engine, false)
 	_, err := t.root.tx.ExecContext(ctx, statement)
 	return t.explain(ctx, statement, err)
 }
@@ -253,7 +259,7 @@ func (t *Tx) Commit() error {
 		t.state = txCommitted
 		return t.control(t.ctx, "release savepoint "+t.name)
 	}
-	t.root.results.close()
+	t.root.close()
 	err := t.root.tx.Commit()
 	t.state = txCommitted
 	if err != nil {
@@ -277,10 +283,16 @@ func (t *Tx) Rollback() error {
 		t.root.failure = nil
 		return t.control(t.ctx, "release savepoint "+t.name)
 	}
-	t.root.results.close()
+	t.root.close()
 	_ = t.root.tx.Rollback()
 	t.end()
 	return nil
+}
+
+// close lets go of results that are still open.
+func (r *root) close() {
+	r.ending = true
+	r.results.close()
 }
 
 func (t *Tx) end() {

@@ -65,7 +65,7 @@ func (f *Field) writeValue(b *strings.Builder) {
 		b.WriteString(string(f.Type))
 	}
 	if f.Pattern != "" {
-		b.WriteString(" /" + escapeSlash(f.Pattern) + "/")
+		b.WriteString(" /" + EscapePattern(f.Pattern) + "/")
 	}
 	for i, choice := range f.Enum {
 		b.WriteByte(" |"[min(i, 1)])
@@ -90,7 +90,7 @@ func (f *Field) writeBound(bound string) string {
 func writeLiteral(b *strings.Builder, v any) {
 	switch v := v.(type) {
 	case string:
-		b.WriteString(quote(v))
+		b.WriteString(Quote(v))
 	case []any:
 		b.WriteByte('[')
 		for i, item := range v {
@@ -107,18 +107,19 @@ func writeLiteral(b *strings.Builder, v any) {
 
 var quoteEscapes = strings.NewReplacer(`\`, `\\`, `'`, `\'`)
 
-func quote(s string) string { return "'" + quoteEscapes.Replace(s) + "'" }
+// Quote writes a text as a spec has it in quotes: an enum value or a default.
+func Quote(s string) string { return "'" + quoteEscapes.Replace(s) + "'" }
 
 // quoteOdd quotes an enum value that a bare word cannot spell.
 func quoteOdd(s string) string {
 	if s == "" || s[0] == '/' || strings.Contains(s, "..") || strings.ContainsAny(s, wordEnd) {
-		return quote(s)
+		return Quote(s)
 	}
 	return s
 }
 
-// escapeSlash is the inverse of how the parser reads a pattern.
-func escapeSlash(pattern string) string {
+// EscapePattern writes a pattern as a spec has it between slashes; [ParseField] reads it back.
+func EscapePattern(pattern string) string {
 	var b strings.Builder
 	for i := 0; i < len(pattern); i++ {
 		switch {

@@ -489,7 +489,9 @@ function tx:all(sql, ...) end
 ---@see db:value
 function tx:value(sql, ...) end
 
----As `db:each`. While the rows are gone through other statements may run.
+---As `db:each`. While the rows are gone through other statements may run, and the loop may be left. Postgres
+---keeps the rows for it (a cursor). MariaDB and MySQL can't: there a statement inside has the rows that are left
+---read into memory, up to 32 MiB of them; with more, going on raises `busy`, and a `limit` helps.
 ---@async
 ---@param sql string
 ---@param ... any values of `?`, or one table of names and values
