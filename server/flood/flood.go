@@ -9,7 +9,6 @@
 package flood
 
 import (
-	"crypto/tls"
 	"encoding/binary"
 	"io"
 	"log/slog"
@@ -60,12 +59,8 @@ func Guard(conn net.Conn, log *slog.Logger) net.Conn {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	g := &guarded{Conn: conn, log: log, reads: frames{skip: len(preface)},
+	return &guarded{Conn: conn, log: log, reads: frames{skip: len(preface)},
 		resets: bucket{rate: resetRate, size: resetBurst}, control: bucket{rate: controlRate, size: controlBurst}}
-	if secure, ok := conn.(*tls.Conn); ok {
-		return &secureGuarded{g, secure}
-	}
-	return g
 }
 
 // guarded is a connection that is watched.
@@ -86,15 +81,6 @@ type guarded struct {
 	goaway  atomic.Bool   // is to be sent between two frames
 	told    bool          // it has been sent
 }
-
-// secureGuarded has TLS below, which the server of net/http asks for.
-type secureGuarded struct {
-	*guarded
-	tls *tls.Conn
-}
-
-// ConnectionState is that of TLS.
-func (c *secureGuarded) ConnectionState() tls.ConnectionState { return c.tls.ConnectionState() }
 
 // Read gives what the client sends until it is over its budget.
 func (c *guarded) Read(p []byte) (int, error) {

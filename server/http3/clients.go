@@ -15,6 +15,7 @@ import (
 type clients struct {
 	max, perIP int // perIP 0 means no limit
 	streams    int
+	admit      func(net.Addr) bool // nil for all
 
 	mu          sync.Mutex
 	open        map[netip.Prefix]int // only with perIP
@@ -22,14 +23,20 @@ type clients struct {
 	handshaking atomic.Int64
 }
 
-func newClients(limit, perIP, streams int) *clients {
-	return &clients{max: limit, perIP: perIP, streams: streams, open: map[netip.Prefix]int{}}
+func newClients(admit func(net.Addr) bool, limit, perIP, streams int) *clients {
+	return &clients{admit: admit, max: limit, perIP: perIP, streams: streams, open: map[netip.Prefix]int{}}
 }
 
-var errTooMany = errors.New("too many connections")
+var (
+	errTooMany     = errors.New("too many connections")
+	errNotAdmitted = errors.New("clients of this address may not come by UDP")
+)
 
 // enter counts a connection in, and out when it ends.
 func (c *clients) enter(ctx context.Context, info *quic.ClientInfo) (context.Context, error) {
+	if c.admit != nil && !c.admit(info.RemoteAddr) {
+		return nil, errNotAdmitted
+	}
 	who := prefixOf(info.RemoteAddr)
 	if !c.add(who) {
 		return nil, errTooMany

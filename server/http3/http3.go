@@ -29,6 +29,9 @@ type Options struct {
 	// who listens can send again. Those that may change something are answered 425; see [IsEarly].
 	EarlyData bool
 
+	// Admit may refuse clients by their address; nil admits all.
+	Admit func(client net.Addr) bool
+
 	Handshake      time.Duration // of a connection; default 10 s
 	Idle           time.Duration // between two requests; default 75 s
 	MaxHeaderBytes int           // of a request, decoded; default 16 KiB. More is answered 431
@@ -73,7 +76,7 @@ func New(o Options) *Server {
 	o.Logger = cmp.Or(o.Logger, slog.Default())
 	s := &Server{options: o, stopped: make(chan struct{})}
 	s.halted, s.halt = context.WithCancel(context.Background())
-	s.clients = newClients(o.MaxConns, o.MaxConnsPerIP, o.MaxStreams)
+	s.clients = newClients(o.Admit, o.MaxConns, o.MaxConnsPerIP, o.MaxStreams)
 	s.inner = &http3.Server{Handler: s, MaxHeaderBytes: o.MaxHeaderBytes, IdleTimeout: o.Idle}
 	return s
 }

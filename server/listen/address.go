@@ -24,6 +24,9 @@ func Check(addr string) error {
 	return err
 }
 
+// IsUnix reports whether an address is that of a unix socket.
+func IsUnix(addr string) bool { return strings.HasPrefix(addr, "unix:") }
+
 // parse reads an address. Its errors name the form to use.
 func parse(addr string) (address, error) {
 	if path, ok := strings.CutPrefix(addr, "unix:"); ok {

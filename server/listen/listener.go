@@ -59,7 +59,7 @@ func (l *listener) Accept() (net.Conn, error) {
 
 // admit is the connection as it is used; nil for a client that may not have one.
 func (l *listener) admit(conn net.Conn) net.Conn {
-	if l.proxy != nil && l.proxy.trusts(conn.RemoteAddr()) {
+	if l.proxy != nil && l.proxy.Trusts(conn.RemoteAddr()) {
 		return l.proxy.expect(wrap(conn, l.release), l.admitClient)
 	}
 	if l.proxy != nil && !l.proxy.Plain {

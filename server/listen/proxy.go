@@ -37,13 +37,13 @@ const (
 	maxHeaderV2 = 4 << 10 // of addresses and what else comes with them
 )
 
-// trusts reports whether a peer has to send a header.
-func (p *ProxyProtocol) trusts(peer net.Addr) bool {
-	tcp, ok := peer.(*net.TCPAddr)
+// Trusts reports whether a peer is one of Trusted, or on a unix socket.
+func (p *ProxyProtocol) Trusts(peer net.Addr) bool {
+	from, ok := peer.(interface{ AddrPort() netip.AddrPort }) // of TCP or UDP
 	if !ok {
 		return true
 	}
-	ip := tcp.AddrPort().Addr().Unmap().WithZone("")
+	ip := from.AddrPort().Addr().Unmap().WithZone("")
 	return slices.ContainsFunc(p.Trusted, func(n netip.Prefix) bool { return n.Contains(ip) })
 }
 
