@@ -18,11 +18,11 @@ import (
 
 // ListenConfig is one address to listen on, as app:config or a list of addresses has it.
 type ListenConfig struct {
-	Address string       `json:"address"`
-	TLS     *bool        `json:"tls"`
-	Hosts   []string     `json:"hosts"`
-	HTTP3   *bool        `json:"http3"`
-	Proxy   *ProxyListen `json:"-"`
+	Address string
+	TLS     *bool // nil leaves it to the rest
+	Hosts   []string
+	HTTP3   *bool // nil leaves it to the setting
+	Proxy   *ProxyListen
 }
 
 // ProxyListen says from whom a listener expects the PROXY protocol.
@@ -113,14 +113,17 @@ func (c *Config) checkListeners() (faults []*fault.Error) {
 	return faults
 }
 
+// listenerOptions are a listener as a script has it.
+type listenerOptions struct {
+	Address string      `json:"address"`
+	TLS     *bool       `json:"tls"`
+	Hosts   []string    `json:"hosts"`
+	HTTP3   *bool       `json:"http3"`
+	Proxy   *lua.LTable `json:"proxy_protocol"`
+}
+
 func readListener(L *lua.LState, v lua.LValue) (ListenConfig, error) {
-	var l struct {
-		Address string      `json:"address"`
-		TLS     *bool       `json:"tls"`
-		Hosts   []string    `json:"hosts"`
-		HTTP3   *bool       `json:"http3"`
-		Proxy   *lua.LTable `json:"proxy_protocol"`
-	}
+	var l listenerOptions
 	switch v := v.(type) {
 	case lua.LString:
 		l.Address = string(v)
