@@ -186,6 +186,8 @@ func (t *transaction) refuse() *problem.Details {
 			Detail: fmt.Sprintf("The request has more than %d header fields.", h.settings.MaxHeaders)}
 	case otherHost(r):
 		return &problem.Details{Status: http.StatusBadRequest, ID: t.ID(), Detail: "The request names two hosts."}
+	case r.ProtoMajor >= 2 && ofConnection(r.Header):
+		return &problem.Details{Status: http.StatusBadRequest, ID: t.ID(), Detail: "The request has header fields that are about a connection of HTTP/1."}
 	case r.Method == http.MethodConnect:
 		return &problem.Details{Status: http.StatusNotImplemented, ID: t.ID(), Detail: "This server is no tunnel."}
 	}
@@ -199,6 +201,17 @@ func (t *transaction) refuse() *problem.Details {
 // who looks at the one would let pass what goes to the other. HTTP/1 has been checked by its parser.
 func otherHost(r *http.Request) bool {
 	return r.ProtoMajor >= 2 && slices.ContainsFunc(r.Header["Host"], func(host string) bool { return !strings.EqualFold(host, r.Host) })
+}
+
+// ofConnection reports whether there are fields that HTTP/2 and HTTP/3 do not have (RFC 9113 §8.2.2): who
+// makes HTTP/1 of the request would take them for its own.
+func ofConnection(h http.Header) bool {
+	for _, name := range []string{"Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding", "Upgrade"} {
+		if len(h[name]) > 0 {
+			return true
+		}
+	}
+	return slices.ContainsFunc(h["Te"], func(value string) bool { return !strings.EqualFold(value, "trailers") })
 }
 
 // fields counts the header fields, and drops those whose name has a "_" or a ".": programs behind

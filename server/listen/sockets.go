@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 )
 
 // systemd begins the address of a socket that systemd has opened.
@@ -125,11 +126,15 @@ func Share(addr string, socket any) (Socket, error) {
 	if _, ok := socket.(net.PacketConn); ok {
 		kind = packet
 	}
-	owner, ok := socket.(interface{ File() (*os.File, error) })
+	owner, ok := socket.(syscall.Conn)
 	if !ok {
-		return Socket{}, fmt.Errorf("handing over %s: a %T has no file", addr, socket)
+		return Socket{}, fmt.Errorf("handing over %s: a %T is no socket", addr, socket)
 	}
-	file, err := owner.File()
+	raw, err := owner.SyscallConn()
+	if err != nil {
+		return Socket{}, fmt.Errorf("handing over %s: %w", addr, err)
+	}
+	file, err := duplicate(raw, addr)
 	if err != nil {
 		return Socket{}, fmt.Errorf("handing over %s: %w", addr, err)
 	}
