@@ -281,3 +281,24 @@ func TestAClientMayMove(t *testing.T) {
 	}, patience, 10*time.Millisecond, "the address is still the first one")
 	_ = conn.CloseWithError(0, "")
 }
+
+// BenchmarkGet is a request over an open connection, with the client.
+func BenchmarkGet(b *testing.B) {
+	cert, err := certs.SelfSigned()
+	require.NoError(b, err)
+	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(b, err)
+	s := http3.New(http3.Options{TLS: certs.Static(cert).Config(), Handler: hello})
+	go func() { _ = s.Serve(socket) }()
+	defer s.Close()
+	transport := &h3.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+	defer transport.Close()
+	c := &http.Client{Transport: transport}
+	b.ReportAllocs()
+	for b.Loop() {
+		res, err := c.Get("https://" + socket.LocalAddr().String() + "/")
+		require.NoError(b, err)
+		_, _ = io.Copy(io.Discard, res.Body)
+		res.Body.Close()
+	}
+}
