@@ -203,17 +203,6 @@ func otherHost(r *http.Request) bool {
 	return r.ProtoMajor >= 2 && slices.ContainsFunc(r.Header["Host"], func(host string) bool { return !strings.EqualFold(host, r.Host) })
 }
 
-// ofConnection reports whether there are fields that HTTP/2 and HTTP/3 do not have (RFC 9113 §8.2.2): who
-// makes HTTP/1 of the request would take them for its own.
-func ofConnection(h http.Header) bool {
-	for _, name := range []string{"Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding", "Upgrade"} {
-		if len(h[name]) > 0 {
-			return true
-		}
-	}
-	return slices.ContainsFunc(h["Te"], func(value string) bool { return !strings.EqualFold(value, "trailers") })
-}
-
 // fields counts the header fields, and drops those whose name has a "_" or a ".": programs behind
 // us may take them for the name with "-", which is how a client gets what a guard looks at, or sets
 // for others, past it (as X_Forwarded_For; nginx and Caddy drop them too).
