@@ -171,38 +171,33 @@ func TestSwapUnderHTTP3LosesNothing(t *testing.T) {
 	group.Wait()
 }
 
-func TestEarlyDataThatMayChangeSomethingIsRefused(t *testing.T) {
-	_, url := withHTTP3(t, true)
-	cache := tls.NewLRUClientSessionCache(10)
-	first := h3Client(t, cache)
-	res, err := first.Get(url)
+// resumed asks again as a client that has been there before, and so may send in its first flight.
+func resumed(t *testing.T, cache tls.ClientSessionCache, method, url, body string) string {
+	c := h3Client(t, cache)
+	defer c.Transport.(*h3.Transport).Close()
+	r, err := http.NewRequest(method, url, nil)
 	require.NoError(t, err)
-	res.Body.Close()
-	first.Transport.(*h3.Transport).Close()
-	for method, want := range map[string]string{h3.MethodGet0RTT: "200 HTTP/3.0 127.0.0.1 tls=true early=true", "POST": "200 HTTP/3.0 127.0.0.1 tls=true early=false"} {
-		c := h3Client(t, cache)
-		r, err := http.NewRequest(method, url, nil)
-		require.NoError(t, err)
-		res, err := c.Do(r)
-		require.NoError(t, err)
-		body, _ := io.ReadAll(res.Body)
-		res.Body.Close()
-		assert.Equal(t, want, fmt.Sprint(res.StatusCode, " ", string(body)), method)
+	if body != "" {
+		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), -1 // the server has to look
 	}
+	res, err := c.Do(r)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	return fmt.Sprint(res.StatusCode, " ", string(text))
 }
 
-func TestABodyInEarlyDataIs425(t *testing.T) {
+func TestEarlyData(t *testing.T) {
 	_, url := withHTTP3(t, true)
 	cache := tls.NewLRUClientSessionCache(10)
-	first := h3Client(t, cache)
-	res, err := first.Get(url)
-	require.NoError(t, err)
-	res.Body.Close()
-	first.Transport.(*h3.Transport).Close()
-	r, err := http.NewRequest(h3.MethodGet0RTT, url, strings.NewReader("a body"))
-	require.NoError(t, err)
-	res, err = h3Client(t, cache).Do(r)
-	require.NoError(t, err)
-	res.Body.Close()
-	assert.Equal(t, http.StatusTooEarly, res.StatusCode)
+	assert.Equal(t, "200 HTTP/3.0 127.0.0.1 tls=true early=false", resumed(t, cache, "GET", url, ""))
+	// On a busy machine the handshake may be complete before the request is looked at, and all is well.
+	eventually(t, "it is answered, and known", func() bool {
+		return resumed(t, cache, h3.MethodGet0RTT, url, "") == "200 HTTP/3.0 127.0.0.1 tls=true early=true"
+	})
+	eventually(t, "what may change something is refused", func() bool {
+		return strings.HasPrefix(resumed(t, cache, h3.MethodGet0RTT, url, "a body"), "425 ")
+	})
+	assert.Equal(t, "200 HTTP/3.0 127.0.0.1 tls=true early=false", resumed(t, cache, "POST", url, "a body"), "clients wait with the rest")
 }

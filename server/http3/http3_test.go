@@ -234,9 +234,11 @@ func TestEarlyDataIsOffByDefault(t *testing.T) {
 }
 
 func TestEarlyDataIsKnown(t *testing.T) {
-	first, second := early(t, true)
-	assert.Equal(t, "false", first)
-	assert.Equal(t, "true", second)
+	// On a busy machine the handshake may be complete before the request is looked at.
+	require.Eventually(t, func() bool {
+		first, second := early(t, true)
+		return first == "false" && second == "true"
+	}, patience, time.Millisecond)
 }
 
 func TestClientCertificatesAsOverTCP(t *testing.T) {
