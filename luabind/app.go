@@ -305,7 +305,7 @@ func appConfig(L *lua.LState, a *App) int {
 	a.mustLoad(L, "app:config")
 	t := L.CheckTable(2)
 	at, p := fault.Where(L), a.state.program
-	faults := p.Config.fromTable(t, "", func(name string) string { return a.state.optionPlace(at, name) })
+	faults := p.Config.fromTable(L, t, "", func(name string) string { return a.state.optionPlace(at, name) })
 	switch len(faults) {
 	case 0:
 	case 1:

@@ -21,7 +21,9 @@ import (
 type Config struct {
 	Port        int
 	Host        string
-	Listen      []string
+	Listen      []ListenConfig
+	HTTP3       bool
+	EarlyData   bool
 	TLSCert     string
 	TLSKey      string
 	H2C         bool
@@ -93,9 +95,11 @@ func Settings() []Setting {
 	return append([]Setting{
 		intSetting("port", "3000", "TCP port; 0 takes a free one", 0, 65535, func(c *Config) *int { return &c.Port }),
 		textSetting("host", "", "address to listen on; empty is all in production, this machine only in development", func(c *Config) *string { return &c.Host }),
-		addressSetting("listen", "", `addresses instead of host and port: ":8080", "unix:/run/app.sock"`, func(c *Config) *[]string { return &c.Listen }),
+		listenSetting(),
 		textSetting("tls.cert", "", "certificate file (PEM); with tls.key it turns on HTTPS and HTTP/2", func(c *Config) *string { return &c.TLSCert }),
 		textSetting("tls.key", "", "private key file (PEM)", func(c *Config) *string { return &c.TLSKey }),
+		boolSetting("http3", "false", "HTTP/3 as well, on the UDP port of each TCP address with TLS", func(c *Config) *bool { return &c.HTTP3 }),
+		boolSetting("early_data", "false", "HTTP/3 answers GET, HEAD and OPTIONS in the first flight of a client that comes again (0-RTT), which others can send again", func(c *Config) *bool { return &c.EarlyData }),
 		boolSetting("h2c", "false", "HTTP/2 without TLS as well", func(c *Config) *bool { return &c.H2C }),
 		choiceSetting("env", "development", `"development" shows errors and reloads on save, "production" does neither`, []string{"development", "production"}, func(c *Config) *string { return &c.Env }),
 		{"isolates", "1", `Lua isolates that run in parallel; "auto" is one per core`, readIsolates, showIsolates},
@@ -127,9 +131,18 @@ func (c *Config) Origin(name string) string { return c.origin[name] }
 
 // Addresses returns what to listen on.
 func (c *Config) Addresses() []string {
-	if len(c.Listen) > 0 {
-		return c.Listen
+	var list []string
+	for _, l := range c.Listen {
+		list = append(list, l.Address)
 	}
+	if list == nil {
+		list = []string{c.address()}
+	}
+	return list
+}
+
+// address is that of host and port.
+func (c *Config) address() string {
 	host := c.Host
 	if host == "" && !c.Production() {
 		host = "localhost"
@@ -137,7 +150,7 @@ func (c *Config) Addresses() []string {
 	if strings.Contains(host, ":") && !strings.HasPrefix(host, "[") {
 		host = "[" + host + "]"
 	}
-	return []string{host + ":" + strconv.Itoa(c.Port)}
+	return host + ":" + strconv.Itoa(c.Port)
 }
 
 // newConfig returns the configuration before the script has run: defaults, variables
@@ -204,19 +217,25 @@ func (c *Config) set(s Setting, text, origin string) error {
 
 // fromTable applies app:config { … } and returns what is wrong with it; place tells where a setting
 // stands. Nested tables name settings with a dot.
-func (c *Config) fromTable(t *lua.LTable, prefix string, place func(name string) string) (faults []*fault.Error) {
+func (c *Config) fromTable(L *lua.LState, t *lua.LTable, prefix string, place func(name string) string) (faults []*fault.Error) {
 	settings := Settings()
 	wrong := func(name, text string) {
 		faults = append(faults, &fault.Error{Code: "option", At: place(name), Message: text})
 	}
 	for _, key := range bind.Keys(t) {
 		name, v := prefix+key, t.RawGetString(key)
+		if list, ok := v.(*lua.LTable); ok && name == "listen" {
+			if err := c.setListen(L, list, place(name)); err != nil {
+				wrong(name, fmt.Sprintf("option %q: %s", name, err))
+			}
+			continue
+		}
 		if nested, ok := v.(*lua.LTable); ok && nested.Len() == 0 {
 			if !slices.ContainsFunc(settings, func(s Setting) bool { return s.Name == name || strings.HasPrefix(s.Name, name+".") }) {
 				wrong(name, unknownSetting(name, settings))
 				continue
 			}
-			faults = append(faults, c.fromTable(nested, name+".", place)...)
+			faults = append(faults, c.fromTable(L, nested, name+".", place)...)
 			continue
 		}
 		i := slices.IndexFunc(settings, func(s Setting) bool { return s.Name == name })

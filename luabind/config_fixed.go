@@ -3,6 +3,7 @@ package luabind
 import (
 	"cmp"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"rws/luabind/fault"
@@ -12,9 +13,9 @@ import (
 // of the script wants, and returns a *fault.Error that names the settings which only a
 // restart applies, each at its place, or nil.
 func (c *Config) Fixed(next *Config) error {
-	fixed := []string{"tls.cert", "tls.key", "h2c", "max_connections", "max_header", "metrics.listen"}
-	if !slices.Equal(c.Addresses(), next.Addresses()) {
-		fixed = append(fixed, "listen", "host", "port", "env")
+	fixed := []string{"tls.cert", "tls.key", "h2c", "max_connections", "max_header", "metrics.listen", "early_data"}
+	if !reflect.DeepEqual(c.listeners(), next.listeners()) {
+		fixed = append(fixed, "listen", "host", "port", "env", "http3")
 	}
 	var changed []*fault.Error
 	for _, s := range Settings() {

@@ -211,6 +211,8 @@ func tables() map[string]any {
 		"rws.MarkdownOptions":        markdownOptions{},
 		"rws.MetricOptions":          metricOptions{},
 		"rws.MigrateOptions":         migrateOptions{},
+		"rws.Listener":               listenerOptions{},
+		"rws.ProxyProtocol":          ProxyListen{},
 		"rws.Migration":              migrationOptions{},
 		"rws.PageOptions":            pageOptions{},
 		"rws.RedirectHttpsOptions":   redirectHTTPSOptions{},

@@ -37,6 +37,9 @@ func (d *development) hosts() []string {
 	for _, a := range p.Config.Addresses() {
 		list = append(list, hostName(a))
 	}
+	for _, l := range p.Config.Listen {
+		list = append(list, l.Hosts...)
+	}
 	for _, r := range p.App.Routes {
 		list = append(list, hostName(r.Host))
 	}

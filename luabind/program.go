@@ -220,7 +220,7 @@ func (p *Program) load() error {
 	if err := p.Config.checkTLS(); err != nil {
 		return err
 	}
-	if err := joinFaults("the settings are wrong", slices.Concat(p.checkAllowed(), p.Config.checkState(), p.Config.checkProxies(), p.checkAccessLog())); err != nil {
+	if err := joinFaults("the settings are wrong", slices.Concat(p.checkAllowed(), p.Config.checkState(), p.Config.checkProxies(), p.Config.checkListeners(), p.checkAccessLog())); err != nil {
 		return err
 	}
 	p.logger = p.options.Logger(p.Config)

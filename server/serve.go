@@ -12,6 +12,7 @@ import (
 
 	"rws/server/exchange"
 	"rws/server/http1"
+	"rws/server/http3"
 	"rws/server/logs"
 	"rws/server/problem"
 	"rws/server/router"
@@ -21,13 +22,14 @@ import (
 // keep the context and the writer.
 type transaction struct {
 	exchange.Exchange
-	handler *Handler
-	route   *route // nil for a miss
-	request *http.Request
-	writer  writer
-	body    body
-	allow   string // of the answer to OPTIONS
-	counted func() // counts the request out of the metrics; nil without them
+	handler  *Handler
+	entrance *entrance // nil for none
+	route    *route    // nil for a miss
+	request  *http.Request
+	writer   writer
+	body     body
+	allow    string // of the answer to OPTIONS
+	counted  func() // counts the request out of the metrics; nil without them
 }
 
 // matches are pooled: the Match is bigger than what is kept of it.
@@ -36,7 +38,7 @@ var matches = sync.Pool{New: func() any { return new(router.Match[*route]) }}
 // ServeHTTP answers one request. After Close it answers 503. It panics with
 // [http.ErrAbortHandler] when an answer has to be broken off, as net/http expects.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !h.serve(w, r) {
+	if !h.serve(w, r, nil) {
 		closed(w, r)
 	}
 }
@@ -48,18 +50,20 @@ func closed(w http.ResponseWriter, r *http.Request) {
 }
 
 // serve reports false, and has done nothing, when the handler takes no more requests.
-func (h *Handler) serve(w http.ResponseWriter, r *http.Request) (served bool) {
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, e *entrance) (served bool) {
 	if !h.enter() {
 		return false
 	}
 	served = true // now, for a panic skips the rest
-	t := &transaction{handler: h}
+	t := &transaction{handler: h, entrance: e}
 	t.Begin(r, &h.life)
+	t.EarlyData = http3.IsEarly(r)
 	t.request = r.WithContext(&t.Exchange)
 	if m := h.app.Metrics; m != nil {
 		t.counted = m.Begin()
 	}
 	t.writer.begin(w, r, h.settings.WriteIdle)
+	e.announce(w, r)
 	defer t.finish()
 	t.answer()
 	t.settle(&t.writer, t.request)
@@ -182,8 +186,13 @@ func (t *transaction) refuse() *problem.Details {
 			Detail: fmt.Sprintf("The request has more than %d header fields.", h.settings.MaxHeaders)}
 	case otherHost(r):
 		return &problem.Details{Status: http.StatusBadRequest, ID: t.ID(), Detail: "The request names two hosts."}
+	case r.ProtoMajor >= 2 && ofConnection(r.Header):
+		return &problem.Details{Status: http.StatusBadRequest, ID: t.ID(), Detail: "The request has header fields that are about a connection of HTTP/1."}
 	case r.Method == http.MethodConnect:
 		return &problem.Details{Status: http.StatusNotImplemented, ID: t.ID(), Detail: "This server is no tunnel."}
+	}
+	if status, detail := t.entrance.refuse(t); status != 0 {
+		return &problem.Details{Status: status, ID: t.ID(), Detail: detail}
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"rws/server/certs"
 	"rws/server/http1"
+	"rws/server/listen"
 	"rws/server/logs"
 )
 
@@ -24,6 +25,11 @@ type Options struct {
 	// what the Go runtime has mapped. With the default the server also has the garbage collector
 	// work harder near the limit, unless GOMEMLIMIT is set.
 	Memory func() int64
+	// Inherited are sockets that are open already, for addresses of the app. nil for none.
+	Inherited *listen.Sockets
+	// Released is closed when another process has let go of the UDP sockets of Inherited, which two
+	// can't use at a time: each would get packets for the other. nil when there is none.
+	Released <-chan struct{}
 }
 
 // Server serves one app at a time. Made by [New].
@@ -37,7 +43,7 @@ type Server struct {
 	stopping  atomic.Bool
 	http1     *http1.Server
 	http2     *http2
-	listeners []net.Listener
+	entrances []*entrance
 	sides     []net.Listener // of App.Sides
 	beside    []*http.Server // on them
 	streams   streams        // of App.Streams
@@ -61,6 +67,11 @@ type Server struct {
 // New is a server that does nothing until Start.
 func New(o Options) *Server {
 	o.Logger = cmp.Or(o.Logger, slog.Default())
+	if o.Released == nil {
+		released := make(chan struct{})
+		close(released)
+		o.Released = released
+	}
 	s := &Server{options: o, undo: func() {}, draining: map[*Handler]struct{}{}, quit: make(chan struct{}), done: make(chan struct{})}
 	s.around = around{log: o.Logger, access: o.Access, shed: &shed{}}
 	s.hasty, s.hurry = context.WithCancel(context.Background())
@@ -70,10 +81,13 @@ func New(o Options) *Server {
 }
 
 // ServeHTTP answers with the present app.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.serveAt(w, r, nil) }
+
+// serveAt is ServeHTTP for a request that came in by an entrance; nil for none.
+func (s *Server) serveAt(w http.ResponseWriter, r *http.Request, e *entrance) {
 	for {
 		h := s.current.Load()
-		if h != nil && h.serve(w, r) {
+		if h != nil && h.serve(w, r, e) {
 			return
 		}
 		if h == nil || h == s.current.Load() { // not replaced, but closed
@@ -136,13 +150,13 @@ func (s *Server) refuse(app *App, err error) error {
 	return err
 }
 
-// Addrs are the addresses that are open, in the order of Settings.Listen.
+// Addrs are the addresses that are open, in the order of Settings.Listen or Listeners.
 func (s *Server) Addrs() []net.Addr {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	addrs := make([]net.Addr, len(s.listeners))
-	for i, l := range s.listeners {
-		addrs[i] = l.Addr()
+	addrs := make([]net.Addr, len(s.entrances))
+	for i, e := range s.entrances {
+		addrs[i] = e.listener.Addr()
 	}
 	return addrs
 }

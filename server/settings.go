@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,6 +19,15 @@ type Settings struct {
 	// Listen are addresses as package listen describes them: ":3000", "unix:/run/x.sock".
 	// Default ":3000". Restart.
 	Listen []string
+	// Listeners are addresses with more to say about each, in place of Listen. Restart.
+	Listeners []Listener
+	// HTTP3 also serves HTTP/3 on all TCP addresses of Listen, on the UDP port of the same number, and
+	// says so in answers over TLS (Alt-Svc). It needs TLS. Restart.
+	HTTP3 bool
+	// EarlyData takes requests of HTTP/3 in the first flight of a client that comes again (0-RTT), which
+	// others may have recorded and send again. GET, HEAD and OPTIONS without a body are answered, with
+	// EarlyData set on the exchange; the rest is answered 425. Restart.
+	EarlyData bool
 	// TLS is spoken on all TCP addresses when it has a certificate. Unix sockets stay plain:
 	// what connects to them is on the same machine. Restart; but [Server.Swap] reads the files
 	// again.
@@ -74,7 +84,7 @@ type TLS struct {
 
 // complete fills in the defaults and reports what makes no sense.
 func (s Settings) complete() (Settings, error) {
-	if len(s.Listen) == 0 {
+	if len(s.Listen) == 0 && len(s.Listeners) == 0 {
 		s.Listen = []string{":3000"}
 	}
 	s.MemoryLimit = s.Memory()
@@ -86,7 +96,11 @@ func (s Settings) complete() (Settings, error) {
 	s.WriteIdle = cmp.Or(s.WriteIdle, 30*time.Second)
 	s.KeepAlive = cmp.Or(s.KeepAlive, 75*time.Second)
 	s.StopGrace = cmp.Or(s.StopGrace, 30*time.Second)
-	return s, s.TLS.check()
+	faults := []error{s.TLS.check()}
+	for _, l := range s.listeners() {
+		faults = append(faults, l.check(s.TLS.on()))
+	}
+	return s, errors.Join(faults...)
 }
 
 // Memory is MemoryLimit with its default filled in.
@@ -124,6 +138,9 @@ func (s Settings) restart(next Settings) error {
 		same bool
 	}{
 		{"Listen", slices.Equal(s.Listen, next.Listen)},
+		{"Listeners", sameListeners(s.Listeners, next.Listeners)},
+		{"HTTP3", s.HTTP3 == next.HTTP3},
+		{"EarlyData", s.EarlyData == next.EarlyData},
 		{"TLS", s.TLS == next.TLS},
 		{"H2C", s.H2C == next.H2C},
 		{"MaxConns", s.MaxConns == next.MaxConns},

@@ -30,7 +30,7 @@ const (
 // openSides opens the addresses of an app; closeListeners takes back what it has opened.
 func (s *Server) openSides(ctx context.Context, sides []Side) error {
 	for _, side := range sides {
-		l, err := listen.Open(ctx, side.Listen, listen.Options{MaxConns: sideConns, Logger: s.options.Logger})
+		l, err := listen.Open(ctx, side.Listen, listen.Options{MaxConns: sideConns, Logger: s.options.Logger, Inherited: s.options.Inherited})
 		if err != nil {
 			return fmt.Errorf("listening beside the app: %w", err)
 		}

@@ -5,15 +5,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"math"
-	"net"
-	"net/http"
 	"runtime/debug"
-	"slices"
 
 	"rws/server/certs"
 	"rws/server/http1"
-	"rws/server/listen"
 )
 
 // open opens all addresses or none.
@@ -22,21 +17,14 @@ func (s *Server) open(ctx context.Context, settings Settings) error {
 	if err != nil {
 		return err
 	}
-	options := listen.Options{MaxConns: settings.MaxConns, MaxConnsPerIP: settings.MaxConnsPerIP, Logger: s.options.Logger}
 	var faults []error
-	for _, addr := range settings.Listen {
-		l, err := listen.Open(ctx, addr, options)
+	for _, l := range settings.listeners() {
+		e, err := s.enter(ctx, l, settings, config)
 		if err != nil {
 			faults = append(faults, err)
 			continue
 		}
-		if settings.WriteIdle > 0 {
-			l = idleListener{l, settings.WriteIdle}
-		}
-		if config != nil && l.Addr().Network() == "tcp" {
-			l = tls.NewListener(l, config)
-		}
-		s.listeners = append(s.listeners, l)
+		s.entrances = append(s.entrances, e)
 	}
 	if faults == nil {
 		return nil
@@ -47,10 +35,13 @@ func (s *Server) open(ctx context.Context, settings Settings) error {
 
 // closeListeners takes back what open and openSides did; nothing was accepted.
 func (s *Server) closeListeners() {
-	for _, l := range slices.Concat(s.listeners, s.sides) {
+	for _, e := range s.entrances {
+		e.close()
+	}
+	for _, l := range s.sides {
 		_ = l.Close() // there is nothing to be done about it
 	}
-	s.listeners, s.sides = nil, nil
+	s.entrances, s.sides = nil, nil
 }
 
 // certificates is the configuration for TLS, nil for none.
@@ -74,11 +65,8 @@ func (s *Server) certificates(t TLS) (*tls.Config, error) {
 
 // serve starts the goroutines. The mutex is held.
 func (s *Server) serve(settings Settings) {
-	maxHeader := settings.MaxHeaderBytes
-	if maxHeader < 0 {
-		maxHeader = math.MaxInt32
-	}
-	s.http2 = newHTTP2(s, settings, maxHeader, s.options.Logger)
+	maxHeader := settings.maxHeader()
+	s.http2 = newHTTP2(settings, maxHeader, s.options.Logger)
 	refused := &refusals{log: s.options.Logger}
 	s.http1 = &http1.Server{
 		Handler:        s,
@@ -101,20 +89,10 @@ func (s *Server) serve(settings Settings) {
 	limit := func() int64 { return s.current.Load().settings.MemoryLimit }
 	s.around.shed.measure(settings.MemoryLimit, used, s.options.Logger) // before the first request
 	s.work.Go(func() { s.around.shed.watchMemory(s.quit, limit, used, s.options.Logger) })
-	for _, l := range s.listeners {
-		s.work.Go(func() { s.accept(l) })
+	for _, e := range s.entrances {
+		e.serve()
 	}
 	s.work.Go(func() { _ = s.http2.server.Serve(s.http2) }) // ends with Shutdown; taking can't fail
-}
-
-// accept serves one listener. One that fails stops the server: half of it is worse than none.
-func (s *Server) accept(l net.Listener) {
-	err := s.http1.Serve(l)
-	if errors.Is(err, http.ErrServerClosed) {
-		return
-	}
-	s.options.Logger.Error("accepting connections", "addr", l.Addr().String(), "err", err)
-	s.stop(fmt.Errorf("accepting connections on %s: %w", l.Addr(), err))
 }
 
 // collect has the garbage collector mind the limit of the present app.

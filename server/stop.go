@@ -68,6 +68,11 @@ func (s *Server) finish() error {
 	if late != nil { // some connections did not come to rest
 		_ = s.http1.Close()
 		_ = s.http2.server.Close()
+		for _, e := range s.entrances {
+			if e.http3 != nil {
+				_ = e.http3.Close()
+			}
+		}
 	}
 	streams.Wait()
 	s.closeSides()
@@ -82,11 +87,22 @@ func (s *Server) finish() error {
 	return errors.Join(brokenOff(ended), fault)
 }
 
-// shutdown ends the connections of both protocols at the same time. Those of HTTP/1 end first
-// where they still may become HTTP/2.
+// shutdown ends the connections of all protocols at the same time. Those of HTTP/1 end first where
+// they still may become HTTP/2.
 func (s *Server) shutdown(ctx context.Context) error {
-	first := make(chan error, 1)
-	go func() { first <- s.http1.Shutdown(ctx) }()
-	second := s.http2.server.Shutdown(ctx)
-	return errors.Join(<-first, second)
+	stops := []func(context.Context) error{s.http1.Shutdown, s.http2.server.Shutdown}
+	for _, e := range s.entrances {
+		if e.http3 != nil {
+			stops = append(stops, e.http3.Shutdown)
+		}
+	}
+	faults := make(chan error, len(stops))
+	for _, stop := range stops {
+		go func() { faults <- stop(ctx) }()
+	}
+	var all []error
+	for range stops {
+		all = append(all, <-faults)
+	}
+	return errors.Join(all...)
 }

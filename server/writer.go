@@ -14,8 +14,8 @@ const h2Buffer = 4 << 10
 // writer counts what is sent and keeps all that the writer below it can do: flushing, sendfile,
 // hijacking, and through Unwrap the rest of [http.ResponseController].
 //
-// On HTTP/1 the connection watches over clients that do not read, see idleConn. On HTTP/2 a client
-// can also stop a single stream by flow control; a deadline on a stream breaks it off even when
+// On HTTP/1 the connection watches over clients that do not read, see idleConn. On HTTP/2 and HTTP/3 a
+// client can also stop a single stream by flow control; a deadline on a stream breaks it off even when
 // nothing is being written, so it is set around each write that may wait.
 type writer struct {
 	http.ResponseWriter
@@ -30,7 +30,7 @@ type writer struct {
 
 func (w *writer) begin(inner http.ResponseWriter, r *http.Request, idle time.Duration) {
 	w.ResponseWriter = inner
-	w.h2 = r.ProtoMajor == 2 && idle > 0
+	w.h2 = r.ProtoMajor >= 2 && idle > 0
 	w.idle = idle
 }
 

@@ -36,12 +36,12 @@ var floors = map[string]int{
 
 	"cookie": 1, "cache": 1, "ratelimit": 1, "jobs": 1, "storage": 1, "auth": 1, "auth/password": 1, "auth/jwt": 1, "mail": 1,
 	"websocket": 1, "sse": 1, "pubsub": 1, "static": 1, "template": 1, "i18n": 1, "relay": 1,
-	"http1/wire": 0, "proxy/transport": 1, "proxy/balance": 1, "proxy/health": 1, "proxy/breaker": 1, "listen": 1, "http1": 1,
+	"http1/wire": 0, "proxy/transport": 1, "proxy/balance": 1, "proxy/health": 1, "proxy/breaker": 1, "listen": 1, "http1": 1, "http3": 1, "flood": 1,
 	"proxy/discover": 1, "proxy/upstream": 2,
 	"exchange": 1, "problem": 1, "rewrite": 1,
 
 	"auth/apikey": 2, "auth/basic": 2, "auth/bearer": 2, "auth/forward": 2, "auth/require": 2, "webhook": 2,
-	"session": 2, "middleware": 2, "httpcache": 2, "proxy/fastcgi": 2, "openapi": 2, "graphql": 2, "mcp": 2, "admin": 2,
+	"session": 2, "middleware": 2, "upgrade": 2, "httpcache": 2, "proxy/fastcgi": 2, "openapi": 2, "graphql": 2, "mcp": 2, "admin": 2,
 
 	"proxy": 3,
 

@@ -31,12 +31,12 @@ func (s *site) banner() {
 	p, color := s.current(), paint(isColorful(s.err))
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n  %s   %s   ready in %s\n\n", color.add(bold, "rws "+Version), s.subject(), took(ready))
-	for i, a := range s.server.Addrs() {
-		more := bound(a)
+	for i, l := range s.server.Listening() {
+		more := described(l)
 		if i == 0 && more == "" && s.hasConsole() {
 			more = "open: o"
 		}
-		fmt.Fprintln(&b, strings.TrimRight(fmt.Sprintf("  %s  %s   %s", color.add(green, "➜"), color.add(cyan, address(p, a)), color.add(dim, more)), " "))
+		fmt.Fprintln(&b, strings.TrimRight(fmt.Sprintf("  %s  %s   %s", color.add(green, "➜"), color.add(cyan, address(l)), color.add(dim, more)), " "))
 	}
 	fmt.Fprintf(&b, "\n  %s\n", strings.Join(s.inventory(), " · "))
 	fmt.Fprintf(&b, "  %s\n", color.add(dim, "limits: "+strings.Join(append(limits(p.Config, s.server.Handler().Settings()), outsideRoutes(p)), " · ")))
@@ -70,11 +70,29 @@ func bound(a net.Addr) string {
 	return ""
 }
 
+// described says of an address what its URL does not.
+func described(l server.Listening) string {
+	var parts []string
+	if all := bound(l.Addr); all != "" {
+		parts = append(parts, all)
+	}
+	if len(l.Protocols) > 1 {
+		parts = append(parts, strings.Join(l.Protocols, " "))
+	}
+	if len(l.Listener.Hosts) > 0 {
+		parts = append(parts, "hosts "+strings.Join(l.Listener.Hosts, " "))
+	}
+	if l.Listener.Proxy != nil {
+		parts = append(parts, "PROXY protocol")
+	}
+	return strings.Join(parts, " · ")
+}
+
 // listening is the banner as a record.
 func (s *site) listening(ready time.Duration) {
 	p := s.current()
 	settings := s.server.Handler().Settings()
-	s.logger.Info("listening", "version", Version, "file", s.file, "env", p.Config.Env, "addresses", s.addresses(), "bound", s.sockets(),
+	s.logger.Info("listening", "version", Version, "file", s.file, "env", p.Config.Env, "addresses", s.addresses(), "bound", s.sockets(), "protocols", s.protocols(),
 		"routes", len(routeRows(p.App.Routes, false)), "isolates", len(p.Isolates()), "databases", s.databases(),
 		"timeout", p.Config.Timeout.String(), "max_body", settings.MaxBody, "max_header", settings.MaxHeaderBytes,
 		"max_connections", settings.MaxConns, "all_requests", p.Limits(), "rate_limits", append([]string{}, p.RateLimits()...), "memory_limit", settings.MemoryLimit, "sessions", shown(p.Config, "session.store"),
@@ -100,8 +118,8 @@ func took(d time.Duration) string {
 // addresses lists what is open, as URLs.
 func (s *site) addresses() []string {
 	var list []string
-	for _, a := range s.server.Addrs() {
-		list = append(list, address(s.current(), a))
+	for _, l := range s.server.Listening() {
+		list = append(list, address(l))
 	}
 	return list
 }
@@ -115,13 +133,23 @@ func (s *site) sockets() []string {
 	return list
 }
 
-// address is an open address of a program as a URL.
-func address(p *luabind.Program, a net.Addr) string {
+// protocols lists what each address speaks.
+func (s *site) protocols() []string {
+	var list []string
+	for _, l := range s.server.Listening() {
+		list = append(list, strings.Join(l.Protocols, " "))
+	}
+	return list
+}
+
+// address is an open address as a URL.
+func address(l server.Listening) string {
+	a := l.Addr
 	if a.Network() == "unix" {
 		return "unix:" + a.String()
 	}
 	scheme, usual := "http", "80"
-	if p.App.Settings.TLS != (server.TLS{}) {
+	if l.Secure {
 		scheme, usual = "https", "443"
 	}
 	host, port, _ := net.SplitHostPort(a.String())

@@ -72,8 +72,9 @@ it. Without a name it takes the app.lua of this folder; a folder means the app.l
 In a folder that has no app.lua but an index.html, it serves the files.
 
 In development, which is the default, it listens on this machine only, reloads when a
-file of the app changes and shows errors with their source. SIGHUP reloads too; Ctrl-C
-or SIGTERM lets requests finish, a second one stops at once.`,
+file of the app changes and shows errors with their source. SIGHUP reloads too, SIGUSR2
+replaces the program (rws upgrade); Ctrl-C or SIGTERM lets requests finish, a second one
+stops at once.`,
 		Example: `  rws new                            make an app.lua
   rws                                serve it
   rws app.lua --port 8080 --env production --log json

@@ -54,8 +54,8 @@ func (s *site) host() (*host, error) {
 		return nil, err
 	}
 	h := &host{program: s.current, handler: s.server.Handler, docs: docs, source: true, reload: func(ctx context.Context) error { return s.reload(ctx, nil, s.reloadRefused) }}
-	if addrs := s.server.Addrs(); len(addrs) > 0 {
-		h.url = address(s.current(), addrs[0])
+	if open := s.server.Listening(); len(open) > 0 {
+		h.url = address(open[0])
 	}
 	return h, nil
 }

@@ -9,10 +9,13 @@ import (
 	"os/signal"
 	"regexp"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
 
 	"rws/luabind"
 	"rws/server"
@@ -48,6 +51,8 @@ type site struct {
 	reloads sync.Mutex // one at a time
 	swaps   sync.Mutex // guards ending, and that nothing is swapped after it
 	ending  bool
+
+	handover handover
 }
 
 // serve serves a script until a signal.
@@ -61,6 +66,9 @@ func (t *terminal) serveLine(l oneLine, flags map[string]string) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	tuneGC(ctx) // before the script loads, which would set off a collection of little
+	if err := s.inherit(); err != nil {
+		return err
+	}
 	if err := s.prepare(); err != nil {
 		return err
 	}
@@ -71,16 +79,13 @@ func (t *terminal) serveLine(l oneLine, flags map[string]string) error {
 	if err := s.server.Start(ctx, s.current().App); err != nil {
 		return s.complain(err, s.current().Source)
 	}
+	s.settle()
 	s.watch(ctx) // before the banner says so
 	s.banner()
 	s.warn(s.current(), tidy)
-	left, closeConsoles, err := s.openConsole(ctx)
-	if err != nil {
-		s.logger.Warn("the console did not open", "error", err)
-	}
-	if closeConsoles != nil {
-		defer closeConsoles()
-	}
+	left := s.consoles(ctx)
+	defer s.closeConsoles()
+	s.ready()
 	forgetStart()
 	return s.run(ctx, cancel, signals, left)
 }
@@ -138,7 +143,7 @@ func (s *site) begin(ctx context.Context, signals chan<- os.Signal) error {
 		return err
 	}
 	s.live.Store(p)
-	signal.Notify(signals, append(reloadSignals, os.Interrupt, syscall.SIGTERM)...)
+	signal.Notify(signals, append(slices.Concat(reloadSignals, upgradeSignals), os.Interrupt, syscall.SIGTERM)...)
 	return nil
 }
 
@@ -160,7 +165,7 @@ func (s *site) prepare() error {
 		closeProgram(p)
 		return s.complain(err, p.Source)
 	}
-	s.server = server.New(server.Options{Logger: s.logger, Access: s.access.AccessLogger})
+	s.server = server.New(server.Options{Logger: s.logger, Access: s.access.AccessLogger, Inherited: s.handover.sockets, Released: s.handover.released()})
 	return nil
 }
 
@@ -207,7 +212,7 @@ func (t *terminal) excerpts(flags map[string]string) bool {
 	return flags["log"] == "pretty" || flags["log"] == "" && isTerminal(t.err)
 }
 
-// run waits for signals: SIGHUP reloads, SIGINT and SIGTERM stop, a second one at once.
+// run waits for signals: SIGHUP reloads, SIGUSR2 replaces the program, SIGINT and SIGTERM stop, a second one at once.
 // With a console on the terminal, Ctrl-C is the console's, and leaving it stops.
 func (s *site) run(ctx context.Context, cancel func(), signals <-chan os.Signal, left <-chan error) error {
 	ended := make(chan error, 1)
@@ -215,16 +220,24 @@ func (s *site) run(ctx context.Context, cancel func(), signals <-chan os.Signal,
 	for {
 		select {
 		case sig := <-signals:
+			if isUpgrade(sig) {
+				go s.upgrade(ctx)
+				continue
+			}
 			if isReload(sig) {
 				if err := s.access.Reopen(); err != nil {
 					s.logger.Error("opening the access log again", "error", err)
 				}
-				go func() { _ = s.reload(ctx, nil, s.reloadFailed) }() // a script may load for long; another signal must get through
+				go s.reloadOnSignal(ctx) // a script may load for long; another signal must get through
 				continue
 			}
 			if sig == os.Interrupt && left != nil {
 				continue
 			}
+			cancel()
+			return s.stop(signals)
+		case next := <-s.handover.next:
+			s.giveWay(next)
 			cancel()
 			return s.stop(signals)
 		case <-left:
@@ -236,6 +249,13 @@ func (s *site) run(ctx context.Context, cancel func(), signals <-chan os.Signal,
 	}
 }
 
+// reloadOnSignal is a reload that systemd is told of.
+func (s *site) reloadOnSignal(ctx context.Context) {
+	s.reloading()
+	_ = s.reload(ctx, nil, s.reloadFailed) // which tells of the error
+	s.notify(daemon.SdNotifyReady)
+}
+
 // stop ends the server gracefully.
 func (s *site) stop(signals <-chan os.Signal) error {
 	done := make(chan error, 1)
@@ -243,8 +263,11 @@ func (s *site) stop(signals <-chan os.Signal) error {
 		s.swaps.Lock()
 		s.ending = true
 		s.swaps.Unlock()
-		s.current().Leave()
-		time.Sleep(s.current().Config.StopDelay) // a second signal does not wait for this
+		if !s.isReplaced() {
+			s.notify(daemon.SdNotifyStopping)
+			s.current().Leave()
+			time.Sleep(s.current().Config.StopDelay) // a second signal does not wait for this
+		}
 		done <- s.server.Shutdown(context.Background())
 	}()
 	s.say("stopping", "requests may finish; Ctrl-C again stops at once", "requests", s.server.Stats().InFlight)
@@ -256,7 +279,7 @@ func (s *site) stop(signals <-chan os.Signal) error {
 			}
 			return nil
 		case sig := <-signals:
-			if isReload(sig) {
+			if isReload(sig) || isUpgrade(sig) {
 				continue
 			}
 			s.say("stopped at once", "requests were broken off", "requests", s.server.Stats().InFlight)

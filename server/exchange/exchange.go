@@ -56,6 +56,11 @@ type Exchange struct {
 	// is in the TLS field of the request.
 	Secure bool
 
+	// EarlyData says that the request may be one that somebody has recorded and sends again, for it came
+	// before TLS was sure of the client (RFC 8470). It does no harm to repeat it here; a server behind us,
+	// which can't know, is told by "Early-Data: 1".
+	EarlyData bool
+
 	// Private says that the answer is for this client alone, whatever its header says: no shared cache
 	// keeps it.
 	Private bool

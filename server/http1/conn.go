@@ -25,14 +25,15 @@ const (
 
 // A conn is one connection of a client.
 type conn struct {
-	server *Server
-	nc     net.Conn
-	tls    *tls.Conn            // nil without
-	state  *tls.ConnectionState // after the handshake
-	remote string
-	phase  atomic.Int32
-	since  time.Time   // when the deadline of an idle connection was set
-	idle   atomic.Bool // that deadline is the one in force
+	server  *Server
+	handler http.Handler
+	nc      net.Conn
+	tls     *tls.Conn            // nil without
+	state   *tls.ConnectionState // after the handshake
+	remote  string
+	phase   atomic.Int32
+	since   time.Time   // when the deadline of an idle connection was set
+	idle    atomic.Bool // that deadline is the one in force
 
 	idler *idler // nil where there is no way to read without a buffer
 	in    wire.Reader
@@ -99,11 +100,11 @@ func (c *conn) notTLS(err error) error {
 }
 
 // handOver gives the connection away, without a deadline.
-func (c *conn) handOver(take func(net.Conn), nc net.Conn) error {
+func (c *conn) handOver(take func(net.Conn, http.Handler), nc net.Conn) error {
 	if err := c.nc.SetDeadline(time.Time{}); err != nil {
 		return err
 	}
-	take(nc)
+	take(nc, c.handler)
 	return errHandedOver
 }
 

@@ -86,7 +86,7 @@ func FuzzConn(f *testing.F) {
 			_, _ = io.Copy(w, r.Body) // a broken body breaks the answer off, or leaves it short
 		})}
 		out := new(bytes.Buffer)
-		c := &conn{server: s, nc: &textConn{Reader: bytes.NewReader(raw), Writer: out}}
+		c := &conn{server: s, handler: s.Handler, nc: &textConn{Reader: bytes.NewReader(raw), Writer: out}}
 		s.add(c)
 		c.serve()
 		for r := bufio.NewReader(out); ; {

@@ -46,11 +46,12 @@ type Server struct {
 	// 431. Default 16 KiB.
 	MaxHeaderBytes int
 	// HTTP2 takes over a connection whose client has chosen HTTP/2 in the TLS handshake. It
-	// returns at once; the connection is the taker's to close. nil: clients are not offered it.
-	HTTP2 func(net.Conn)
+	// returns at once; the connection is the taker's to close. It gets the handler of the connection. nil:
+	// clients are not offered it.
+	HTTP2 func(net.Conn, http.Handler)
 	// H2C takes over a connection that begins with the preface of HTTP/2 (RFC 9113 §3.4), which
 	// it reads again. nil answers such a connection 505.
-	H2C func(net.Conn)
+	H2C func(net.Conn, http.Handler)
 	// Refused is told of each request that the server answers by itself because it can't be read, with
 	// the address of the client; nil tells nobody. No handler sees these.
 	Refused func(client string, fault *RequestError)
@@ -70,7 +71,10 @@ const defaultMaxHeaderBytes = 16 << 10
 
 // Serve accepts connections until the listener fails or the server is closed, for which the error
 // is [http.ErrServerClosed]. It closes the listener.
-func (s *Server) Serve(l net.Listener) error {
+func (s *Server) Serve(l net.Listener) error { return s.ServeHandler(l, s.Handler) }
+
+// ServeHandler is Serve with a handler for this listener alone.
+func (s *Server) ServeHandler(l net.Listener, h http.Handler) error {
 	defer l.Close()
 	if !s.track(l) {
 		return http.ErrServerClosed
@@ -79,7 +83,7 @@ func (s *Server) Serve(l net.Listener) error {
 	for {
 		nc, err := l.Accept()
 		if err == nil {
-			s.ServeConn(nc)
+			s.serveConn(nc, h)
 			continue
 		}
 		if s.closing.Load() {
@@ -90,8 +94,10 @@ func (s *Server) Serve(l net.Listener) error {
 }
 
 // ServeConn serves one connection in the background and closes it in the end.
-func (s *Server) ServeConn(nc net.Conn) {
-	c := &conn{server: s, nc: nc, since: time.Now()}
+func (s *Server) ServeConn(nc net.Conn) { s.serveConn(nc, s.Handler) }
+
+func (s *Server) serveConn(nc net.Conn, h http.Handler) {
+	c := &conn{server: s, handler: h, nc: nc, since: time.Now()}
 	c.tls, _ = nc.(*tls.Conn)
 	if !s.add(c) {
 		_ = nc.Close()

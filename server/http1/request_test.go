@@ -190,7 +190,7 @@ func TestShutdownGivesUp(t *testing.T) {
 func TestHandOver(t *testing.T) {
 	taken := make(chan string, 1)
 	s := handler(echo)
-	s.H2C = func(conn net.Conn) {
+	s.H2C = func(conn net.Conn, _ http.Handler) {
 		go func() {
 			defer conn.Close()
 			b, err := io.ReadAll(conn)

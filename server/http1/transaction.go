@@ -137,6 +137,6 @@ func (t *transaction) serve() (ok bool) {
 		}
 		t.discard()
 	}()
-	t.conn.server.Handler.ServeHTTP(t, t.request)
+	t.conn.handler.ServeHTTP(t, t.request)
 	return true
 }

@@ -11,12 +11,12 @@ import (
 
 // address is what an address text means.
 type address struct {
-	network string // "tcp" or "unix"
-	host    string // host name or address, empty for all; the path of a unix socket
-	port    string // decimal; empty for a unix socket
+	network string // "tcp", "unix" or "systemd"
+	host    string // host name or address, empty for all; the path of a unix socket; the name of systemd's, empty for any
+	port    string // decimal; empty without TCP
 }
 
-const addressForms = `use ":8080", "127.0.0.1:8080", "[::1]:8080" or "unix:/run/app.sock"`
+const addressForms = `use ":8080", "127.0.0.1:8080", "[::1]:8080", "unix:/run/app.sock" or "systemd:name"`
 
 // Check reports what is wrong with an address as text, without opening it.
 func Check(addr string) error {
@@ -24,10 +24,16 @@ func Check(addr string) error {
 	return err
 }
 
+// IsUnix reports whether an address is that of a unix socket.
+func IsUnix(addr string) bool { return strings.HasPrefix(addr, "unix:") }
+
 // parse reads an address. Its errors name the form to use.
 func parse(addr string) (address, error) {
 	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
 		return parseUnix(addr, path)
+	}
+	if name, ok := strings.CutPrefix(addr, systemd); ok {
+		return address{network: "systemd", host: name}, nil
 	}
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {

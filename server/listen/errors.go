@@ -30,6 +30,8 @@ func (e *openError) Unwrap() error { return e.err }
 func hint(a address, err error) string {
 	var dns *net.DNSError
 	switch {
+	case a.network == "systemd":
+		return systemdHint(a.host)
 	case errors.As(err, &dns):
 		return fmt.Sprintf("no address is known for the host %q; use an address of this machine, or %q for all of them", a.host, ":"+a.port)
 	case a.network == "unix":
@@ -81,4 +83,12 @@ func printable(r rune) rune {
 		return '?'
 	}
 	return r
+}
+
+// systemdHint says what to write into a unit; the error alone says that there is no socket.
+func systemdHint(name string) string {
+	if name == "" {
+		return "systemd has handed over no socket, or all of them are taken; start rws by its .socket unit"
+	}
+	return fmt.Sprintf("systemd has handed over no socket of the name %q, or it is taken; start rws by a .socket unit with FileDescriptorName=%s", name, name)
 }

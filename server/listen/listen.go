@@ -31,6 +31,10 @@ type Options struct {
 	KeepAlive time.Duration
 	// SocketMode is the mode of a unix socket's file; 0 means 0660. Windows ignores it.
 	SocketMode os.FileMode
+	// Proxy expects the PROXY protocol; nil does not. MaxConnsPerIP then counts the clients that it names.
+	Proxy *ProxyProtocol
+	// Inherited are sockets that are open already, which are taken before one is opened. nil for none.
+	Inherited *Sockets
 	// Logger hears of connections refused and of failures that Accept waits out; nil means
 	// [slog.Default].
 	Logger *slog.Logger
@@ -58,6 +62,8 @@ func (o Options) withDefaults() Options {
 //	"host:8080"               the addresses of a name; "127.0.0.1:0" picks a free port
 //	"[::1]:8080"              an IPv6 address
 //	"unix:/run/app.sock"      a unix socket; "unix:@name" an abstract one (Linux)
+//	"systemd:web"             the next socket of that name which systemd has opened; "systemd:"
+//	                          the next of any name
 //
 // The file of a unix socket is removed when the listener closes. One left behind by a program
 // that died is replaced; one that something answers on is an error, and so is a file that is
@@ -72,6 +78,9 @@ func Open(ctx context.Context, addr string, o Options) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
+	if inner, err := o.Inherited.listener(addr); inner != nil || err != nil {
+		return opened(inner, o, err)
+	}
 	inner, err := a.listen(ctx, o)
 	if err != nil {
 		return nil, &openError{addr: addr, hint: hint(a, err), err: err}
@@ -79,9 +88,20 @@ func Open(ctx context.Context, addr string, o Options) (net.Listener, error) {
 	return newListener(inner, o), nil
 }
 
+// opened is the listener on a socket that another has opened.
+func opened(inner net.Listener, o Options, err error) (net.Listener, error) {
+	if err != nil {
+		return nil, err
+	}
+	return newListener(inner, o), nil
+}
+
 func (a address) listen(ctx context.Context, o Options) (net.Listener, error) {
-	if a.network == "unix" {
+	switch a.network {
+	case "unix":
 		return listenUnix(ctx, a.host, o.SocketMode)
+	case "systemd":
+		return nil, errNotActivated
 	}
 	config := net.ListenConfig{KeepAlive: -1}
 	if o.KeepAlive > 0 {

@@ -12,19 +12,20 @@ import (
 // listener accepts within the limits.
 type listener struct {
 	net.Listener
-	slots  chan struct{} // one element per open connection; nil for no limit
-	perIP  *counter      // nil for no limit
+	slots  chan struct{}  // one element per open connection; nil for no limit
+	perIP  *counter       // nil for no limit
+	proxy  *ProxyProtocol // nil without
 	log    *slog.Logger
 	closed chan struct{}
 	close  func() error
 }
 
 func newListener(inner net.Listener, o Options) *listener {
-	l := &listener{Listener: inner, log: o.Logger, closed: make(chan struct{})}
+	l := &listener{Listener: inner, proxy: o.Proxy, log: o.Logger, closed: make(chan struct{})}
 	if o.MaxConns > 0 {
 		l.slots = make(chan struct{}, o.MaxConns)
 	}
-	if o.MaxConnsPerIP > 0 && inner.Addr().Network() != "unix" {
+	if o.MaxConnsPerIP > 0 && (inner.Addr().Network() != "unix" || o.Proxy != nil) {
 		l.perIP = &counter{limit: o.MaxConnsPerIP, open: map[netip.Prefix]int{}}
 	}
 	l.close = sync.OnceValue(func() error {
@@ -49,15 +50,41 @@ func (l *listener) Accept() (net.Conn, error) {
 			l.release()
 			return nil, err
 		}
-		client := clientOf(conn)
-		if l.perIP.add(client, l.log) {
-			return wrap(conn, func() {
-				l.perIP.remove(client)
-				l.release()
-			}), nil
+		if ready := l.admit(conn); ready != nil {
+			return ready, nil
 		}
 		refuse(conn)
 	}
+}
+
+// admit is the connection as it is used; nil for a client that may not have one.
+func (l *listener) admit(conn net.Conn) net.Conn {
+	if l.proxy != nil && l.proxy.Trusts(conn.RemoteAddr()) {
+		return l.proxy.expect(wrap(conn, l.release), l.admitClient)
+	}
+	if l.proxy != nil && !l.proxy.Plain {
+		l.log.Debug("refusing a connection: the PROXY protocol is expected, and the peer is not trusted", "peer", conn.RemoteAddr().String())
+		return nil
+	}
+	leave, err := l.admitClient(conn.RemoteAddr())
+	if err != nil {
+		return nil
+	}
+	return wrap(conn, func() {
+		leave()
+		l.release()
+	})
+}
+
+var errTooMany = errors.New("the client has as many connections as it may")
+
+// admitClient counts a client in, unless it has as many connections as it may.
+func (l *listener) admitClient(addr net.Addr) (leave func(), err error) {
+	client := clientOf(addr)
+	if !l.perIP.add(client, l.log) {
+		return nil, errTooMany
+	}
+	return func() { l.perIP.remove(client) }, nil
 }
 
 func (l *listener) acquire() error {
@@ -103,12 +130,12 @@ func refuse(conn net.Conn) {
 
 // clientOf returns what MaxConnsPerIP counts by: the address, or the /64 of an IPv6 address,
 // since every customer of a provider has at least that many.
-func clientOf(conn net.Conn) netip.Prefix {
-	tcp, ok := conn.RemoteAddr().(*net.TCPAddr)
+func clientOf(addr net.Addr) netip.Prefix {
+	peer, ok := addr.(interface{ AddrPort() netip.AddrPort }) // of TCP or UDP
 	if !ok {
 		return netip.Prefix{}
 	}
-	ip := tcp.AddrPort().Addr().Unmap()
+	ip := peer.AddrPort().Addr().Unmap()
 	bits := 32
 	if ip.Is6() {
 		bits = 64

@@ -394,7 +394,13 @@ function App:health(options, ...) end
 ---@class rws.Config
 ---@field port? integer|string TCP port; 0 takes a free one. Default 3000
 ---@field host? string address to listen on. Default: all in production, this machine only in development
----@field listen? string|string[] addresses in place of host and port: `":8080"`, `"unix:/run/app.sock"`
+---@field listen? string|(string|rws.Listener)[]|rws.Listener addresses in place of host and port: `":8080"`,
+---  `"unix:/run/app.sock"`, `"systemd:web"` for a socket that systemd has opened (`FileDescriptorName=web`) and
+---  `"systemd:"` for its next one
+---@field http3? boolean HTTP/3 as well, on the UDP port of each TCP address with TLS. Answers over TLS say so
+---  (`Alt-Svc`). Default false
+---@field early_data? boolean HTTP/3 answers GET, HEAD and OPTIONS without a body in the first flight of a client that
+---  comes again (0-RTT). Who listens can send them again; the rest is answered 425 then. Default false
 ---@field tls? rws.ConfigTls certificate; with it the server speaks HTTPS and HTTP/2
 ---@field h2c? boolean HTTP/2 without TLS as well. Default false
 ---@field env? "development"|"production" development shows errors and reloads on save. Default development
@@ -435,6 +441,30 @@ function App:health(options, ...) end
 ---@field session? rws.ConfigSession where sessions are kept, and for how long
 ---@field cache? rws.ConfigCache where `app.cache` keeps its values
 ---@field limits? rws.ConfigLimits where limits of requests count
+
+---An address to listen on, with more to say about it.
+---
+---```lua
+---app:config { listen = {
+---  "127.0.0.1:8080",
+---  { address = "127.0.0.1:8081", hosts = { "a.example", "*.a.example" }, proxy_protocol = { trusted = { "10.0.0.0/8" } } },
+---} }
+---```
+---@class rws.Listener
+---@field address string as in the list
+---@field tls? boolean whether it speaks TLS. Default: if there is a certificate, unless another listener says true
+---@field hosts? string[] the hosts that are answered here; a request for another gets 421. `"*.a.example"` is every name
+---  below. Default: all
+---@field http3? boolean HTTP/3 as well, on the UDP port of the same number. Default is the setting `http3`
+---@field proxy_protocol? rws.ProxyProtocol expects the PROXY protocol, version 1 or 2, which names the client to `c.ip`
+
+---The PROXY protocol of a listener. Its header must come within 5 s; TLS comes after it. On UDP there is none: HTTP/3
+---is for those who need not send it.
+---@class rws.ProxyProtocol
+---@field trusted? string[] who sends it, and has to: addresses, prefixes, `"loopback"`, `"private"`. A unix socket trusts
+---  whom the mode of its file lets in
+---@field others? "refuse"|"plain" what becomes of the rest: its connections are closed, or served as they are, without
+---  the protocol. Default refuse
 
 ---The line per request.
 ---

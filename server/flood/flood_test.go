@@ -1,0 +1,68 @@
+package flood_test
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/http2"
+
+	"rws/server/flood"
+)
+
+// pipe is a connection whose client is text.
+type pipe struct {
+	net.Conn
+	io.Reader
+	out bytes.Buffer
+}
+
+func (p *pipe) Read(b []byte) (int, error)  { return p.Reader.Read(b) }
+func (p *pipe) Write(b []byte) (int, error) { return p.out.Write(b) }
+
+// BenchmarkRead is what watching costs for a frame of 16 KiB.
+func BenchmarkRead(b *testing.B) {
+	var frame bytes.Buffer
+	if err := http2.NewFramer(&frame, nil).WriteData(1, false, make([]byte, 16<<10)); err != nil {
+		b.Fatal(err)
+	}
+	p := &pipe{Reader: bytes.NewReader([]byte(http2.ClientPreface))}
+	c := flood.Guard(p, nil)
+	buf := make([]byte, 32<<10)
+	if _, err := c.Read(buf); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		p.Reader = bytes.NewReader(frame.Bytes())
+		if _, err := c.Read(buf); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// FuzzGuard: what a client sends within its budget comes through as it is, however it is cut.
+func FuzzGuard(f *testing.F) {
+	f.Add([]byte(http2.ClientPreface+"\x00\x00\x00\x04\x00\x00\x00\x00\x00"), 3)
+	f.Add([]byte(http2.ClientPreface+"\x00\x00\x05\x00\x00\x00\x00\x00\x01hello"), 1)
+	f.Fuzz(func(t *testing.T, raw []byte, size int) {
+		if size < 1 || size > 1<<16 || len(raw) > 9*50 { // no budget is that small
+			return
+		}
+		c := flood.Guard(&pipe{Reader: bytes.NewReader(raw)}, nil)
+		got, err := io.ReadAll(struct{ io.Reader }{oneByOne{c, size}})
+		require.NoError(t, err)
+		assert.Equal(t, len(raw), len(got))
+		assert.True(t, bytes.Equal(raw, got))
+	})
+}
+
+type oneByOne struct {
+	io.Reader
+	size int
+}
+
+func (o oneByOne) Read(b []byte) (int, error) { return o.Reader.Read(b[:min(len(b), o.size)]) }

@@ -1,0 +1,172 @@
+package server_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+
+	"rws/server"
+)
+
+// attacker is a client of HTTP/2 that sends what it likes.
+type attacker struct {
+	*http2.Framer
+	conn net.Conn
+	last uint32
+	end  chan error // what the server says in the end: an [http2.ErrCode] of GOAWAY, or how reading failed
+}
+
+func (a *attacker) request(t testing.TB, end bool) uint32 {
+	var block bytes.Buffer
+	e := hpack.NewEncoder(&block)
+	for _, f := range [][2]string{{":method", "GET"}, {":scheme", "http"}, {":authority", "a.example"}, {":path", "/"}} {
+		require.NoError(t, e.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]}))
+	}
+	a.last += 2
+	_ = a.WriteHeaders(http2.HeadersFrameParam{StreamID: a.last, BlockFragment: block.Bytes(), EndStream: end, EndHeaders: true})
+	return a.last
+}
+
+type goneAway struct{ code http2.ErrCode }
+
+func (g goneAway) Error() string { return g.code.String() }
+
+func attack(t *testing.T, s *server.Server) *attacker {
+	conn := dial(t, s, http2.ClientPreface)
+	a := &attacker{Framer: http2.NewFramer(conn, conn), conn: conn, last: ^uint32(0), end: make(chan error, 1)}
+	require.NoError(t, a.WriteSettings())
+	go func() {
+		for {
+			f, err := a.ReadFrame()
+			if g, ok := f.(*http2.GoAwayFrame); ok {
+				err = goneAway{g.ErrCode}
+			}
+			if err != nil {
+				a.end <- err
+				_, _ = io.Copy(io.Discard, conn)
+				return
+			}
+		}
+	}()
+	return a
+}
+
+func TestFloodsOfHTTP2AreEnded(t *testing.T) {
+	for name, one := range map[string]func(*testing.T, *attacker) error{
+		"rapid reset": func(t *testing.T, a *attacker) error {
+			return a.WriteRSTStream(a.request(t, true), http2.ErrCodeCancel)
+		},
+		"ping":     func(_ *testing.T, a *attacker) error { return a.WritePing(false, [8]byte{}) },
+		"settings": func(_ *testing.T, a *attacker) error { return a.WriteSettings() },
+		"priority": func(_ *testing.T, a *attacker) error {
+			return a.WritePriority(1, http2.PriorityParam{StreamDep: 3})
+		},
+		"window update": func(_ *testing.T, a *attacker) error { return a.WriteWindowUpdate(0, 1) },
+		"unknown":       func(_ *testing.T, a *attacker) error { return a.WriteRawFrame(0x42, 0, 0, nil) },
+		"empty data": func(t *testing.T, a *attacker) error {
+			if a.last == ^uint32(0) {
+				a.request(t, false)
+			}
+			return a.WriteData(a.last, false, nil)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a0 := app(map[string]http.Handler{"/": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() })})
+			a0.Settings.H2C = true
+			s := run(t, a0, server.Options{})
+			a := attack(t, s)
+			for n := 0; ; n++ {
+				select {
+				case err := <-a.end:
+					var away goneAway
+					require.ErrorAs(t, err, &away, "after %d", n)
+					assert.Equal(t, http2.ErrCodeEnhanceYourCalm, away.code)
+					assert.Less(t, n, 20_000)
+					status, _ := get(t, client(t, nil), "http://"+address(s)+"/none")
+					assert.Equal(t, 404, status, "others are answered")
+					return
+				default:
+				}
+				if n < 100_000 {
+					if err := one(t, a); err != nil && !errors.Is(err, net.ErrClosed) {
+						time.Sleep(time.Millisecond) // the reader hears why
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestAFloodOfContinuationsIsEnded(t *testing.T) {
+	a0 := app(map[string]http.Handler{"/": proto})
+	a0.Settings.H2C = true
+	a := attack(t, run(t, a0, server.Options{}))
+	require.NoError(t, a.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: []byte{0x82}}))
+	for range 1000 {
+		if a.WriteContinuation(1, false, []byte{0x82}) != nil {
+			break
+		}
+	}
+	select {
+	case err := <-a.end:
+		t.Log(err)
+	case <-time.After(patience):
+		t.Error("the connection goes on")
+	}
+}
+
+func TestHandlersCountUntilTheyReturn(t *testing.T) {
+	var running, most atomic.Int64
+	release := make(chan struct{})
+	a0 := app(map[string]http.Handler{"/": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n := running.Add(1)
+		defer running.Add(-1)
+		for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
+		}
+		<-release // it does not mind that the client has left
+	})})
+	a0.Settings.H2C = true
+	s := run(t, a0, server.Options{})
+	a := attack(t, s)
+	for range 400 {
+		_ = a.WriteRSTStream(a.request(t, true), http2.ErrCodeCancel)
+	}
+	eventually(t, "handlers run", func() bool { return most.Load() > 100 })
+	assert.LessOrEqual(t, most.Load(), int64(128))
+	close(release)
+}
+
+// Those who read much send many WINDOW_UPDATE, which is no flood.
+func TestBigDownloadsAreNoFlood(t *testing.T) {
+	const size = 256 << 20
+	a0 := app(map[string]http.Handler{"/": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		piece := make([]byte, 64<<10)
+		for range size / len(piece) {
+			if _, err := w.Write(piece); err != nil {
+				return
+			}
+		}
+	})})
+	a0.Settings.H2C = true
+	s := run(t, a0, server.Options{})
+	c := client(t, func(t *http.Transport) {
+		t.Protocols = new(http.Protocols)
+		t.Protocols.SetUnencryptedHTTP2(true)
+	})
+	res, err := c.Get("http://" + address(s) + "/")
+	require.NoError(t, err)
+	defer res.Body.Close()
+	n, err := io.Copy(io.Discard, res.Body)
+	require.NoError(t, err)
+	assert.EqualValues(t, size, n)
+}

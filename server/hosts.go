@@ -1,0 +1,63 @@
+package server
+
+import (
+	"fmt"
+	"net"
+	"strings"
+)
+
+// hosts are the names that a listener serves; nil are all.
+type hosts map[string]struct{}
+
+func newHosts(list []string) hosts {
+	if len(list) == 0 {
+		return nil
+	}
+	h := hosts{}
+	for _, name := range list {
+		h[strings.ToLower(name)] = struct{}{}
+	}
+	return h
+}
+
+// serve reports whether a Host, with or without a port, is one of them. "*.example.com" is every name
+// below.
+func (h hosts) serve(host string) bool {
+	if h == nil {
+		return true
+	}
+	name := strings.ToLower(strings.TrimSuffix(bareHost(host), "."))
+	if _, ok := h[name]; ok {
+		return true
+	}
+	for {
+		_, above, ok := strings.Cut(name, ".")
+		if !ok {
+			return false
+		}
+		if _, ok := h["*."+above]; ok {
+			return true
+		}
+		name = above
+	}
+}
+
+// bareHost is a Host without its port.
+func bareHost(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		return name
+	}
+	return strings.Trim(host, "[]")
+}
+
+// checkHost reports what is wrong with a name.
+func checkHost(name string) error {
+	rest := strings.TrimPrefix(name, "*.")
+	switch {
+	case rest == "" || strings.ContainsAny(rest, "*/ \x00"):
+		return fmt.Errorf(`the host %q: want a name, as "a.example" or "*.example"`, name)
+	case net.ParseIP(rest) == nil && strings.Contains(rest, ":"):
+		return fmt.Errorf("the host %q: leave out the port, which is that of the listener", name)
+	}
+	return nil
+}

@@ -1,0 +1,306 @@
+package http3_test
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	h3 "github.com/quic-go/quic-go/http3"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"rws/server/certs"
+	"rws/server/http3"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const patience = 20 * time.Second
+
+// serve runs a server on a free port until the test ends.
+func serve(t *testing.T, o http3.Options) (*http3.Server, string) {
+	t.Helper()
+	cert, err := certs.SelfSigned()
+	require.NoError(t, err)
+	if o.TLS == nil {
+		o.TLS = certs.Static(cert).Config()
+	}
+	o.Logger = slog.New(slog.DiscardHandler)
+	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	s := http3.New(o)
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(socket) }()
+	t.Cleanup(func() {
+		_ = s.Close()
+		assert.ErrorIs(t, <-ended, http.ErrServerClosed)
+	})
+	return s, socket.LocalAddr().String()
+}
+
+// client speaks HTTP/3 over connections of its own.
+func client(t *testing.T, edit func(*h3.Transport)) *http.Client {
+	transport := &h3.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+	if edit != nil {
+		edit(transport)
+	}
+	t.Cleanup(func() { transport.Close() })
+	return &http.Client{Transport: transport, Timeout: patience}
+}
+
+func get(t *testing.T, c *http.Client, url string) (*http.Response, string) {
+	t.Helper()
+	res, err := c.Get(url)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	return res, string(body)
+}
+
+var hello = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	fmt.Fprintf(w, "%s %s %s", r.Proto, r.Host, r.RemoteAddr)
+})
+
+func TestAnswers(t *testing.T) {
+	_, addr := serve(t, http3.Options{Handler: hello})
+	res, body := get(t, client(t, nil), "https://"+addr+"/")
+	assert.Equal(t, "HTTP/3.0", res.Proto)
+	assert.Contains(t, body, "HTTP/3.0 "+addr+" 127.0.0.1:")
+}
+
+func TestHeadersAreBounded(t *testing.T) {
+	_, addr := serve(t, http3.Options{Handler: hello, MaxHeaderBytes: 4 << 10})
+	r, err := http.NewRequest("GET", "https://"+addr+"/", nil)
+	require.NoError(t, err)
+	r.Header.Set("X", strings.Repeat("x", 5<<10))
+	c := client(t, nil)
+	res, err := c.Do(r)
+	if err == nil {
+		defer res.Body.Close()
+		assert.Equal(t, http.StatusRequestHeaderFieldsTooLarge, res.StatusCode)
+	}
+	_, body := get(t, c, "https://"+addr+"/") // the connection goes on
+	assert.Contains(t, body, "HTTP/3.0")
+}
+
+func TestConnectionsOfOneAddressAreBounded(t *testing.T) {
+	_, addr := serve(t, http3.Options{Handler: hello, MaxConnsPerIP: 2})
+	for range 2 {
+		get(t, client(t, nil), "https://"+addr+"/")
+	}
+	_, err := client(t, nil).Get("https://" + addr + "/")
+	require.Error(t, err)
+	var refused *quic.TransportError
+	require.ErrorAs(t, err, &refused)
+	assert.Equal(t, quic.ConnectionRefused, refused.ErrorCode)
+}
+
+func TestStopAnswersWhatIsUnderWay(t *testing.T) {
+	begun, finish := make(chan struct{}), make(chan struct{})
+	s, addr := serve(t, http3.Options{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		close(begun)
+		<-finish
+		_, _ = io.WriteString(w, strings.Repeat("x", 100_000))
+	})})
+	c := client(t, nil)
+	answer := make(chan string, 1)
+	go func() {
+		res, err := c.Get("https://" + addr + "/")
+		if err != nil {
+			answer <- err.Error()
+			return
+		}
+		defer res.Body.Close()
+		body, _ := io.ReadAll(res.Body)
+		answer <- fmt.Sprint(len(body))
+	}()
+	<-begun
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.Shutdown(t.Context()) }()
+	select {
+	case <-stopped:
+		t.Error("it did not wait")
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(finish)
+	assert.Equal(t, "100000", <-answer)
+	assert.NoError(t, <-stopped)
+}
+
+func TestStopBreaksOffAtTheDeadline(t *testing.T) {
+	begun := make(chan struct{})
+	s, addr := serve(t, http3.Options{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		close(begun)
+		<-r.Context().Done()
+	})})
+	c := client(t, nil)
+	go func() {
+		if res, err := c.Get("https://" + addr + "/"); err == nil {
+			res.Body.Close()
+		}
+	}()
+	<-begun
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	assert.ErrorIs(t, s.Shutdown(ctx), context.DeadlineExceeded)
+	assert.Less(t, time.Since(start), 5*time.Second)
+}
+
+func TestAnIdleClientDoesNotHoldUpTheStop(t *testing.T) {
+	s, addr := serve(t, http3.Options{Handler: hello})
+	get(t, client(t, nil), "https://"+addr+"/")
+	start := time.Now()
+	assert.NoError(t, s.Shutdown(t.Context()))
+	assert.Less(t, time.Since(start), 5*time.Second)
+}
+
+func TestHandlersCountUntilTheyReturn(t *testing.T) {
+	var running, most atomic.Int64
+	release := make(chan struct{})
+	_, addr := serve(t, http3.Options{MaxStreams: 8, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/first" {
+			return
+		}
+		n := running.Add(1)
+		defer running.Add(-1)
+		for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
+		}
+		<-release // it does not mind that the client has left
+	})})
+	defer close(release)
+	c := client(t, nil)
+	get(t, c, "https://"+addr+"/first")
+	var group sync.WaitGroup
+	for range 200 { // rapid reset
+		group.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			defer cancel()
+			r, _ := http.NewRequestWithContext(ctx, "GET", "https://"+addr+"/", nil)
+			if res, err := c.Do(r); err == nil {
+				res.Body.Close()
+			}
+		})
+	}
+	group.Wait()
+	assert.LessOrEqual(t, most.Load(), int64(8))
+	assert.Positive(t, most.Load())
+}
+
+// withSessions is a client that resumes, and sends early what it may.
+func withSessions(t *testing.T, cache tls.ClientSessionCache) *http.Client {
+	return client(t, func(tr *h3.Transport) {
+		tr.TLSClientConfig.ClientSessionCache = cache
+		tr.TLSClientConfig.ServerName = "localhost"
+	})
+}
+
+func early(t *testing.T, on bool) (first, second string) {
+	_, addr := serve(t, http3.Options{EarlyData: on, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, http3.IsEarly(r))
+	})})
+	cache := tls.NewLRUClientSessionCache(10)
+	c := withSessions(t, cache)
+	_, first = get(t, c, "https://"+addr+"/")
+	c.CloseIdleConnections()
+	c.Transport.(*h3.Transport).Close()
+	c = withSessions(t, cache)
+	r, err := http.NewRequest(h3.MethodGet0RTT, "https://"+addr+"/", nil)
+	require.NoError(t, err)
+	res, err := c.Do(r)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	return first, string(body)
+}
+
+func TestEarlyDataIsOffByDefault(t *testing.T) {
+	first, second := early(t, false)
+	assert.Equal(t, "false", first)
+	assert.Equal(t, "false", second)
+}
+
+func TestEarlyDataIsKnown(t *testing.T) {
+	// On a busy machine the handshake may be complete before the request is looked at.
+	require.Eventually(t, func() bool {
+		first, second := early(t, true)
+		return first == "false" && second == "true"
+	}, patience, time.Millisecond)
+}
+
+func TestClientCertificatesAsOverTCP(t *testing.T) {
+	cert, err := certs.SelfSigned()
+	require.NoError(t, err)
+	config := certs.Static(cert).Config()
+	config.ClientAuth = tls.RequireAnyClientCert
+	_, addr := serve(t, http3.Options{TLS: config, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, len(r.TLS.PeerCertificates))
+	})})
+	_, err = client(t, nil).Get("https://" + addr + "/")
+	require.Error(t, err)
+	_, body := get(t, client(t, func(tr *h3.Transport) { tr.TLSClientConfig.Certificates = []tls.Certificate{cert} }), "https://"+addr+"/")
+	assert.Equal(t, "1", body)
+}
+
+func TestAClientMayMove(t *testing.T) {
+	_, addr := serve(t, http3.Options{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.RemoteAddr) })})
+	to, err := net.ResolveUDPAddr("udp", addr)
+	require.NoError(t, err)
+	socket := func() *quic.Transport {
+		conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		require.NoError(t, err)
+		tr := &quic.Transport{Conn: conn}
+		t.Cleanup(func() { tr.Close(); conn.Close() })
+		return tr
+	}
+	from, next := socket(), socket()
+	conn, err := from.Dial(t.Context(), to, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h3"}}, &quic.Config{})
+	require.NoError(t, err)
+	transport := &h3.Transport{}
+	c := &http.Client{Transport: transport.NewClientConn(conn)}
+	_, body := get(t, c, "https://"+addr+"/")
+	assert.Equal(t, from.Conn.LocalAddr().String(), body)
+	path, err := conn.AddPath(next)
+	require.NoError(t, err)
+	require.NoError(t, path.Probe(t.Context()))
+	require.NoError(t, path.Switch())
+	require.Eventually(t, func() bool {
+		_, body = get(t, c, "https://"+addr+"/")
+		return body == next.Conn.LocalAddr().String()
+	}, patience, 10*time.Millisecond, "the address is still the first one")
+	_ = conn.CloseWithError(0, "")
+}
+
+// BenchmarkGet is a request over an open connection, with the client.
+func BenchmarkGet(b *testing.B) {
+	cert, err := certs.SelfSigned()
+	require.NoError(b, err)
+	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(b, err)
+	s := http3.New(http3.Options{TLS: certs.Static(cert).Config(), Handler: hello})
+	go func() { _ = s.Serve(socket) }()
+	defer s.Close()
+	transport := &h3.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+	defer transport.Close()
+	c := &http.Client{Transport: transport}
+	b.ReportAllocs()
+	for b.Loop() {
+		res, err := c.Get("https://" + socket.LocalAddr().String() + "/")
+		require.NoError(b, err)
+		_, _ = io.Copy(io.Discard, res.Body)
+		res.Body.Close()
+	}
+}
