@@ -37,6 +37,7 @@ var floors = map[string]int{
 	"websocket": 1, "sse": 1, "pubsub": 1, "static": 1, "template": 1, "i18n": 1, "relay": 1,
 	"proxy/balance": 1, "proxy/health": 1, "proxy/breaker": 1, "listen": 1, "http1": 1,
 	"exchange": 1, "problem": 1,
+	"certs/acme": 1, "certs/local": 1,
 
 	"auth/apikey": 2, "auth/basic": 2, "auth/bearer": 2, "auth/forward": 2, "auth/require": 2, "webhook": 2,
 	"session": 2, "middleware": 2, "httpcache": 2, "proxy": 2, "openapi": 2, "graphql": 2, "mcp": 2, "admin": 2,
