@@ -105,6 +105,7 @@ func appMethods() []bind.Func {
 		bind.RawMethod("redis(url)", appRedis),
 		bind.RawMethod("metrics(path?, ...)", appMetrics),
 		bind.RawMethod("health(options?, ...)", declareHealth),
+		bind.RawMethod("tls(options)", declareTLS),
 	}
 	for _, verb := range slices.Sorted(maps.Keys(verbs)) {
 		method := verbs[verb]

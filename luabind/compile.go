@@ -176,7 +176,7 @@ func (l link) name() string {
 func (p *Program) settings() server.Settings {
 	c := p.Config
 	return server.Settings{
-		Listen: c.Addresses(), TLS: server.TLS{Cert: p.optionalPath(c.TLSCert), Key: p.optionalPath(c.TLSKey)}, H2C: c.H2C,
+		Listen: c.Addresses(), TLS: p.serverTLS(), H2C: c.H2C,
 		MaxConns: c.MaxConns, MaxHeaderBytes: int(c.MaxHeader), MaxBody: c.MaxBody, StopGrace: c.StopGrace,
 		MemoryLimit: c.MemoryLimit, NoAccessLog: !c.AccessLog,
 	}

@@ -99,6 +99,7 @@ type Program struct {
 	measured  bool       // app:metrics was called
 	health    *appHealth // of app:health; nil for none
 	operators []*route   // of app:health and app:metrics
+	tls       []*tlsSite // of app:tls, in the order of the script
 	// httpCaches are those of rws.http_cache, in the order of their declaration.
 	httpCaches  []*httpcache.Cache
 	fullMetrics sync.Map // names of metrics with no room for more labels
@@ -138,6 +139,7 @@ type state struct {
 	late       []*App            // that may have idle middleware
 	health     bool              // app:health was called
 	httpCaches int               // how many the script has declared so far
+	tls        int               // the same of app:tls
 }
 
 func stateOf(L *lua.LState) *state { return vm.Data(L).(*state) }

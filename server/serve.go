@@ -182,6 +182,8 @@ func (t *transaction) refuse() *problem.Details {
 			Detail: fmt.Sprintf("The request has more than %d header fields.", h.settings.MaxHeaders)}
 	case otherHost(r):
 		return &problem.Details{Status: http.StatusBadRequest, ID: t.ID(), Detail: "The request names two hosts."}
+	case h.around.misdirected != nil && h.around.misdirected(r):
+		return &problem.Details{Status: http.StatusMisdirectedRequest, ID: t.ID(), Detail: "This connection was opened for a host that asks other certificates of clients; open another one."}
 	case r.Method == http.MethodConnect:
 		return &problem.Details{Status: http.StatusNotImplemented, ID: t.ID(), Detail: "This server is no tunnel."}
 	}

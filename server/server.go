@@ -11,7 +11,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"rws/server/certs"
 	"rws/server/http1"
 	"rws/server/logs"
 )
@@ -38,10 +37,12 @@ type Server struct {
 	http1     *http1.Server
 	http2     *http2
 	listeners []net.Listener
-	sides     []net.Listener // of App.Sides
-	beside    []*http.Server // on them
-	store     *certs.Store   // nil without TLS
-	undo      func()         // puts the garbage collector back
+	sides     []net.Listener               // of App.Sides
+	beside    []*http.Server               // on them
+	redirects []net.Listener               // of TLS.Redirect
+	plain     *http1.Server                // on them; nil for none
+	certs     atomic.Pointer[certificates] // nil without TLS
+	undo      func()                       // puts the garbage collector back
 
 	drainMu  sync.Mutex
 	draining map[*Handler]struct{}
@@ -61,7 +62,7 @@ type Server struct {
 func New(o Options) *Server {
 	o.Logger = cmp.Or(o.Logger, slog.Default())
 	s := &Server{options: o, undo: func() {}, draining: map[*Handler]struct{}{}, quit: make(chan struct{}), done: make(chan struct{})}
-	s.around = around{log: o.Logger, access: o.Access, shed: &shed{}}
+	s.around = around{log: o.Logger, access: o.Access, shed: &shed{}, misdirected: s.misdirected}
 	s.hasty, s.hurry = context.WithCancel(context.Background())
 	return s
 }
@@ -110,6 +111,7 @@ func (s *Server) Start(ctx context.Context, app *App) error {
 	s.started = true
 	s.serve(h.settings)
 	s.serveSides()
+	s.serveRedirects(h.settings)
 	return nil
 }
 
@@ -161,11 +163,11 @@ func (s *Server) Swap(app *App) error {
 	if !sameSides(old.app.Sides, app.Sides) {
 		return s.refuse(app, &RestartError{Settings: []string{"Sides"}})
 	}
-	if s.store != nil {
-		if err := s.store.Reload(); err != nil {
-			return s.refuse(app, fmt.Errorf("reloading certificates: %w", err))
-		}
+	present, err := s.nextCertificates(h)
+	if err != nil {
+		return s.refuse(app, err)
 	}
+	s.adoptCertificates(present)
 	s.drainMu.Lock()
 	s.draining[old] = struct{}{}
 	s.drainMu.Unlock()

@@ -2,12 +2,9 @@ package server
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
-
-	"rws/server/certs"
 )
 
 // Settings of an [App]. The zero value is a good default; where 0 means a default, a negative
@@ -20,7 +17,7 @@ type Settings struct {
 	Listen []string
 	// TLS is spoken on all TCP addresses when it has a certificate. Unix sockets stay plain:
 	// what connects to them is on the same machine. Restart; but [Server.Swap] reads the files
-	// again.
+	// again, and takes another Store or what another Open makes.
 	TLS TLS
 	// H2C also accepts HTTP/2 without TLS, from clients that know beforehand. Restart.
 	H2C bool
@@ -64,14 +61,6 @@ type Settings struct {
 	NoAccessLog bool
 }
 
-// TLS says where certificates come from. The zero value means no TLS.
-type TLS struct {
-	Cert string // file with the certificate and its chain, PEM
-	Key  string // file with the private key, PEM
-	// Store has certificates that are loaded already, in place of the files.
-	Store *certs.Store
-}
-
 // complete fills in the defaults and reports what makes no sense.
 func (s Settings) complete() (Settings, error) {
 	if len(s.Listen) == 0 {
@@ -97,15 +86,6 @@ func (s Settings) Memory() int64 {
 	return s.MemoryLimit
 }
 
-func (t TLS) check() error {
-	if t.Store == nil && (t.Cert == "") != (t.Key == "") {
-		return fmt.Errorf("tls.cert is %q and tls.key is %q: both files are needed (they may be the same)", t.Cert, t.Key)
-	}
-	return nil
-}
-
-func (t TLS) on() bool { return t.Store != nil || t.Cert != "" }
-
 // RestartError says that an app has settings that only a restart applies.
 type RestartError struct {
 	Settings []string // their names, as in "Listen"
@@ -124,7 +104,7 @@ func (s Settings) restart(next Settings) error {
 		same bool
 	}{
 		{"Listen", slices.Equal(s.Listen, next.Listen)},
-		{"TLS", s.TLS == next.TLS},
+		{"TLS", s.TLS.same(next.TLS)},
 		{"H2C", s.H2C == next.H2C},
 		{"MaxConns", s.MaxConns == next.MaxConns},
 		{"MaxConnsPerIP", s.MaxConnsPerIP == next.MaxConnsPerIP},

@@ -11,16 +11,20 @@ import (
 	"runtime/debug"
 	"slices"
 
-	"rws/server/certs"
 	"rws/server/http1"
 	"rws/server/listen"
 )
 
 // open opens all addresses or none.
 func (s *Server) open(ctx context.Context, settings Settings) error {
-	config, err := s.certificates(settings.TLS)
+	present, err := s.openCertificates(settings.TLS)
 	if err != nil {
 		return err
+	}
+	var config *tls.Config
+	s.certs.Store(present)
+	if present != nil {
+		config = s.tlsConfig()
 	}
 	options := listen.Options{MaxConns: settings.MaxConns, MaxConnsPerIP: settings.MaxConnsPerIP, Logger: s.options.Logger}
 	var faults []error
@@ -38,38 +42,25 @@ func (s *Server) open(ctx context.Context, settings Settings) error {
 		}
 		s.listeners = append(s.listeners, l)
 	}
-	if faults == nil {
-		return nil
+	faults = append(faults, s.openRedirects(ctx, settings))
+	if err := errors.Join(faults...); err != nil {
+		s.closeListeners()
+		return err
 	}
-	s.closeListeners()
-	return errors.Join(faults...)
+	if err := present.start(ctx, s.ports()); err != nil {
+		s.closeListeners()
+		return err
+	}
+	return nil
 }
 
 // closeListeners takes back what open and openSides did; nothing was accepted.
 func (s *Server) closeListeners() {
-	for _, l := range slices.Concat(s.listeners, s.sides) {
+	for _, l := range slices.Concat(s.listeners, s.redirects, s.sides) {
 		_ = l.Close() // there is nothing to be done about it
 	}
-	s.listeners, s.sides = nil, nil
-}
-
-// certificates is the configuration for TLS, nil for none.
-func (s *Server) certificates(t TLS) (*tls.Config, error) {
-	if !t.on() {
-		return nil, nil
-	}
-	s.store = t.Store
-	if s.store == nil {
-		store, err := certs.Load(t.Cert, t.Key)
-		if err != nil {
-			return nil, fmt.Errorf("tls: %w", err)
-		}
-		s.store = store
-	}
-	for _, warning := range s.store.Warnings() {
-		s.options.Logger.Warn("certificate", "problem", warning)
-	}
-	return s.store.Config(), nil
+	s.listeners, s.redirects, s.sides = nil, nil, nil
+	s.end(s.certs.Swap(nil))
 }
 
 // serve starts the goroutines. The mutex is held.

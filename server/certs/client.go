@@ -29,20 +29,25 @@ type ClientAuth struct {
 	Mode Mode     // default Require
 }
 
-func (c *ClientAuth) check() error {
+func (c ClientAuth) check() error {
 	if len(c.CA) == 0 {
 		if c.Mode != "" || len(c.CRL) > 0 {
 			return errors.New("client certificates are asked for, and no authority is named that signs them")
 		}
 		return nil
 	}
-	if c.Mode == "" {
-		c.Mode = Require
-	}
-	if c.Mode != Require && c.Mode != Optional {
+	if c.Mode != "" && c.Mode != Require && c.Mode != Optional {
 		return fmt.Errorf("client certificates are %q: want %q or %q", c.Mode, Require, Optional)
 	}
 	return nil
+}
+
+// complete fills in the mode.
+func (c ClientAuth) complete() ClientAuth {
+	if len(c.CA) > 0 && c.Mode == "" {
+		c.Mode = Require
+	}
+	return c
 }
 
 // key is equal for sites that ask the same of clients, "" for those that ask nothing.

@@ -2,6 +2,7 @@ package certs
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -9,7 +10,8 @@ import (
 
 // index finds the site of a name. It is immutable.
 type index struct {
-	first  *site
+	first  *site // for clients that send no name
+	rest   *site // for names that no site has
 	byName map[string]*site
 	asks   bool // one of the sites asks for client certificates
 }
@@ -17,7 +19,7 @@ type index struct {
 // newIndex refuses names that two sites claim, or that two have a certificate for while they ask
 // different things of clients: which of them counts must not depend on their order.
 func newIndex(sites []*site) (*index, error) {
-	x := &index{first: sites[0], byName: map[string]*site{}}
+	x := &index{first: sites[0], rest: sites[0], byName: map[string]*site{}}
 	claimed := map[string]bool{}
 	for _, given := range []bool{true, false} {
 		for _, s := range sites {
@@ -42,6 +44,13 @@ func newIndex(sites []*site) (*index, error) {
 	}
 	for _, s := range sites {
 		x.asks = x.asks || s.authKey != ""
+		if !s.spec.Rest {
+			continue
+		}
+		if x.rest.spec.Rest && x.rest != s {
+			return nil, errors.New("two sites take the names that no site has")
+		}
+		x.rest = s
 	}
 	return x, nil
 }
@@ -50,6 +59,9 @@ func newIndex(sites []*site) (*index, error) {
 // §6.3).
 func (x *index) find(name string) *site {
 	name = cleanName(name)
+	if name == "" {
+		return x.first
+	}
 	if s := x.byName[name]; s != nil {
 		return s
 	}
@@ -58,7 +70,7 @@ func (x *index) find(name string) *site {
 			return s
 		}
 	}
-	return x.first
+	return x.rest
 }
 
 // cleanName is a name in lower case without the dot at its end.

@@ -24,6 +24,9 @@ type Site struct {
 	Pairs []Pair // files; the first is for names that none of them has
 	// Source has the certificates in place of Pairs.
 	Source Source
+	// Rest takes names that no site has, in place of the first one; that of a source that may get
+	// certificates for any name.
+	Rest bool
 
 	Min, Max uint16     // as tls.VersionTLS13; 0 is TLS 1.2, and the newest there is
 	Client   ClientAuth // the zero value asks for no client certificate
@@ -65,6 +68,7 @@ func newSite(spec Site) (*site, error) {
 	if err := spec.check(); err != nil {
 		return nil, err
 	}
+	spec.Client = spec.Client.complete()
 	s := &site{spec: spec, authKey: spec.Client.key()}
 	if len(spec.static) > 0 {
 		s.table.Store(newTable(spec.static))

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"rws/server/certs"
 )
 
 // What a connection is doing. Whoever closes it while it waits, and the connection when a request
@@ -86,6 +88,9 @@ func (c *conn) handshake() error {
 	}
 	state := c.tls.ConnectionState()
 	c.state = &state
+	if state.NegotiatedProtocol == certs.ChallengeProtocol { // an authority has seen the certificate it came for
+		return io.EOF
+	}
 	if state.NegotiatedProtocol == "h2" && c.server.HTTP2 != nil {
 		return c.handOver(c.server.HTTP2, c.nc)
 	}

@@ -8,10 +8,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/netip"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -99,7 +101,7 @@ func (o *Options) checkNames() error {
 	}
 	o.Domains = slices.Clone(o.Domains)
 	for i, name := range o.Domains {
-		ascii, err := cleanName(name)
+		ascii, err := Name(name)
 		if err != nil {
 			return err
 		}
@@ -111,8 +113,8 @@ func (o *Options) checkNames() error {
 	return nil
 }
 
-// cleanName is a domain in ASCII and lower case.
-func cleanName(name string) (string, error) {
+// Name is a domain in ASCII and lower case, as servers are asked for it.
+func Name(name string) (string, error) {
 	if ip, err := netip.ParseAddr(name); err == nil && ip.Zone() == "" {
 		return ip.String(), nil
 	}
@@ -164,6 +166,17 @@ func (o *Options) checkChallenges() error {
 func (o Options) folder() error {
 	if err := os.MkdirAll(o.Storage, 0o700); err != nil {
 		return fmt.Errorf("making the folder for certificates: %w", err)
+	}
+	file, err := os.OpenFile(filepath.Join(o.Storage, ".gitignore"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err == nil {
+		_, err = file.WriteString("*\n")
+		err = errors.Join(err, file.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("keeping the folder for certificates out of version control: %w", err)
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ func newAsker(allow func(ctx context.Context, name string) error) *asker {
 var errRefused = errors.New("it was refused a moment ago")
 
 func (a *asker) ask(ctx context.Context, name string) error {
-	clean, err := cleanName(name)
+	clean, err := Name(name)
 	if err != nil {
 		return err
 	}

@@ -84,6 +84,9 @@ func makeRoot(folder string, now time.Time) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
+	if err := place(filepath.Join(folder, ".gitignore"), []byte("*\n")); err != nil {
+		return err
+	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
