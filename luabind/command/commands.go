@@ -6,7 +6,7 @@ import "github.com/spf13/cobra"
 func (t *terminal) commands() []*cobra.Command {
 	return []*cobra.Command{
 		t.newCommand(), t.checkCommand(), t.testCommand(), t.routesCommand(), t.whyCommand(), t.replCommand(), t.attachCommand(),
-		t.configCommand(), t.migrateCommand(), t.typesCommand(), t.docCommand(), t.versionCommand(),
+		t.configCommand(), t.migrateCommand(), t.trustCommand(), t.typesCommand(), t.docCommand(), t.versionCommand(),
 	}
 }
 
