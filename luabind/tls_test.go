@@ -1,6 +1,7 @@
 package luabind
 
 import (
+	"crypto/tls"
 	"os"
 	"path/filepath"
 	"testing"
@@ -66,9 +67,35 @@ func TestLoadingAScriptMakesNoAuthority(t *testing.T) {
 	defer p.Close(t.Context())
 	_, err = os.Stat(filepath.Join(dir, ".rws"))
 	assert.ErrorIs(t, err, os.ErrNotExist)
-	assert.Equal(t, []string{"*.localhost by the local authority (rws trust)", "a.example by ACME, client certificates required"}, p.TLS())
+	assert.Equal(t, []string{"*.localhost by the local authority (rws trust)", "a.example by the local authority (rws trust), in production by ACME, client certificates required"}, p.TLS())
 	_, err = p.App.Settings.TLS.Open()
 	require.Error(t, err)
 	assert.Equal(t, "app.lua:3", err.(*fault.Error).At)
 	assert.ErrorContains(t, err, "none.pem")
+}
+
+func TestTheLocalAuthorityStandsInForThePublicOneInDevelopment(t *testing.T) {
+	for _, tt := range []struct{ env, script, want string }{
+		{"development", `app:tls { domains = "a.example" }`, "a.example by the local authority (rws trust), in production by ACME"},
+		{"production", `app:tls { domains = "a.example" }`, "a.example by ACME"},
+		{"development", `app:tls { domains = "a.example", issuer = "acme" }`, "a.example by ACME"},
+		{"development", `app:tls { domains = "a.example", directory = "https://ca.example/dir" }`, "a.example by ACME"},
+		{"development", `app:tls { domains = "a.example", cert = "a.pem", key = "a.pem" }`, "a.pem for a.example"},
+		{"production", `app:tls { issuer = "local" }`, "*.localhost by the local authority (rws trust)"},
+		{"production", `app:tls { on_demand = { ask = print } }`, "names on demand by ACME"},
+	} {
+		p, err := Load(Options{File: "app.lua", Dir: t.TempDir(), Source: tt.script, Flags: map[string]string{"env": tt.env}})
+		require.NoError(t, err, tt.script)
+		assert.Equal(t, []string{tt.want}, p.TLS(), "%s in %s", tt.script, tt.env)
+		p.Close(t.Context())
+	}
+	p, err := Load(Options{File: "app.lua", Dir: t.TempDir(), Source: `app:tls { domains = { "a.example", "*.b.example" }, on_demand = { ask = print }, dns = { present = print, cleanup = print } }`})
+	require.NoError(t, err)
+	defer p.Close(t.Context())
+	store, err := p.App.Settings.TLS.Open()
+	require.NoError(t, err)
+	for name, want := range map[string]bool{"a.example": true, "c.b.example": true, "localhost": true, "shop.localhost": true, "c.example": false} {
+		_, err := store.Certificate(&tls.ClientHelloInfo{ServerName: name})
+		assert.Equal(t, want, err == nil, "%s: %v", name, err)
+	}
 }

@@ -135,9 +135,7 @@ func (s *site) hosts() (names []string, given bool) {
 	}
 	if t := s.table.Load(); t != nil {
 		for _, c := range t.certs {
-			for _, name := range certNames(c) {
-				names = append(names, name)
-			}
+			names = append(names, certNames(c)...)
 		}
 	}
 	return names, false

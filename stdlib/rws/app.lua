@@ -589,7 +589,8 @@ function route:name(name) end
 ---```
 ---
 ---In development the local authority makes certificates for `https://localhost`, names below it, and `domains`; `rws
----trust` tells how to have browsers trust it. Its root is made once, in the folder `.rws/ca`.
+---trust` tells how to have browsers trust it. Its root is made once, in the folder `.rws/ca`. It also stands in
+---for Let's Encrypt, which would find nobody at the domains of an app that only this machine reaches.
 ---
 ---```lua
 ---app:tls { issuer = "local" }

@@ -2,7 +2,7 @@
 
 ---Options of `app:tls`. Files and folders are below that of the app.
 ---@class rws.TlsOptions
----@field domains? string|string[] names of hosts, as `"example.com"`, `"*.example.com"` for one label more, or addresses. Without `cert` and `issuer` their certificates come by ACME, or from the local authority if all of them are localhost or below it
+---@field domains? string|string[] names of hosts, as `"example.com"`, `"*.example.com"` for one label more, or addresses. Without `cert` and `issuer` their certificates come by ACME, or from the local authority if all of them are localhost or below it, or in development without a `directory`
 ---@field issuer? "acme"|"local" who makes the certificates: an authority that is asked by ACME, or one of this app for development
 ---@field cert? string file with the certificate, and then those up to its authority, PEM. Default for `domains` are the names in it
 ---@field key? string file with its private key, PEM; may be the same

@@ -34,13 +34,13 @@ type Manager struct {
 
 // work is what a manager has while it is started.
 type work struct {
-	manager   *Manager
-	cache     *certmagic.Cache
-	fixed     *certmagic.Config // of Domains
-	demand    *certmagic.Config // of other names; nil for none
-	issuers   []*certmagic.ACMEIssuer
-	cancel    context.CancelFunc
-	unclosing sync.WaitGroup
+	manager *Manager
+	cache   *certmagic.Cache
+	fixed   *certmagic.Config // of Domains
+	demand  *certmagic.Config // of other names; nil for none
+	issuers []*certmagic.ACMEIssuer
+	cancel  context.CancelFunc
+	looking sync.WaitGroup // for what has to be renewed
 }
 
 // loading is how long certificates that are stored may take to be read when a manager starts: OCSP
@@ -146,7 +146,7 @@ func (w *work) manage(ctx, background context.Context) error {
 	if err := w.fixed.ManageAsync(background, w.manager.options.Domains); err != nil {
 		return fmt.Errorf("certificates by ACME: %w", err)
 	}
-	w.unclosing.Go(func() { _ = w.cache.RenewManagedCertificates(background) }) // what has ended meanwhile; it logs its errors
+	w.looking.Go(func() { _ = w.cache.RenewManagedCertificates(background) }) // what has ended meanwhile; it logs its errors
 	return nil
 }
 
@@ -160,10 +160,22 @@ func (m *Manager) Close() error {
 	return nil
 }
 
+// closing is how long the end of the work is waited for. What certmagic is asking an authority can't
+// be broken off, and changes nothing any more.
+const closing = 3 * time.Second
+
 func (w *work) close() {
 	w.cancel()
-	w.cache.Stop()
-	w.unclosing.Wait()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		w.cache.Stop()
+		w.looking.Wait()
+	}()
+	select {
+	case <-done:
+	case <-time.After(closing):
+	}
 }
 
 // configOf is how the certificate for some names is managed.
