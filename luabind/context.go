@@ -57,7 +57,6 @@ const (
 	fieldFiles
 	fieldInput
 	fieldSession
-	fieldTLS
 	lazyFields
 )
 
@@ -114,7 +113,7 @@ func contextOfType() bind.Type {
 			"headers": lazy(fieldHeaders, makeHeaders),
 			"cookies": lazy(fieldCookies, makeCookies),
 			"session": lazy(fieldSession, makeSession),
-			"tls":     lazy(fieldTLS, makeTLS),
+			"tls":     func(L *lua.LState, self any) lua.LValue { return makeTLS(L, contextOf(L, self)) },
 			"form":    lazy(fieldForm, makeForm),
 			"files":   lazy(fieldFiles, makeFiles),
 			"input":   lazy(fieldInput, func(L *lua.LState, _ *Ctx) lua.LValue { return fresh(L, L.NewTable()) }),

@@ -13,7 +13,8 @@ import (
 	"rws/luabind/bind"
 )
 
-// makeTLS is c.tls: nil for a request without TLS, or with TLS up to a proxy before us only.
+// makeTLS is c.tls: nil for a request without TLS, or with TLS up to a proxy before us only. Few
+// requests look at it, so none has a place to keep it in.
 func makeTLS(L *lua.LState, c *Ctx) lua.LValue {
 	state := c.r.TLS
 	if state == nil {
