@@ -112,6 +112,7 @@ func appMethods() []bind.Func {
 		bind.RawMethod("udp(listen, options)", appUDP),
 		bind.RawMethod("metrics(path?, ...)", appMetrics),
 		bind.RawMethod("health(options?, ...)", declareHealth),
+		bind.RawMethod("tls(options)", declareTLS),
 	}
 	for _, verb := range slices.Sorted(maps.Keys(verbs)) {
 		method := verbs[verb]

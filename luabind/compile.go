@@ -178,7 +178,7 @@ func (l link) name() string {
 func (p *Program) settings() server.Settings {
 	c := p.Config
 	return server.Settings{
-		Listeners: c.listeners(), EarlyData: c.EarlyData, TLS: server.TLS{Cert: p.optionalPath(c.TLSCert), Key: p.optionalPath(c.TLSKey)}, H2C: c.H2C,
+		Listeners: c.listeners(), EarlyData: c.EarlyData, TLS: p.serverTLS(), H2C: c.H2C,
 		MaxConns: c.MaxConns, MaxHeaderBytes: int(c.MaxHeader), MaxBody: c.MaxBody, StopGrace: c.StopGrace,
 		MemoryLimit: c.MemoryLimit, NoAccessLog: !c.AccessLog,
 	}

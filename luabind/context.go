@@ -113,6 +113,7 @@ func contextOfType() bind.Type {
 			"headers": lazy(fieldHeaders, makeHeaders),
 			"cookies": lazy(fieldCookies, makeCookies),
 			"session": lazy(fieldSession, makeSession),
+			"tls":     func(L *lua.LState, self any) lua.LValue { return makeTLS(L, contextOf(L, self)) },
 			"form":    lazy(fieldForm, makeForm),
 			"files":   lazy(fieldFiles, makeFiles),
 			"input":   lazy(fieldInput, func(L *lua.LState, _ *Ctx) lua.LValue { return fresh(L, L.NewTable()) }),
@@ -152,7 +153,7 @@ func contextOfType() bind.Type {
 var readOnly = map[string]bool{
 	"method": true, "path": true, "url": true, "host": true, "scheme": true, "ip": true, "id": true, "route": true, "csp_nonce": true,
 	"params": true, "query": true, "headers": true, "cookies": true, "session": true, "form": true, "files": true, "input": true, "body": true, "res": true,
-	"csrf_token": true, "csrf_field": true,
+	"csrf_token": true, "csrf_field": true, "tls": true,
 }
 
 // fresh returns t, which was made for the run on L: also a run that is read-only may change it.

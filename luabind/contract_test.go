@@ -229,6 +229,11 @@ func tables() map[string]any {
 		"rws.StubAnswer":             stubOptions{},
 		"rws.TestFile":               uploadOptions{},
 		"rws.TestOptions":            callOptions{},
+		"rws.TlsOptions":             tlsOptions{},
+		"rws.TlsEab":                 tlsEAB{},
+		"rws.TlsDirectory":           tlsDirectory{},
+		"rws.TlsDns":                 tlsDNS{},
+		"rws.TlsOnDemand":            tlsOnDemand{},
 		"rws.TxOptions":              txOptions{},
 		"rws.UrlParts":               urlParts{},
 		"rws.WebhookGuardOptions":    webhookGuardOptions{},
@@ -241,7 +246,7 @@ func tables() map[string]any {
 // rws.Error and rws.StubRequest, which Go makes field by field.
 var otherTables = []string{"rws.Config", "rws.ConfigTls", "rws.ConfigAccessLog", "rws.ConfigMetrics", "rws.ConfigFs", "rws.ConfigSession", "rws.ConfigSessionCookie", "rws.ConfigCache", "rws.ConfigLimits",
 	"rws.SessionInfo", "rws.CacheStats", "rws.HttpCacheStats", "rws.RedisStats", "rws.RedisMessage", "rws.ResourceHandlers", "rws.FileInfo", "rws.StubRequest", "rws.Error",
-	"rws.BackendStatus", "rws.ColumnInfo", "rws.DbResult", "rws.Page", "rws.PoolStats", "rws.TableInfo"}
+	"rws.BackendStatus", "rws.ColumnInfo", "rws.Tls", "rws.TlsClient", "rws.DbResult", "rws.Page", "rws.PoolStats", "rws.TableInfo"}
 
 func TestOptionsAreDocumented(t *testing.T) {
 	p := faces(t)

@@ -14,6 +14,9 @@ func (s *state) agree(other *state) error {
 			Message: "the script declared other routes in its second isolate than in its first",
 			Hint:    "with isolates above 1 the script runs once in each and must declare the same every time: don't declare by chance, by time or by what app.shared holds"}
 	}
+	if s.tls != other.tls {
+		return &fault.Error{Code: "isolates", At: s.program.Main(), Message: "the script called app:tls another number of times in its second isolate than in its first"}
+	}
 	return nil
 }
 

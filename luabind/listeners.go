@@ -89,14 +89,13 @@ func readListeners(L *lua.LState, t *lua.LTable) (list []ListenConfig, err error
 	return list, nil
 }
 
-// checkListeners refuses what needs TLS and has none.
-func (c *Config) checkListeners() (faults []*fault.Error) {
+// checkListeners refuses what needs TLS and has none. certified says that there is a certificate.
+func (c *Config) checkListeners(certified bool) (faults []*fault.Error) {
 	wrong := func(name, text string) { faults = append(faults, settingError(name, c, errors.New(text))) }
-	certified := c.TLSCert != ""
 	for _, l := range c.Listen {
 		switch {
 		case l.TLS != nil && *l.TLS && !certified:
-			wrong("listen", l.Address+" shall speak TLS, and there is no certificate: tls.cert and tls.key name one")
+			wrong("listen", l.Address+" shall speak TLS, and there is no certificate: app:tls gets one, or tls.cert and tls.key name one")
 		case l.HTTP3 != nil && *l.HTTP3 && (!certified || l.TLS != nil && !*l.TLS):
 			wrong("listen", l.Address+" shall speak HTTP/3, which needs TLS")
 		case l.HTTP3 != nil && *l.HTTP3 && listen.IsUnix(l.Address):
@@ -106,7 +105,7 @@ func (c *Config) checkListeners() (faults []*fault.Error) {
 	some := slices.ContainsFunc(c.listeners(), func(l server.Listener) bool { return l.HTTP3 })
 	switch {
 	case c.HTTP3 && (!certified || !some):
-		wrong("http3", "it needs an address with TLS: tls.cert and tls.key name a certificate")
+		wrong("http3", "it needs an address with TLS: app:tls gets a certificate, or tls.cert and tls.key name one")
 	case c.EarlyData && !some:
 		wrong("early_data", "it is for HTTP/3, which is off: http3 = true turns it on")
 	}

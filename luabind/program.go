@@ -99,6 +99,7 @@ type Program struct {
 	measured  bool       // app:metrics was called
 	health    *appHealth // of app:health; nil for none
 	operators []*route   // of app:health and app:metrics
+	tls       []*tlsSite // of app:tls, in the order of the script
 	// httpCaches are those of rws.http_cache, in the order of their declaration.
 	httpCaches  []*httpcache.Cache
 	upstreams   []*Upstream     // in the order of the script
@@ -143,6 +144,7 @@ type state struct {
 	httpCaches int               // how many the script has declared so far
 	upstreams  int               // the same
 	asides     []*route          // see aside
+	tls        int               // the same of app:tls
 }
 
 func stateOf(L *lua.LState) *state { return vm.Data(L).(*state) }
@@ -220,7 +222,7 @@ func (p *Program) load() error {
 	if err := p.Config.checkTLS(); err != nil {
 		return err
 	}
-	if err := joinFaults("the settings are wrong", slices.Concat(p.checkAllowed(), p.Config.checkState(), p.Config.checkProxies(), p.Config.checkListeners(), p.checkAccessLog())); err != nil {
+	if err := joinFaults("the settings are wrong", slices.Concat(p.checkAllowed(), p.Config.checkState(), p.Config.checkProxies(), p.Config.checkListeners(len(p.TLS()) > 0), p.checkAccessLog())); err != nil {
 		return err
 	}
 	p.logger = p.options.Logger(p.Config)

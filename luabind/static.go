@@ -160,7 +160,7 @@ func (p *Program) private(folder string) func(name string) bool {
 			return true
 		}
 		place := filepath.Join(p.path(folder), filepath.FromSlash(name))
-		own := []string{p.path(p.Config.Templates), p.optionalPath(p.Config.TLSCert), p.optionalPath(p.Config.TLSKey), filepath.Join(p.dir, p.Main())}
+		own := append(p.TLSFiles(), p.path(p.Config.Templates), filepath.Join(p.dir, p.Main()))
 		return slices.Contains(own, place)
 	}
 }

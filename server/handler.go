@@ -45,6 +45,8 @@ type around struct {
 	log    *slog.Logger
 	access *logs.AccessLogger // nil for none
 	shed   *shed              // nil for never
+	// misdirected reports whether a request came over a connection for another host; nil for never.
+	misdirected func(*http.Request) bool
 }
 
 // route is a Route at work.

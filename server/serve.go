@@ -188,6 +188,8 @@ func (t *transaction) refuse() *problem.Details {
 		return &problem.Details{Status: http.StatusBadRequest, ID: t.ID(), Detail: "The request names two hosts."}
 	case r.ProtoMajor >= 2 && ofConnection(r.Header):
 		return &problem.Details{Status: http.StatusBadRequest, ID: t.ID(), Detail: "The request has header fields that are about a connection of HTTP/1."}
+	case h.around.misdirected != nil && h.around.misdirected(r):
+		return &problem.Details{Status: http.StatusMisdirectedRequest, ID: t.ID(), Detail: "This connection was opened for a host that asks other certificates of clients; open another one."}
 	case r.Method == http.MethodConnect:
 		return &problem.Details{Status: http.StatusNotImplemented, ID: t.ID(), Detail: "This server is no tunnel."}
 	}

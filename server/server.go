@@ -11,7 +11,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"rws/server/certs"
 	"rws/server/http1"
 	"rws/server/listen"
 	"rws/server/logs"
@@ -44,11 +43,13 @@ type Server struct {
 	http1     *http1.Server
 	http2     *http2
 	entrances []*entrance
-	sides     []net.Listener // of App.Sides
-	beside    []*http.Server // on them
-	streams   streams        // of App.Streams
-	store     *certs.Store   // nil without TLS
-	undo      func()         // puts the garbage collector back
+	sides     []net.Listener               // of App.Sides
+	beside    []*http.Server               // on them
+	redirects []net.Listener               // of TLS.Redirect
+	plain     *http1.Server                // on them; nil for none
+	streams   streams                      // of App.Streams
+	certs     atomic.Pointer[certificates] // nil without TLS
+	undo      func()                       // puts the garbage collector back
 
 	drainMu  sync.Mutex
 	draining map[*Handler]struct{}
@@ -73,7 +74,7 @@ func New(o Options) *Server {
 		o.Released = released
 	}
 	s := &Server{options: o, undo: func() {}, draining: map[*Handler]struct{}{}, quit: make(chan struct{}), done: make(chan struct{})}
-	s.around = around{log: o.Logger, access: o.Access, shed: &shed{}}
+	s.around = around{log: o.Logger, access: o.Access, shed: &shed{}, misdirected: s.misdirected}
 	s.hasty, s.hurry = context.WithCancel(context.Background())
 	s.streams.open = map[string]*stream{}
 	s.streams.ctx, s.streams.end = context.WithCancel(context.Background())
@@ -134,6 +135,7 @@ func (s *Server) Start(ctx context.Context, app *App) error {
 	s.serve(h.settings)
 	s.serveSides()
 	s.serveStreams(app.Streams, fresh)
+	s.serveRedirects(h.settings)
 	return nil
 }
 
@@ -185,15 +187,18 @@ func (s *Server) Swap(app *App) error {
 	if !sameSides(old.app.Sides, app.Sides) {
 		return s.refuse(app, &RestartError{Settings: []string{"Sides"}})
 	}
-	if s.store != nil {
-		if err := s.store.Reload(); err != nil {
-			return s.refuse(app, fmt.Errorf("reloading certificates: %w", err))
-		}
-	}
-	fresh, err := s.openStreams(context.Background(), app.Streams)
+	present, err := s.nextCertificates(h)
 	if err != nil {
 		return s.refuse(app, err)
 	}
+	fresh, err := s.openStreams(context.Background(), app.Streams)
+	if err != nil {
+		if present != s.certs.Load() {
+			s.end(present)
+		}
+		return s.refuse(app, err)
+	}
+	s.adoptCertificates(present)
 	s.drainMu.Lock()
 	s.draining[old] = struct{}{}
 	s.drainMu.Unlock()

@@ -3,12 +3,9 @@ package server
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
-
-	"rws/server/certs"
 )
 
 // Settings of an [App]. The zero value is a good default; where 0 means a default, a negative
@@ -30,7 +27,7 @@ type Settings struct {
 	EarlyData bool
 	// TLS is spoken on all TCP addresses when it has a certificate. Unix sockets stay plain:
 	// what connects to them is on the same machine. Restart; but [Server.Swap] reads the files
-	// again.
+	// again, and takes another Store or what another Open makes.
 	TLS TLS
 	// H2C also accepts HTTP/2 without TLS, from clients that know beforehand. Restart.
 	H2C bool
@@ -74,14 +71,6 @@ type Settings struct {
 	NoAccessLog bool
 }
 
-// TLS says where certificates come from. The zero value means no TLS.
-type TLS struct {
-	Cert string // file with the certificate and its chain, PEM
-	Key  string // file with the private key, PEM
-	// Store has certificates that are loaded already, in place of the files.
-	Store *certs.Store
-}
-
 // complete fills in the defaults and reports what makes no sense.
 func (s Settings) complete() (Settings, error) {
 	if len(s.Listen) == 0 && len(s.Listeners) == 0 {
@@ -98,7 +87,7 @@ func (s Settings) complete() (Settings, error) {
 	s.StopGrace = cmp.Or(s.StopGrace, 30*time.Second)
 	faults := []error{s.TLS.check()}
 	for _, l := range s.listeners() {
-		faults = append(faults, l.check(s.TLS.on()))
+		faults = append(faults, l.check(s.TLS.On()))
 	}
 	return s, errors.Join(faults...)
 }
@@ -110,15 +99,6 @@ func (s Settings) Memory() int64 {
 	}
 	return s.MemoryLimit
 }
-
-func (t TLS) check() error {
-	if t.Store == nil && (t.Cert == "") != (t.Key == "") {
-		return fmt.Errorf("tls.cert is %q and tls.key is %q: both files are needed (they may be the same)", t.Cert, t.Key)
-	}
-	return nil
-}
-
-func (t TLS) on() bool { return t.Store != nil || t.Cert != "" }
 
 // RestartError says that an app has settings that only a restart applies.
 type RestartError struct {
@@ -141,7 +121,7 @@ func (s Settings) restart(next Settings) error {
 		{"Listeners", sameListeners(s.Listeners, next.Listeners)},
 		{"HTTP3", s.HTTP3 == next.HTTP3},
 		{"EarlyData", s.EarlyData == next.EarlyData},
-		{"TLS", s.TLS == next.TLS},
+		{"TLS", s.TLS.same(next.TLS)},
 		{"H2C", s.H2C == next.H2C},
 		{"MaxConns", s.MaxConns == next.MaxConns},
 		{"MaxConnsPerIP", s.MaxConnsPerIP == next.MaxConnsPerIP},

@@ -4,18 +4,22 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"runtime/debug"
+	"slices"
 
-	"rws/server/certs"
 	"rws/server/http1"
 )
 
 // open opens all addresses or none.
 func (s *Server) open(ctx context.Context, settings Settings) error {
-	config, err := s.certificates(settings.TLS)
+	present, err := s.openCertificates(settings.TLS)
 	if err != nil {
 		return err
+	}
+	var config *tls.Config
+	s.certs.Store(present)
+	if present != nil {
+		config = s.tlsConfig()
 	}
 	var faults []error
 	for _, l := range settings.listeners() {
@@ -26,11 +30,16 @@ func (s *Server) open(ctx context.Context, settings Settings) error {
 		}
 		s.entrances = append(s.entrances, e)
 	}
-	if faults == nil {
-		return nil
+	faults = append(faults, s.openRedirects(ctx, settings))
+	if err := errors.Join(faults...); err != nil {
+		s.closeListeners()
+		return err
 	}
-	s.closeListeners()
-	return errors.Join(faults...)
+	if err := present.start(ctx, s.ports()); err != nil {
+		s.closeListeners()
+		return err
+	}
+	return nil
 }
 
 // closeListeners takes back what open and openSides did; nothing was accepted.
@@ -38,29 +47,11 @@ func (s *Server) closeListeners() {
 	for _, e := range s.entrances {
 		e.close()
 	}
-	for _, l := range s.sides {
+	for _, l := range slices.Concat(s.redirects, s.sides) {
 		_ = l.Close() // there is nothing to be done about it
 	}
-	s.entrances, s.sides = nil, nil
-}
-
-// certificates is the configuration for TLS, nil for none.
-func (s *Server) certificates(t TLS) (*tls.Config, error) {
-	if !t.on() {
-		return nil, nil
-	}
-	s.store = t.Store
-	if s.store == nil {
-		store, err := certs.Load(t.Cert, t.Key)
-		if err != nil {
-			return nil, fmt.Errorf("tls: %w", err)
-		}
-		s.store = store
-	}
-	for _, warning := range s.store.Warnings() {
-		s.options.Logger.Warn("certificate", "problem", warning)
-	}
-	return s.store.Config(), nil
+	s.entrances, s.redirects, s.sides = nil, nil, nil
+	s.end(s.certs.Swap(nil))
 }
 
 // serve starts the goroutines. The mutex is held.

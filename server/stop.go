@@ -76,6 +76,10 @@ func (s *Server) finish() error {
 	}
 	streams.Wait()
 	s.closeSides()
+	if s.plain != nil {
+		_ = s.plain.Close() // nothing there takes long
+	}
+	s.end(s.certs.Load())
 	unhook := context.AfterFunc(grace, s.hurry) // apps that were replaced get the same time
 	s.work.Wait()
 	unhook()

@@ -39,6 +39,7 @@ var floors = map[string]int{
 	"http1/wire": 0, "proxy/transport": 1, "proxy/balance": 1, "proxy/health": 1, "proxy/breaker": 1, "listen": 1, "http1": 1, "http3": 1, "flood": 1,
 	"proxy/discover": 1, "proxy/upstream": 2,
 	"exchange": 1, "problem": 1, "rewrite": 1,
+	"certs/acme": 1, "certs/local": 1,
 
 	"auth/apikey": 2, "auth/basic": 2, "auth/bearer": 2, "auth/forward": 2, "auth/require": 2, "webhook": 2,
 	"session": 2, "middleware": 2, "upgrade": 2, "httpcache": 2, "proxy/fastcgi": 2, "openapi": 2, "graphql": 2, "mcp": 2, "admin": 2,

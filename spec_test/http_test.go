@@ -27,7 +27,9 @@ type call struct {
 	header      http.Header
 	host        string
 	body        []byte
-	two         bool // HTTP/2
+	two         bool   // HTTP/2
+	as          string // the name of the server, in place of that in the URL
+	cert        string // NAME.pem and NAME.key, shown to the server
 
 	end  func() // asks a flood to end
 	quit context.CancelFunc
@@ -38,7 +40,7 @@ type call struct {
 	err  error
 }
 
-const callUsage = "METHOD PATH [-H 'Name: value'] [-d TEXT|@FILE] [-json TEXT] [-form NAME=VALUE] [-file NAME=FILE] [-2]"
+const callUsage = "METHOD PATH [-H 'Name: value'] [-d TEXT|@FILE] [-json TEXT] [-form NAME=VALUE] [-file NAME=FILE] [-as HOST] [-cert NAME] [-2]"
 
 // newCall reads the words of a request.
 func (s *spec) newCall(args []string) (*call, error) {
@@ -86,6 +88,10 @@ func (s *spec) option(c *call, form, files url.Values, name, value string) error
 		}
 	case "-json":
 		c.setBody("application/json", []byte(value))
+	case "-as":
+		c.as = value
+	case "-cert":
+		c.cert = value
 	case "-form":
 		form.Add(key, text)
 	case "-file":
@@ -148,6 +154,20 @@ func (s *spec) client(c *call, conns int) (*http.Client, string) {
 	}
 	if strings.HasPrefix(c.url, "http") {
 		base = ""
+	}
+	if c.cert != "" {
+		t.TLSClientConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			pair, err := tls.LoadX509KeyPair(s.ts.MkAbs(c.cert+".pem"), s.ts.MkAbs(c.cert+".key"))
+			return &pair, err
+		}
+	}
+	if u, err := url.Parse(base); c.as != "" && err == nil {
+		real := u.Host
+		t.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, real)
+		}
+		u.Host = net.JoinHostPort(c.as, u.Port())
+		base = u.String()
 	}
 	follow := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &http.Client{Transport: t, CheckRedirect: follow, Timeout: patience}, base + c.url

@@ -53,6 +53,8 @@
 //	    -json TEXT                         the body, as application/json
 //	    -form NAME=VALUE …                 a field of a form
 //	    -file NAME=FILE …                  a file of a multipart form
+//	    -as HOST                           reach the server by this name, which no DNS has to know
+//	    -cert NAME                         show NAME.pem of cert, when the server asks for it
 //	    -2                                 speak HTTP/2, also without TLS
 //	begin NAME METHOD PATH [options]       the same in the background
 //	received NAME TEXT [TIMES]             that much has come of its body, so often
@@ -74,6 +76,10 @@
 //
 //	peer redis|postgres|mariadb            a new database on a real server; sets $REDIS_URL,
 //	                                       $POSTGRES_URL or $MARIADB_URL
+//	peer pebble                            an authority of this spec that speaks ACME; sets $ACME_URL,
+//	                                       $ACME_CA (the file to check it by), $ACME_HTTP and $ACME_TLS
+//	                                       (ports it visits on 127.0.0.1), $ACME_DNS (its DNS) and
+//	                                       $ACME_API (where records are set); http trusts it
 //	peer KIND alone                        a server for this spec alone, which can be stopped:
 //	peer KIND stop|start|pause|resume
 //

@@ -3,6 +3,8 @@ package spec_test
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -25,8 +27,11 @@ var kinds = map[string]kind{
 
 // peer gives the script a real server, or does something to the one that is its alone.
 func peer(s *spec, args []string) error {
+	if len(args) == 1 && args[0] == "pebble" {
+		return pebble(s)
+	}
 	if len(args) == 0 || len(args) > 2 || kinds[args[0]].shared == nil {
-		return usageError("peer redis|postgres|mariadb [alone|stop|start|pause|resume]")
+		return usageError("peer redis|postgres|mariadb [alone|stop|start|pause|resume], or peer pebble")
 	}
 	k := kinds[args[0]]
 	switch {
@@ -51,6 +56,18 @@ func peer(s *spec, args []string) error {
 	}
 	do(s.t)
 	return nil
+}
+
+// pebble starts an authority for this spec, and has http trust what it issues.
+func pebble(s *spec) error {
+	a := servers.Pebble(s.t, servers.PebbleOptions{})
+	for name, value := range map[string]string{
+		"ACME_URL": a.Directory, "ACME_CA": a.RootFile, "ACME_HTTP": strconv.Itoa(a.HTTPPort), "ACME_TLS": strconv.Itoa(a.TLSPort),
+		"ACME_DNS": a.DNS, "ACME_API": a.API(),
+	} {
+		s.ts.Setenv(name, value)
+	}
+	return os.WriteFile(s.ts.MkAbs("acme-issuer.pem"), a.IssuerPEM(s.t), 0o644)
 }
 
 // keepCookie keeps a cookie of the last answer for a request header.

@@ -44,6 +44,9 @@ func (s *site) banner() {
 		fmt.Fprintf(&b, "  %s\n", color.add(dim, rateLimits(list)))
 	}
 	fmt.Fprintf(&b, "  %s\n", color.add(dim, strings.Join(kept(p.Config), " · ")))
+	if list := s.tls(); len(list) > 0 {
+		fmt.Fprintf(&b, "  %s\n", color.add(dim, "tls: "+strings.Join(list, " · ")))
+	}
 	if off := off(p.Config); len(off) > 0 {
 		fmt.Fprintf(&b, "  %s\n", color.add(dim, "off: "+strings.Join(off, " · ")))
 	}
@@ -96,7 +99,16 @@ func (s *site) listening(ready time.Duration) {
 		"routes", len(routeRows(p.App.Routes, false)), "isolates", len(p.Isolates()), "databases", s.databases(),
 		"timeout", p.Config.Timeout.String(), "max_body", settings.MaxBody, "max_header", settings.MaxHeaderBytes,
 		"max_connections", settings.MaxConns, "all_requests", p.Limits(), "rate_limits", append([]string{}, p.RateLimits()...), "memory_limit", settings.MemoryLimit, "sessions", shown(p.Config, "session.store"),
-		"cache", shown(p.Config, "cache.url"), "signing_key", p.Config.Secrets(), "metrics", strings.Join(p.Config.Metrics.Listen, ""), "ready_ms", ready.Milliseconds())
+		"cache", shown(p.Config, "cache.url"), "signing_key", p.Config.Secrets(), "metrics", strings.Join(p.Config.Metrics.Listen, ""), "tls", s.tls(), "ready_ms", ready.Milliseconds())
+}
+
+// tls says where certificates come from, what is asked of clients, and what is redirected.
+func (s *site) tls() []string {
+	list := s.current().TLS()
+	for _, a := range s.server.RedirectAddrs() {
+		list = append(list, "http on "+a.String()+" is sent there")
+	}
+	return list
 }
 
 // databases lists the databases for the record.

@@ -6,7 +6,7 @@ import "github.com/spf13/cobra"
 func (t *terminal) commands() []*cobra.Command {
 	return []*cobra.Command{
 		t.newCommand(), t.serveCommand(), t.proxyCommand(), t.checkCommand(), t.testCommand(), t.routesCommand(), t.whyCommand(), t.replCommand(), t.attachCommand(),
-		t.configCommand(), t.upgradeCommand(), t.migrateCommand(), t.typesCommand(), t.docCommand(), t.versionCommand(),
+		t.configCommand(), t.upgradeCommand(), t.migrateCommand(), t.trustCommand(), t.typesCommand(), t.docCommand(), t.versionCommand(),
 	}
 }
 

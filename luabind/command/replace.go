@@ -38,9 +38,7 @@ func isAsset(file string, folders []string) bool {
 func (s *site) watched() []string {
 	p := s.current()
 	files := append(p.Files(), p.Pages()...)
-	if tls := p.App.Settings.TLS; tls.Cert != "" {
-		files = append(files, tls.Cert, tls.Key)
-	}
+	files = append(files, p.TLSFiles()...)
 	if more := s.suspects.Load(); more != nil {
 		files = append(files, *more...)
 	}

@@ -2,9 +2,7 @@ package certs
 
 import (
 	"crypto/tls"
-	"fmt"
 	"strings"
-	"time"
 )
 
 // table is an immutable set of certificates with its index by name.
@@ -16,16 +14,16 @@ type table struct {
 func newTable(certs []*tls.Certificate) *table {
 	t := &table{certs: certs, byName: map[string][]*tls.Certificate{}}
 	for _, c := range certs {
-		for _, name := range names(c) {
+		for _, name := range certNames(c) {
 			t.byName[name] = append(t.byName[name], c)
 		}
 	}
 	return t
 }
 
-// names returns the DNS names of a certificate in lower case, "*.example.com" for a wildcard.
+// certNames returns the DNS names of a certificate in lower case, "*.example.com" for a wildcard.
 // The common name counts only when there are no others (RFC 9525 §2 retired it).
-func names(c *tls.Certificate) []string {
+func certNames(c *tls.Certificate) []string {
 	if c.Leaf == nil {
 		return nil
 	}
@@ -69,40 +67,4 @@ func supported(certs []*tls.Certificate, hello *tls.ClientHelloInfo) *tls.Certif
 		}
 	}
 	return certs[0]
-}
-
-// soon is how long before its end a certificate is warned about.
-const soon = 14 * 24 * time.Hour
-
-// Warnings returns what is wrong with the certificates in use although they loaded: expired,
-// not valid yet, or expiring within 14 days, each with its file and date.
-func (s *Store) Warnings() []string {
-	var warnings []string
-	for i, c := range s.current.Load().certs {
-		if c.Leaf == nil {
-			continue
-		}
-		name := strings.Join(names(c), ", ")
-		if i < len(s.pairs) {
-			name = fmt.Sprintf("%q", s.pairs[i].CertFile)
-		}
-		if w := validity(c, time.Now()); w != "" {
-			warnings = append(warnings, fmt.Sprintf("certificate %s %s", name, w))
-		}
-	}
-	return warnings
-}
-
-// validity says what is wrong with the dates of a certificate, if anything.
-func validity(c *tls.Certificate, now time.Time) string {
-	from, until := c.Leaf.NotBefore.UTC(), c.Leaf.NotAfter.UTC()
-	switch {
-	case now.After(until):
-		return "expired on " + until.Format(time.DateOnly) + "; clients will refuse it, renew it"
-	case now.Before(from):
-		return "is not valid before " + from.Format(time.RFC3339) + "; is the clock of this machine right?"
-	case until.Sub(now) < soon:
-		return "expires on " + until.Format(time.DateOnly) + "; renew it"
-	}
-	return ""
 }

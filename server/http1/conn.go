@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"rws/server/certs"
 	"rws/server/http1/wire"
 )
 
@@ -83,6 +84,9 @@ func (c *conn) handshake() error {
 	}
 	state := c.tls.ConnectionState()
 	c.state = &state
+	if state.NegotiatedProtocol == certs.ChallengeProtocol { // an authority has seen the certificate it came for
+		return io.EOF
+	}
 	if state.NegotiatedProtocol == "h2" && c.server.HTTP2 != nil {
 		return c.handOver(c.server.HTTP2, c.nc)
 	}

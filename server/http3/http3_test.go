@@ -2,12 +2,21 @@ package http3_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"log/slog"
+	"math/big"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -241,15 +250,36 @@ func TestEarlyDataIsKnown(t *testing.T) {
 	}, patience, time.Millisecond)
 }
 
-func TestClientCertificatesAsOverTCP(t *testing.T) {
-	cert, err := certs.SelfSigned()
+// clientCertificate is one that vouches for itself.
+func clientCertificate(t *testing.T) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
-	config := certs.Static(cert).Config()
-	config.ClientAuth = tls.RequireAnyClientCert
-	_, addr := serve(t, http3.Options{TLS: config, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "client"}, NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	require.NoError(t, err)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// The same policy as over TCP, looked up by the server name for each connection: it was once forgotten
+// for HTTP/3 elsewhere (GO-2026-4530).
+func TestClientCertificatesAsOverTCP(t *testing.T) {
+	cert := clientCertificate(t)
+	key, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "both.pem")
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]})
+	require.NoError(t, os.WriteFile(file, append(text, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})...), 0o600))
+	store, err := certs.Open(certs.Options{}, certs.Site{Pairs: []certs.Pair{{CertFile: file, KeyFile: file}}, Client: certs.ClientAuth{CA: []string{file}}})
+	require.NoError(t, err)
+	_, addr := serve(t, http3.Options{TLS: store.Config(), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, len(r.TLS.PeerCertificates))
 	})})
 	_, err = client(t, nil).Get("https://" + addr + "/")
+	require.Error(t, err)
+	other := clientCertificate(t)
+	_, err = client(t, func(tr *h3.Transport) { tr.TLSClientConfig.Certificates = []tls.Certificate{other} }).Get("https://" + addr + "/")
 	require.Error(t, err)
 	_, body := get(t, client(t, func(tr *h3.Transport) { tr.TLSClientConfig.Certificates = []tls.Certificate{cert} }), "https://"+addr+"/")
 	assert.Equal(t, "1", body)

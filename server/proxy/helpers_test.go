@@ -145,7 +145,7 @@ func h2Server(t testing.TB, h http.Handler) *h2 {
 	return l
 }
 
-func (l *h2) take(c net.Conn) {
+func (l *h2) take(c net.Conn, _ http.Handler) {
 	select {
 	case l.conns <- c:
 	case <-l.done:

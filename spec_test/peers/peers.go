@@ -1,4 +1,5 @@
-// Package peers gives tests real servers: Postgres, MariaDB, Redis, PHP-FPM.
+// Package peers gives tests real servers: Postgres, MariaDB, Redis, PHP-FPM, and Pebble, an authority
+// that speaks ACME.
 //
 // Each is a private instance of the installed program, in a temporary folder, on a free port
 // of the loopback. [Postgres], [MariaDB] and [Redis] share one instance in a test process,
@@ -8,17 +9,19 @@
 // in a session of its own waits for that, kills the server and removes its folder.
 //
 // When the program is not installed the test is skipped with the name of the Debian package
-// that brings it, or fails if RWS_TEST_REQUIRE is set. Only tests import this package, and it
+// or Go module that brings it, or fails if RWS_TEST_REQUIRE is set. Only tests import this package, and it
 // imports nothing of rws.
 package peers
 
 import (
 	"crypto/rand"
 	"fmt"
+	"go/build"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -32,10 +35,14 @@ type kind struct {
 	name    string // for messages
 	program string
 	debian  string   // the package that brings it
+	goget   string   // in place of that: what go install takes
 	users   []string // who runs it when the test is root, the first that exists
 
 	// prepare fills the folder once, as the user.
 	prepare func(s *Server) error
+	// configure does the same when the port is known.
+	configure   func(s *Server) error
+	environment []string // beside that of the test, as "NAME=value"
 	// arguments of the program, which must stay in the foreground.
 	arguments func(s *Server) []string
 	// signal stops it at once without leaving anything: a name for kill -s.
@@ -157,7 +164,7 @@ func (k *kind) own(t testing.TB, extra []string) *Server {
 	return s
 }
 
-// find looks for the program, also where Debian keeps Postgres.
+// find looks for the program, also where Debian keeps Postgres and where go install puts it.
 func (k *kind) find(t testing.TB) string {
 	t.Helper()
 	path, err := exec.LookPath(k.program)
@@ -168,6 +175,12 @@ func (k *kind) find(t testing.TB) string {
 		if found, _ := filepath.Glob(pattern + k.program); len(found) > 0 {
 			return found[len(found)-1]
 		}
+	}
+	if path, err := exec.LookPath(filepath.Join(build.Default.GOPATH, "bin", k.program)); err == nil {
+		return path
+	}
+	if k.goget != "" {
+		missing(t, fmt.Sprintf("%s is missing: go install %s", k.program, k.goget))
 	}
 	missing(t, fmt.Sprintf("%s is missing: install the package %s", k.program, k.debian))
 	return ""
@@ -220,13 +233,26 @@ func (s *Server) launch() (err error) {
 	if s.port, err = freePort(); err != nil {
 		return err
 	}
-	if s.keeper, err = keep(s.dir, s.kind.users, s.kind.signal, append([]string{s.path}, s.kind.arguments(s)...)); err != nil {
+	if s.kind.configure != nil {
+		if err := s.kind.configure(s); err != nil {
+			return err
+		}
+	}
+	if s.keeper, err = keep(s.dir, s.kind.users, s.kind.signal, s.commandLine()); err != nil {
 		return err
 	}
 	if err := s.keeper.do("start"); err != nil {
 		return err
 	}
 	return s.wait()
+}
+
+func (s *Server) commandLine() []string {
+	line := append([]string{s.path}, s.kind.arguments(s)...)
+	if len(s.kind.environment) > 0 {
+		line = slices.Concat([]string{"env"}, s.kind.environment, line)
+	}
+	return line
 }
 
 // wait polls until the server answers or has ended.

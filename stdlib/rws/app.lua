@@ -590,3 +590,43 @@ local route = {}
 ---@param name string one that no other route has
 ---@return rws.Route route the same
 function route:name(name) end
+
+---Speaks HTTPS, with HTTP/2, on the addresses of the server. It may be called several times, for hosts with
+---certificates or clients of their own; the first is for clients that send no name of a host. A certificate of
+---`app:config { tls = … }` comes before all.
+---
+---Certificates in files are read again when they change; what does not load leaves what is in use. Those of ACME are
+---got and renewed in the background, and kept in `storage`: nothing else is to be done than to let the authority
+---reach port 443, or port 80, of the domains.
+---
+---```lua
+---app:tls { domains = { "example.com", "www.example.com" }, email = "ann@example.com", redirect = ":80" }
+---app:tls { domains = "*.shop.example", dns = {
+---  zone = "shop.example",
+---  present = function(zone, name, value) rws.http.post("https://dns.example/" .. zone, { json = { name = name, txt = value } }) end,
+---  cleanup = function(zone, name, value) rws.http.delete("https://dns.example/" .. zone .. "/" .. name) end,
+---} }
+---```
+---
+---Hosts that ask for client certificates need connections of their own: a request for one that comes over a
+---connection for another is answered 421. Who the client is stands in `c.tls.client`.
+---
+---```lua
+---app:tls { cert = "site.pem", key = "site.key" }
+---app:tls { domains = "internal.example.com", cert = "internal.pem", key = "internal.key", client_ca = "staff.pem" }
+---
+---app:host("internal.example.com"):get("/", function(c) return "hello " .. c.tls.client.common_name end)
+---```
+---
+---In development the local authority makes certificates for `https://localhost`, names below it, and `domains`; `rws
+---trust` tells how to have browsers trust it. Its root is made once, in the folder `.rws/ca`. It also stands in
+---for Let's Encrypt, which would find nobody at the domains of an app that only this machine reaches.
+---
+---```lua
+---app:tls { issuer = "local" }
+---app:get("/", function(c) return { secure = c.tls ~= nil } end)
+---app:test("a test has no TLS", function(t) t.eq(t:get("/"):json(), { secure = false }) end)
+---```
+---@param options rws.TlsOptions
+---@return rws.App app
+function App:tls(options) end

@@ -24,6 +24,7 @@
 ---@field files table<string, rws.File> the files of the form, the first of each name. Reading it waits
 ---@field input table<string, any> what the spec of the route has checked
 ---@field body string of the request, at most `max_body`. Reading it waits
+---@field tls rws.Tls? the TLS of the connection, and the certificate of the client; nil without, also behind a proxy
 ---@field res rws.Response the answer so far
 ---@field user any who sends the request: what a guard of `rws.auth` has found out, or what a function has set. It is data:
 ---  texts, numbers, booleans and tables of them. Limits by user, `rws.auth.require` and the engine see the same;

@@ -1,0 +1,55 @@
+package certs
+
+import (
+	"crypto/tls"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// soon is how long before its end a certificate is warned about.
+const soon = 14 * 24 * time.Hour
+
+// Warnings returns what is wrong with the certificates in use although they loaded: expired,
+// not valid yet, or expiring within 14 days, each with its file and date.
+func (s *Store) Warnings() []string {
+	var warnings []string
+	for _, one := range s.sites {
+		warnings = append(warnings, one.warnings(time.Now())...)
+	}
+	return warnings
+}
+
+func (s *site) warnings(now time.Time) (warnings []string) {
+	t := s.table.Load()
+	if t == nil {
+		return nil
+	}
+	for i, c := range t.certs {
+		if c.Leaf == nil {
+			continue
+		}
+		name := strings.Join(certNames(c), ", ")
+		if i < len(s.spec.Pairs) {
+			name = fmt.Sprintf("%q", s.spec.Pairs[i].CertFile)
+		}
+		if w := validity(c, now); w != "" {
+			warnings = append(warnings, fmt.Sprintf("certificate %s %s", name, w))
+		}
+	}
+	return warnings
+}
+
+// validity says what is wrong with the dates of a certificate, if anything.
+func validity(c *tls.Certificate, now time.Time) string {
+	from, until := c.Leaf.NotBefore.UTC(), c.Leaf.NotAfter.UTC()
+	switch {
+	case now.After(until):
+		return "expired on " + until.Format(time.DateOnly) + "; clients will refuse it, renew it"
+	case now.Before(from):
+		return "is not valid before " + from.Format(time.RFC3339) + "; is the clock of this machine right?"
+	case until.Sub(now) < soon:
+		return "expires on " + until.Format(time.DateOnly) + "; renew it"
+	}
+	return ""
+}
