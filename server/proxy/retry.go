@@ -112,9 +112,10 @@ func (r *retry) repeats(method string) bool {
 	return slices.Contains(r.methods, strings.ToUpper(method))
 }
 
-// keeps reports whether a body is worth keeping for another try.
+// keeps reports whether a body is worth keeping for another try. A small one is read before there is a
+// connection, so that without keeping it no method could be repeated after "connect".
 func (r *retry) keeps(method string) bool {
-	return r.tries > 1 && r.maxReplay > 0 && r.repeats(method)
+	return r.tries > 1 && r.maxReplay > 0 && (r.connect || r.repeats(method))
 }
 
 func (r *retry) onStatus(code int) bool {

@@ -52,6 +52,7 @@ func TestRetries(t *testing.T) {
 	}{
 		{"refused", nobody(t), "GET", "", proxy.Retry{}, true},
 		{"refused POST", nobody(t), "POST", large, proxy.Retry{}, true},
+		{"refused small POST", nobody(t), "POST", small, proxy.Retry{}, true},
 		{"reset", reset, "GET", "", proxy.Retry{}, true},
 		{"reset PUT", reset, "PUT", small, proxy.Retry{}, true},
 		{"reset POST", reset, "POST", small, proxy.Retry{}, false},
