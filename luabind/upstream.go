@@ -362,7 +362,7 @@ func upstreamStatus(L *lua.LState, u *Upstream) int {
 	list := L.NewTable()
 	for _, b := range u.pool.Status() {
 		t := L.CreateTable(0, 12)
-		for key, text := range map[string]string{"name": b.Name, "host": b.Host, "state": b.State, "fault": b.LastFault} {
+		for key, text := range map[string]string{"name": b.Name, "host": b.Host, "state": b.State, "fault": lastFault(&b)} {
 			if text != "" {
 				t.RawSetString(key, lua.LString(text))
 			}
@@ -378,6 +378,14 @@ func upstreamStatus(L *lua.LState, u *Upstream) int {
 	}
 	L.Push(list)
 	return 1
+}
+
+// lastFault is why a backend that checks find down is, or else what requests have met.
+func lastFault(b *upstream.BackendStatus) string {
+	if b.State == string(upstream.Down) && b.Health != nil && b.Health.Err != nil {
+		return b.Health.Err.Error()
+	}
+	return b.LastFault
 }
 
 // upstreamArgument is argument n: an upstream, or where backends are, which becomes one.
