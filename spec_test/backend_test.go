@@ -1,6 +1,7 @@
 package spec_test
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -17,6 +18,7 @@ type site struct {
 	mu     sync.Mutex
 	kind   siteKind
 	listen net.Listener
+	udp    net.PacketConn // of bytes
 	conns  map[net.Conn]bool
 	web    *http.Server // of this time that it is up
 	asked  atomic.Int64 // requests that came
@@ -50,6 +52,12 @@ func (s *site) start(kind string) error {
 	s.web.Protocols.SetHTTP1(true)
 	s.web.Protocols.SetUnencryptedHTTP2(true)
 	web := &handedOver{addr: l.Addr(), conns: make(chan net.Conn), closed: make(chan struct{})}
+	if kind == "bytes" {
+		if s.udp, err = net.ListenPacket("udp", s.addr); err != nil {
+			return errors.Join(err, l.Close())
+		}
+		go echoPackets(s.udp)
+	}
 	go func() { _ = s.web.Serve(web) }()
 	go s.accept(l, web)
 	return nil
@@ -96,11 +104,14 @@ func (s *site) answer(w http.ResponseWriter, r *http.Request) {
 // stop closes the address and all connections, as a crash does.
 func (s *site) stop() {
 	s.mu.Lock()
-	l, conns, web := s.listen, s.conns, s.web
-	s.listen = nil
+	l, udp, conns, web := s.listen, s.udp, s.conns, s.web
+	s.listen, s.udp = nil, nil
 	s.mu.Unlock()
 	if l == nil {
 		return
+	}
+	if udp != nil {
+		_ = udp.Close()
 	}
 	_ = l.Close()
 	_ = web.Close()
@@ -121,6 +132,18 @@ func (s *site) change(kind string) error {
 		delete(s.conns, conn)
 	}
 	return nil
+}
+
+// echoPackets answers each datagram with itself.
+func echoPackets(c net.PacketConn) {
+	buffer := make([]byte, 2048)
+	for {
+		n, from, err := c.ReadFrom(buffer)
+		if err != nil {
+			return
+		}
+		_, _ = c.WriteTo(buffer[:n], from)
+	}
 }
 
 // handedOver is a listener of connections that another has accepted.

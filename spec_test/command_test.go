@@ -85,6 +85,9 @@ func setup(env *testscript.Env) error {
 	t := env.T().(testing.TB)
 	s.t = t
 	env.Defer(func() {
+		for _, t := range s.talks {
+			_ = t.conn.Close()
+		}
 		for _, srv := range s.servers {
 			if err := srv.stop(); err != nil {
 				t.Errorf("%v", err)

@@ -82,7 +82,7 @@
 //	backend NAME stop                      refuses connections, and closes those there are
 //	asked NAME COUNT                       so many requests have come there
 //	seen NAME TEXT                         TEXT, with \r\n, is in the bytes that came there
-//	dial NAME tcp|udp ADDRESS              open a connection
+//	dial NAME tcp|tls|udp ADDRESS          open a connection
 //	dial NAME ws PATH [PROTOCOL]           open a WebSocket below $URL
 //	say NAME TEXT [ANSWER]                 send a text; the answer is that, or else the same text
 //	gone NAME [CODE]                       the other side closes, a WebSocket with that code

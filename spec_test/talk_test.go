@@ -1,6 +1,7 @@
 package spec_test
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -20,7 +21,7 @@ type talk struct {
 
 // openTalk opens a connection.
 func openTalk(s *spec, args []string) error {
-	const usage = "dial NAME tcp|udp|ws ADDRESS [protocol]; ADDRESS of ws is a path below $URL"
+	const usage = "dial NAME tcp|tls|udp|ws ADDRESS [protocol]; ADDRESS of ws is a path below $URL"
 	if len(args) < 3 || len(args) > 4 {
 		return usageError(usage)
 	}
@@ -29,6 +30,8 @@ func openTalk(s *spec, args []string) error {
 	switch args[1] {
 	case "tcp", "udp":
 		t.conn, err = net.DialTimeout(args[1], args[2], patience)
+	case "tls":
+		t.conn, err = tls.DialWithDialer(&net.Dialer{Timeout: patience}, "tcp", args[2], s.trust())
 	case "ws":
 		d := websocket.Dialer{HandshakeTimeout: patience, Subprotocols: args[3:], TLSClientConfig: s.trust()}
 		t.web, _, err = d.Dial("ws"+strings.TrimPrefix(s.ts.Getenv("URL"), "http")+args[2], nil)
@@ -45,7 +48,11 @@ func openTalk(s *spec, args []string) error {
 		t.conn = t.web.NetConn()
 	}
 	s.talks[args[0]] = t
-	return t.conn.SetDeadline(time.Now().Add(2 * patience))
+	limit := 2 * patience
+	if args[1] == "udp" { // what is lost is lost
+		limit = time.Second
+	}
+	return t.conn.SetDeadline(time.Now().Add(limit))
 }
 
 // say sends a text and waits for an answer.
