@@ -96,6 +96,8 @@
 //	                                       $ACME_CA (the file to check it by), $ACME_HTTP and $ACME_TLS
 //	                                       (ports it visits on 127.0.0.1), $ACME_DNS (its DNS) and
 //	                                       $ACME_API (where records are set); http trusts it
+//	peer php FILE …                        PHP-FPM with these scripts; sets $PHP_SOCKET, and $PHP_ROOT, their
+//	                                       folder as it sees it
 //	peer KIND alone                        a server for this spec alone, which can be stopped:
 //	peer KIND stop|start|pause|resume
 //
