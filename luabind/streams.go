@@ -46,6 +46,7 @@ type tcpOptions struct {
 	Key           string      `json:"key"`
 	TLS           *backendTLS `json:"tls"`
 	ProxyProtocol int         `json:"proxy_protocol"`
+	AcceptProxy   *lua.LTable `json:"accept_proxy"`
 	Timeout       tcpTimes    `json:"timeout"`
 	Tries         int         `json:"tries"`
 	MaxConns      int         `json:"max_conns"`
@@ -80,6 +81,14 @@ func appTCP(L *lua.LState, a *App) int {
 	if err != nil {
 		bind.Raise(L, name, bind.Errorf("option", "%w", err))
 	}
+	accept := listen.Options{MaxConns: o.MaxConns, MaxConnsPerIP: o.MaxConnsPerIP}
+	if o.AcceptProxy != nil {
+		p, err := readProxyListen(L, o.AcceptProxy, listen.IsUnix(address))
+		if err != nil {
+			bind.Raise(L, name, bind.Errorf("option", "option \"accept_proxy\": %w", err))
+		}
+		accept.Proxy = p.engine()
+	}
 	if a.state.isolate.Number() != 0 {
 		return 0
 	}
@@ -88,7 +97,7 @@ func appTCP(L *lua.LState, a *App) int {
 		bind.Raise(L, name, bind.Errorf("option", "%w", errors.New(strings.TrimPrefix(err.Error(), "tcp: "))))
 	}
 	a.state.program.streams = append(a.state.program.streams, server.Stream{
-		Listen: address, Options: listen.Options{MaxConns: o.MaxConns, MaxConnsPerIP: o.MaxConnsPerIP}, Conn: r.ServeConn, Source: fault.Where(L),
+		Listen: address, Options: accept, Conn: r.ServeConn, Source: fault.Where(L),
 	})
 	return 0
 }
