@@ -380,24 +380,6 @@ func upstreamStatus(L *lua.LState, u *Upstream) int {
 	return 1
 }
 
-// upstreamArgument is argument n: an upstream, or where backends are, which becomes one.
-func (a *App) upstreamArgument(L *lua.LState, name, label string, n int, o poolOptions) *Upstream {
-	v := L.Get(n)
-	if u, ok := userdata[Upstream](v); ok {
-		if given := o.given(); len(given) > 0 {
-			bind.Raise(L, name, bind.Errorf("option", "option %q is one of app:upstream: set it there, where %q is declared (%s)", given[0], u.pool.Name(), u.source))
-		}
-		return u
-	}
-	if v != lua.LNil {
-		if o.To != nil {
-			bind.Raise(L, name, bind.Errorf("option", "option \"to\": the backends are argument %d already", n-1))
-		}
-		o.To = v
-	}
-	return a.state.newUpstream(L, name, label, o)
-}
-
 // given are the options that belong to the pool and were set.
 func (o *poolOptions) given() (names []string) {
 	for name, set := range map[string]bool{
