@@ -159,10 +159,11 @@ func (s *state) newUpstream(L *lua.LState, name, label string, o poolOptions) *U
 	return u
 }
 
-// startUpstreams begins checks and look-ups.
+// startUpstreams begins checks and look-ups, which go on until the program is closed: ctx may be that of
+// a line of the console.
 func (p *Program) startUpstreams(ctx context.Context) {
 	for _, u := range p.upstreams {
-		u.pool.Start(ctx)
+		u.pool.Start(context.WithoutCancel(ctx))
 	}
 }
 
