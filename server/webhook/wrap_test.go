@@ -147,8 +147,11 @@ func TestAWebhookThatFailedMayComeAgain(t *testing.T) {
 		exchange.From(r.Context()).Fault = errors.New("x") // for which somebody else answers
 	}, "a"))
 	assert.PanicsWithValue(t, "x", func() { deliver(t, h, func(http.ResponseWriter, *http.Request) { panic("x") }, "a") })
-	assert.Equal(t, 422, deliver(t, h, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(422) }, "a"))
-	assert.Equal(t, 409, deliver(t, h, fine, "a"), "it was handled, and the answer was no")
+	for _, status := range []int{302, 400, 404, 408, 422, 429, 503} {
+		assert.Equal(t, status, deliver(t, h, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }, "a"), "senders try these again")
+	}
+	assert.Equal(t, 202, deliver(t, h, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(202) }, "a"))
+	assert.Equal(t, 409, deliver(t, h, fine, "a"), "it was delivered")
 	assert.Equal(t, 200, deliver(t, h, func(w http.ResponseWriter, _ *http.Request) {
 		assert.NoError(t, http.NewResponseController(w).Flush(), "the writer can do what it could")
 	}, "b"))

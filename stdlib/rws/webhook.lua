@@ -22,7 +22,8 @@ rws.webhook = {}
 
 ---Middleware that lets in what is signed. What is not is answered 403, a replay 409, a body that is too long 413, and
 ---while the store of replays does not answer everything 503. The reason is in the log alone. A webhook whose handler
----fails is forgotten by the store, as it will be sent again.
+---answers with anything but 2xx, or fails, is forgotten by the store: its sender takes it for not delivered, and sends
+---it again.
 ---@param provider string
 ---@param options rws.WebhookGuardOptions
 ---@return rws.Middleware middleware
