@@ -153,7 +153,7 @@ func bucketsOf(t *lua.LTable) ([]float64, error) {
 		}
 		list = append(list, float64(v))
 	}
-	if !slices.IsSorted(list) {
+	if !slices.IsSorted(list) || len(slices.Compact(slices.Clone(list))) != len(list) {
 		return nil, errors.New("buckets: ascending bounds expected")
 	}
 	return list, nil
