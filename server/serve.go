@@ -180,9 +180,11 @@ func (t *transaction) refuse() *problem.Details {
 		t.writer.Header().Set("Connection", "close")
 		return &problem.Details{Status: http.StatusRequestHeaderFieldsTooLarge, ID: t.ID(),
 			Detail: fmt.Sprintf("The request has more than %d header fields.", h.settings.MaxHeaders)}
-	case otherHost(r):
-		return &problem.Details{Status: http.StatusBadRequest, ID: t.ID(), Detail: "The request names two hosts."}
-	case r.Method == http.MethodConnect:
+	}
+	if fault := checkFrames(r); fault != "" {
+		return &problem.Details{Status: http.StatusBadRequest, ID: t.ID(), Detail: fault}
+	}
+	if r.Method == http.MethodConnect {
 		return &problem.Details{Status: http.StatusNotImplemented, ID: t.ID(), Detail: "This server is no tunnel."}
 	}
 	return nil
