@@ -159,10 +159,14 @@ func TestTheOrderOfGuardsIsChecked(t *testing.T) {
 // A file that can't be the store of limits fails the start, and not each request.
 func TestAStoreOfLimitsThatCannotBeOpenedFailsTheStart(t *testing.T) {
 	p := newApp(t, `app:get("/", rws.rate_limit { rate = "1/min", store = "sqlite:none/limits.db", fail = "open" }, function() return "ok" end)`, nil)
-	require.ErrorContains(t, p.Start(t.Context()), "opening the store of limits")
+	err := p.Start(t.Context())
+	require.ErrorContains(t, err, "opening the store of limits")
+	require.ErrorContains(t, err, "app.lua:1")
+	require.ErrorContains(t, p.Reload(t.Context(), p), "opening the store of limits", "nor does a reload take it")
 	p = newApp(t, `app:get("/", rws.rate_limit { rate = "1/min", store = "sqlite:limits.db" }, function() return "ok" end)`, nil)
+	assert.Empty(t, p.LookAtFiles())
 	require.NoError(t, p.Start(t.Context()))
-	_, err := load(t, `app:use(rws.rate_limit { rate = "1/min", store = "redis://" })`, nil)
+	_, err = load(t, `app:use(rws.rate_limit { rate = "1/min", store = "redis://" })`, nil)
 	require.ErrorContains(t, err, `option "store": the URL has no host`)
 	_, err = load(t, `app:use(rws.rate_limit { rate = "1/min", store = "redis://a:b@/0" })`, nil)
 	require.ErrorContains(t, err, "the URL has no host")

@@ -1,9 +1,9 @@
 package metrics_test
 
 import (
-	"math"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http/httptest"
 	"strings"
 	"sync"
