@@ -194,14 +194,23 @@ func (h *Hook) Verify(ctx context.Context, header http.Header, body []byte) erro
 	return err
 }
 
-// verify returns the name by which a replay is known, "" without a store.
-func (h *Hook) verify(ctx context.Context, header http.Header, body []byte) (string, error) {
+// claim is what the header says, as far as that holds without the body.
+func (h *Hook) claim(header http.Header) (claim, error) {
 	c, err := h.scheme.read(header)
 	if err == nil {
 		err = h.checkTime(c)
 	}
 	if err != nil {
-		return "", h.explain(err)
+		return c, h.explain(err)
+	}
+	return c, nil
+}
+
+// verify returns the name by which a replay is known, "" without a store.
+func (h *Hook) verify(ctx context.Context, header http.Header, body []byte) (string, error) {
+	c, err := h.claim(header)
+	if err != nil {
+		return "", err
 	}
 	head := h.scheme.head(c)
 	if !h.matches(c, head, body) {

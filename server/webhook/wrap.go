@@ -22,7 +22,11 @@ import (
 func (h *Hook) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		e, r := exchange.Of(r)
-		body, err := h.read(r)
+		_, err := h.claim(r.Header) // first, so that who has no signature is not told to send a body
+		var body []byte
+		if err == nil {
+			body, err = h.read(r)
+		}
 		var name string
 		if err == nil {
 			name, err = h.verify(r.Context(), r.Header, body)
