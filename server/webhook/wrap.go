@@ -22,7 +22,7 @@ import (
 func (h *Hook) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		e, r := exchange.Of(r)
-		_, err := h.claim(r.Header) // first, so that who has no signature is not told to send a body
+		err := h.mayRead(r)
 		var body []byte
 		if err == nil {
 			body, err = h.read(r)
@@ -41,12 +41,18 @@ func (h *Hook) Wrap(next http.Handler) http.Handler {
 	})
 }
 
+// mayRead refuses what is refused whatever its body is: who waits to be told to send it (RFC 9110
+// §10.1.1) is not.
+func (h *Hook) mayRead(r *http.Request) error {
+	if r.ContentLength > h.o.MaxBody {
+		return &http.MaxBytesError{Limit: h.o.MaxBody}
+	}
+	_, err := h.claim(r.Header)
+	return err
+}
+
 // read reads the body; the server closes it.
 func (h *Hook) read(r *http.Request) ([]byte, error) {
-	tooLong := &http.MaxBytesError{Limit: h.o.MaxBody}
-	if r.ContentLength > h.o.MaxBody {
-		return nil, tooLong
-	}
 	if r.Body == nil {
 		return nil, nil
 	}
@@ -55,7 +61,7 @@ func (h *Hook) read(r *http.Request) ([]byte, error) {
 	case err != nil:
 		return nil, fmt.Errorf("reading a webhook (%s): %w", h.o.Provider, err)
 	case int64(len(body)) > h.o.MaxBody:
-		return nil, tooLong
+		return nil, &http.MaxBytesError{Limit: h.o.MaxBody}
 	}
 	return body, nil
 }
