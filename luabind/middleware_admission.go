@@ -200,7 +200,7 @@ func concurrency(L *lua.LState) int {
 	if o.By != "" && o.PerKey == nil {
 		raiseOption(L, "rws.concurrency", fmt.Errorf("option \"by\": %q says what per_key counts by, and there is no per_key", o.By))
 	}
-	return push(L, &Middleware{Name: "concurrency", Limit: strings.Join(limits, ", ")}, func(*Program) (func(http.Handler) http.Handler, error) {
+	return push(L, &Middleware{Name: "concurrency", Limit: strings.Join(limits, ", "), perUser: o.By == "user"}, func(*Program) (func(http.Handler) http.Handler, error) {
 		return middleware.Concurrency(co)
 	})
 }
