@@ -317,7 +317,7 @@ func (u *Upstream) retryOf(o *proxyOptions) (r proxy.Retry, err error) {
 		if err != nil {
 			return r, err
 		}
-		r.Budget = proxy.NewBudget(share, 3)
+		r.Budget = proxy.NewBudget(share, proxy.DefaultBudgetLeast)
 	}
 	return r, nil
 }
