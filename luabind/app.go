@@ -108,6 +108,8 @@ func appMethods() []bind.Func {
 		bind.RawMethod("upstream(name, options)", appUpstream),
 		bind.RawMethod("proxy(pattern, ...)", appProxy),
 		bind.RawMethod("grpc(pattern, ...)", appGRPC),
+		bind.RawMethod("canary(pattern, ...)", appCanary),
+		bind.RawMethod("mirror(pattern, ...)", appMirror),
 		bind.RawMethod("tcp(listen, options)", appTCP),
 		bind.RawMethod("udp(listen, options)", appUDP),
 		bind.RawMethod("metrics(path?, ...)", appMetrics),

@@ -13,6 +13,7 @@ import (
 	"rws/luabind/bind"
 	"rws/luabind/fault"
 	"rws/luabind/vm"
+	"rws/server/proxy"
 	"rws/server/proxy/balance"
 	"rws/server/proxy/discover"
 	"rws/server/proxy/upstream"
@@ -26,6 +27,8 @@ type Upstream struct {
 	source  string // the place of the declaration
 	named   bool   // by app:upstream
 	options poolOptions
+	reach   reach
+	budget  *proxy.Budget // of repetitions, which all routes to it share
 }
 
 // poolOptions are the options of app:upstream, and of proxies that name their backends themselves.
@@ -49,6 +52,7 @@ type poolOptions struct {
 	Retries       *int            `json:"retries"`
 
 	scheme string // of addresses that are no URLs, "" for none
+	named  bool   // see Upstream
 }
 
 // backendOptions are one of the backends.
@@ -89,25 +93,14 @@ type backendLimits struct {
 	MaxHeader  bind.Size      `json:"max_header"`
 }
 
-// timeoutOptions are the times of a proxy. A single duration is that of the request as a whole.
-type timeoutOptions struct {
-	Connect  time.Duration `json:"connect"`
-	Response time.Duration `json:"response"`
-	Read     time.Duration `json:"read"`
-	Idle     time.Duration `json:"idle"`
-	MaxAge   time.Duration `json:"max_age"`
-	Whole    time.Duration `json:"whole"`
-	Tunnel   time.Duration `json:"tunnel"`
-}
-
 // retryOptions say what is tried again.
 type retryOptions struct {
-	Tries     *int          `json:"tries"`
-	On        []string      `json:"on"`
-	Methods   []string      `json:"methods"`
-	Budget    lua.LValue    `json:"budget"`
-	Backoff   time.Duration `json:"backoff"`
-	MaxReplay bind.Size     `json:"max_replay"`
+	Tries     *int           `json:"tries"`
+	On        []string       `json:"on"`
+	Methods   []string       `json:"methods"`
+	Budget    lua.LValue     `json:"budget"`
+	Backoff   *time.Duration `json:"backoff"`
+	MaxReplay *bind.Size     `json:"max_replay"`
 }
 
 // appUpstream is app:upstream(name, options).
@@ -116,6 +109,9 @@ func appUpstream(L *lua.LState, a *App) int {
 	a.mustLoad(L, name)
 	label := L.CheckString(2)
 	o := bind.Options[poolOptions](L, name, 3)
+	if t, ok := L.Get(3).(*lua.LTable); ok {
+		mustFit(L, name, checkZeros(t))
+	}
 	if label == "" {
 		bind.ArgError(L, name, 1, "a name expected, for logs and metrics")
 	}
@@ -124,8 +120,8 @@ func appUpstream(L *lua.LState, a *App) int {
 			fault.Raisef(L, "option", "%s: %q is declared at %s already", name, label, u.source)
 		}
 	}
+	o.named = true
 	u := a.state.newUpstream(L, name, label, o)
-	u.named = true
 	L.Push(bind.New(L, upstreamType, u))
 	return 1
 }
@@ -142,21 +138,29 @@ func (s *state) newUpstream(L *lua.LState, name, label string, o poolOptions) *U
 	if n < len(p.upstreams) {
 		return p.upstreams[n]
 	}
-	engine, err := p.poolOptions(L, label, &o)
-	if err != nil {
-		bind.Raise(L, name, bind.Errorf("option", "%w", err))
-	}
-	engine.Targets, engine.Sources = targets, sources
-	pool, err := upstream.New(engine)
-	if err == nil {
-		err = p.stores.atClose(pool.Close)
-	}
-	if err != nil {
-		bind.Raise(L, name, bind.Errorf("option", "%w", err))
-	}
-	u := &Upstream{pool: pool, source: fault.Where(L), options: o}
+	u := &Upstream{source: fault.Where(L), named: o.named, options: o, reach: reachOf(targets, sources)}
+	mustFit(L, name, p.openUpstream(L, u, label, targets, sources))
 	p.upstreams = append(p.upstreams, u)
 	return u
+}
+
+// openUpstream makes the pool of u.
+func (p *Program) openUpstream(L *lua.LState, u *Upstream, label string, targets []upstream.Target, sources []discover.Source) error {
+	engine, err := p.poolOptions(L, label, &u.options)
+	if err != nil {
+		return err
+	}
+	if u.budget, err = u.options.Retry.budget(); err != nil {
+		return err
+	}
+	engine.Targets, engine.Sources = targets, sources
+	if u.pool, err = upstream.New(engine); err != nil {
+		return err
+	}
+	if err := p.stores.atClose(u.pool.Close); err != nil {
+		return err
+	}
+	return u.checkOptions(L)
 }
 
 // startUpstreams begins checks and look-ups.
@@ -224,20 +228,6 @@ func balanceOf(L *lua.LState, v lua.LValue) (upstream.Balance, error) {
 	}
 	policy, err := balance.ParsePolicy(o.Policy)
 	return upstream.Balance{Policy: policy, Header: o.Header, Cookie: o.Cookie, Bound: o.Bound}, err
-}
-
-// timeoutsOf reads "10s", or { connect = "3s", … }.
-func timeoutsOf(L *lua.LState, v lua.LValue) (o timeoutOptions, err error) {
-	switch v := v.(type) {
-	case nil:
-	case *lua.LTable:
-		err = bind.Decode(L, v, &o)
-	case lua.LString:
-		o.Whole, err = bind.ParseDuration(string(v))
-	default:
-		err = fmt.Errorf(`a duration such as "10s" expected, or { connect = "3s", response = "30s" }, got %s`, v.Type())
-	}
-	return o, err
 }
 
 // targets reads where backends are: a URL, a table with one, a list of those, or a function that
@@ -321,81 +311,6 @@ func (p *Program) discover(ctx context.Context, callback int, scheme string) (li
 		return err
 	})
 	return list, err
-}
-
-// upstreamOfType describes what app:upstream returns.
-func upstreamOfType() bind.Type {
-	return bind.Type{Name: upstreamType, As: "upstream", String: func(self any) string { return self.(*Upstream).pool.Name() },
-		Fields: map[string]func(*lua.LState, any) lua.LValue{
-			"name": func(_ *lua.LState, self any) lua.LValue { return lua.LString(self.(*Upstream).pool.Name()) },
-		},
-		Methods: append(bind.Writing(
-			bind.RawMethod("update(to)", upstreamUpdate),
-			bind.RawMethod("drain(backend, on?)", upstreamDrain),
-		), bind.RawMethod("status()", upstreamStatus)),
-	}
-}
-
-// upstreamUpdate is upstream:update(to).
-func upstreamUpdate(L *lua.LState, u *Upstream) int {
-	list, err := stateOf(L).program.targetList(L, u.options.scheme, L.Get(2))
-	if err == nil {
-		err = u.pool.Update(list)
-	}
-	if err != nil {
-		bind.Raise(L, "upstream:update", bind.Errorf("argument", "%w", err))
-	}
-	return 0
-}
-
-// upstreamDrain is upstream:drain(backend, on?).
-func upstreamDrain(L *lua.LState, u *Upstream) int {
-	on := L.Get(3) == lua.LNil || L.CheckBool(3)
-	if err := u.pool.Drain(L.CheckString(2), on); err != nil {
-		bind.Raise(L, "upstream:drain", bind.Errorf("argument", "%w", err))
-	}
-	return 0
-}
-
-// upstreamStatus is upstream:status().
-func upstreamStatus(L *lua.LState, u *Upstream) int {
-	list := L.NewTable()
-	for _, b := range u.pool.Status() {
-		t := L.CreateTable(0, 12)
-		for key, text := range map[string]string{"name": b.Name, "host": b.Host, "state": b.State, "fault": b.LastFault} {
-			if text != "" {
-				t.RawSetString(key, lua.LString(text))
-			}
-		}
-		for key, n := range map[string]int64{"weight": int64(b.Weight), "active": int64(b.Active), "requests": int64(b.Requests), "failures": int64(b.Failures)} {
-			t.RawSetString(key, bind.Integer(n))
-		}
-		t.RawSetString("backup", lua.LBool(b.Backup))
-		if b.Breaker != nil {
-			t.RawSetString("breaker", lua.LString(b.Breaker.State.String()))
-		}
-		list.Append(t)
-	}
-	L.Push(list)
-	return 1
-}
-
-// upstreamArgument is argument n: an upstream, or where backends are, which becomes one.
-func (a *App) upstreamArgument(L *lua.LState, name, label string, n int, o poolOptions) *Upstream {
-	v := L.Get(n)
-	if u, ok := userdata[Upstream](v); ok {
-		if given := o.given(); len(given) > 0 {
-			bind.Raise(L, name, bind.Errorf("option", "option %q is one of app:upstream: set it there, where %q is declared (%s)", given[0], u.pool.Name(), u.source))
-		}
-		return u
-	}
-	if v != lua.LNil {
-		if o.To != nil {
-			bind.Raise(L, name, bind.Errorf("option", "option \"to\": the backends are argument %d already", n-1))
-		}
-		o.To = v
-	}
-	return a.state.newUpstream(L, name, label, o)
 }
 
 // given are the options that belong to the pool and were set.
