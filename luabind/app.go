@@ -71,8 +71,11 @@ type route struct {
 	handler                                   *lua.LFunction
 	native                                    http.Handler
 	spec                                      *spec
-	maxBody                                   int64  // of a route without spec, 0 for that of the app
-	summary                                   string // the same
+	maxBody                                   int64      // of a route without spec, 0 for that of the app
+	summary                                   string     // the same
+	leads                                     []*proxied // where it passes requests on to
+	mirrored                                  *mirrored
+	more                                      []string // of a canary or mirror, for listings
 }
 
 // same reports whether two isolates declared the same.

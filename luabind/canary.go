@@ -64,6 +64,7 @@ func appCanary(L *lua.LState, a *App) int {
 	if err != nil {
 		bind.Raise(L, name, bind.Errorf("option", "%w", err))
 	}
+	r.more = o.brief(engine.Share)
 	engine.Name, engine.Logger = o.Name, a.state.program.log()
 	if engine.Name == "" {
 		engine.Name = slug(a.host + join(a.prefix, call.pattern))

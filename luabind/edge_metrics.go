@@ -57,8 +57,15 @@ func (k *kept) readEdge(m *metrics.Registry) error {
 
 // tallies are the counts of the edge in this program.
 func (p *Program) tallies() (list []tally) {
+	at := map[string]int{}
 	add := func(name string, n uint64, labels ...string) {
-		list = append(list, tally{name, labels, float64(n)})
+		t := tally{name, labels, float64(n)}
+		if i, twice := at[t.key()]; twice { // routes for several methods in one place
+			list[i].count += t.count
+			return
+		}
+		at[t.key()] = len(list)
+		list = append(list, t)
 	}
 	for _, u := range p.upstreams {
 		for _, b := range u.pool.Status() {
@@ -102,7 +109,7 @@ func (r *route) label() string { return r.host + r.pattern }
 // label is what a handler leads to, in metrics.
 func (x *proxied) label() string { return cmp.Or(x.role, "backends") }
 
-// edgeGauges tell how things are in the present program; what is under way in the ones before is added.
+// edgeGauges tell how things are in the present program. Streams of those before are added: they outlive it.
 func (k *kept) edgeGauges() []metrics.Reading {
 	backends := func(name, help string, value func(upstream.BackendStatus) (float64, bool)) metrics.Reading {
 		return metrics.Reading{Name: name, Help: help, Labels: ofBackends, Read: func(yield func(float64, ...string)) {
@@ -117,8 +124,12 @@ func (k *kept) edgeGauges() []metrics.Reading {
 	}
 	proxies := func(name, help string, value func(proxy.Stats) int64) metrics.Reading {
 		return metrics.Reading{Name: name, Help: help, Labels: ofProxies, Read: func(yield func(float64, ...string)) {
+			sums := map[[2]string]int64{}
 			for _, x := range k.now().proxied {
-				yield(float64(value(x.handler.Stats())), x.route.label(), x.label())
+				sums[[2]string{x.route.label(), x.label()}] += value(x.handler.Stats())
+			}
+			for labels, n := range sums {
+				yield(float64(n), labels[:]...)
 			}
 		}}
 	}

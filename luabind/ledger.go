@@ -1,6 +1,7 @@
 package luabind
 
 import (
+	"slices"
 	"strings"
 	"sync"
 )
@@ -30,17 +31,19 @@ func (k *kept) begin(p *Program) {
 	k.present.Store(p)
 }
 
-// end keeps the counts of a program that is closed.
-func (l *ledger) end(p *Program) {
+// end keeps the counts of a program that is closed. If it was the present one, that is the one before again.
+func (k *kept) end(p *Program) {
+	l := &k.ledger
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for i, other := range l.living {
-		if other != p {
-			continue
-		}
-		l.living = append(l.living[:i:i], l.living[i+1:]...)
-		l.keep(p)
+	i := slices.Index(l.living, p)
+	if i < 0 {
 		return
+	}
+	l.living = slices.Delete(l.living, i, i+1)
+	l.keep(p)
+	if n := len(l.living); n > 0 {
+		k.present.Store(l.living[n-1])
 	}
 }
 
@@ -53,11 +56,7 @@ func (l *ledger) keep(p *Program) {
 	}
 	sums := map[string]float64{}
 	for _, t := range l.living[len(l.living)-1].tallies() {
-		if n := l.ended[t.key()]; n > 0 {
-			sums[t.key()] = n
-		} else {
-			sums[t.key()] = 0
-		}
+		sums[t.key()] = l.ended[t.key()]
 	}
 	for _, t := range p.tallies() {
 		if _, known := sums[t.key()]; known {

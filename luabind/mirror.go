@@ -52,6 +52,7 @@ func appMirror(L *lua.LState, a *App) int {
 	if err != nil {
 		bind.Raise(L, name, bind.Errorf("option", "%w", err))
 	}
+	r.more = []string{"share " + percent(engine.Share)}
 	engine.Logger = a.state.program.log()
 	engine.Main = a.proxied(L, &call, r, a.upstreamFor(L, &call, 0, &o.poolOptions), &o.proxyOptions, roleMain)
 	engine.Shadow = a.proxied(L, &call, r, a.upstreamFor(L, &call, 1, &o.poolOptions), &o.proxyOptions, roleShadow)
@@ -61,7 +62,7 @@ func appMirror(L *lua.LState, a *App) int {
 			bind.Raise(L, name, bind.Errorf("option", "%w", errors.New(strings.TrimPrefix(err.Error(), "mirror: "))))
 		}
 		r.native = m
-		a.state.program.mirrored = append(a.state.program.mirrored, mirrored{r, m})
+		r.mirrored = &mirrored{mirror: m}
 	}
 	a.addProxy(L, &call, r, &o.proxyOptions)
 	L.Push(bind.New(L, routeType, r))

@@ -107,7 +107,7 @@ type Program struct {
 	relays      []*relayed      // the same
 	proxied     []*proxied      // in the order of the script
 	trials      []*trial        // the same of app:canary
-	mirrored    []mirrored      // the same of app:mirror
+	mirrored    []*mirrored     // the same of app:mirror
 	asides      []http.Handler  // see aside
 	fullMetrics sync.Map        // names of metrics with no room for more labels
 
@@ -376,7 +376,7 @@ func (p *Program) Close(ctx context.Context) (err error) {
 			s.isolate.Close()
 		}
 		p.client.Close()
-		p.shared.kept.ledger.end(p)
+		p.shared.kept.end(p)
 		err = errors.Join(err, p.stores.close(), p.shared.kept.release(), p.closeDatabases())
 		p.root.Close()
 	})

@@ -13,7 +13,7 @@ import (
 
 // A proxied is one handler of package proxy, of which a canary or a mirror has two.
 type proxied struct {
-	route     *route
+	route     *route // as it was compiled: that of a mounted app has another pattern than it was declared with
 	role      string // "", or what it is in its route: "old", "new", "main", "shadow"
 	upstream  *Upstream
 	options   *proxyOptions
@@ -24,7 +24,7 @@ type proxied struct {
 // proxied makes the handler that passes requests on to u. In the isolates behind the first, where no request
 // comes, it is none.
 func (a *App) proxied(L *lua.LState, call *proxyCall, r *route, u *Upstream, o *proxyOptions, role string) http.Handler {
-	x := &proxied{route: r, role: role, upstream: u, options: o}
+	x := &proxied{role: role, upstream: u, options: o}
 	engine, err := a.state.proxyOptions(L, u, o)
 	if err != nil {
 		bind.Raise(L, call.name, bind.Errorf("option", "%w", err))
@@ -44,6 +44,20 @@ func (a *App) proxied(L *lua.LState, call *proxyCall, r *route, u *Upstream, o *
 	if x.handler, err = proxy.New(engine); err != nil {
 		bind.Raise(L, call.name, bind.Errorf("option", "%w", errors.Unwrap(err)))
 	}
-	a.state.program.proxied = append(a.state.program.proxied, x)
+	r.leads = append(r.leads, x)
 	return x.handler
+}
+
+// settleProxies notes the handlers of a route that is compiled.
+func (p *Program) settleProxies(r *route) {
+	for _, x := range r.leads {
+		if x.route == nil {
+			x.route = r
+			p.proxied = append(p.proxied, x)
+		}
+	}
+	if m := r.mirrored; m != nil && m.route == nil {
+		m.route = r
+		p.mirrored = append(p.mirrored, m)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -167,6 +168,9 @@ func (a *App) upstreamFor(L *lua.LState, c *proxyCall, n int, o *poolOptions) *U
 	}
 	if n > 0 {
 		label += " " + fmt.Sprint(n+1)
+	}
+	for i, base := 2, label; slices.ContainsFunc(a.state.program.upstreams[:a.state.upstreams], func(u *Upstream) bool { return u.pool.Name() == label }); i++ {
+		label = fmt.Sprintf("%s (%d)", base, i) // the same place, for another method
 	}
 	if n >= len(c.backends) {
 		return a.state.newUpstream(L, c.name, label, *o)

@@ -82,6 +82,7 @@ func (o *tcpOptions) check(t *lua.LTable) error {
 type relayed struct {
 	network, listen, source string
 	secure                  bool        // TLS of visitors ends there
+	insecure                bool        // certificates of backends are not verified
 	names                   []string    // of TLS, "" for those that have none or another
 	upstreams               []*Upstream // by names
 	stats                   func() relay.Stats
@@ -103,7 +104,7 @@ func appTCP(L *lua.LState, a *App) int {
 	}
 	o := bind.Options[tcpOptions](L, name, 3)
 	mustFit(L, name, o.check(L.CheckTable(3)))
-	seen := &relayed{network: "tcp", listen: address, source: fault.Where(L), secure: o.Cert != ""}
+	seen := &relayed{network: "tcp", listen: address, source: fault.Where(L), secure: o.Cert != "", insecure: o.TLS != nil && o.TLS.Insecure}
 	engine, err := a.relayOptions(L, name, seen, &o)
 	mustFit(L, name, err)
 	if a.state.isolate.Number() != 0 {

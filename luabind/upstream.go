@@ -138,7 +138,7 @@ func (s *state) newUpstream(L *lua.LState, name, label string, o poolOptions) *U
 	if n < len(p.upstreams) {
 		return p.upstreams[n]
 	}
-	u := &Upstream{source: fault.Where(L), named: o.named, options: o, reach: reachOf(targets, sources)}
+	u := &Upstream{source: fault.Where(L), named: o.named, options: o, reach: reachOf(o.To, targets, sources)}
 	mustFit(L, name, p.openUpstream(L, u, label, targets, sources))
 	p.upstreams = append(p.upstreams, u)
 	return u
@@ -230,87 +230,61 @@ func balanceOf(L *lua.LState, v lua.LValue) (upstream.Balance, error) {
 	return upstream.Balance{Policy: policy, Header: o.Header, Cookie: o.Cookie, Bound: o.Bound}, err
 }
 
-// targets reads where backends are: a URL, a table with one, a list of those, or a function that
-// returns such a list when it is asked.
-func (s *state) targets(L *lua.LState, scheme string, v lua.LValue) ([]upstream.Target, []discover.Source, error) {
-	if fn, ok := v.(*lua.LFunction); ok {
-		callback := s.keepCallback(fn)
-		source := discover.Func(functionAt(fn), func(ctx context.Context) ([]discover.Target, error) { return s.program.discover(ctx, callback, scheme) })
-		return nil, []discover.Source{source}, nil
+// upstreamOfType describes what app:upstream returns.
+func upstreamOfType() bind.Type {
+	return bind.Type{Name: upstreamType, As: "upstream", String: func(self any) string { return self.(*Upstream).pool.Name() },
+		Fields: map[string]func(*lua.LState, any) lua.LValue{
+			"name": func(_ *lua.LState, self any) lua.LValue { return lua.LString(self.(*Upstream).pool.Name()) },
+		},
+		Methods: append(bind.Writing(
+			bind.RawMethod("update(to)", upstreamUpdate),
+			bind.RawMethod("drain(backend, on?)", upstreamDrain),
+		), bind.RawMethod("status()", upstreamStatus)),
 	}
-	if v == nil || v == lua.LNil {
-		return nil, nil, fmt.Errorf(`the backends are missing: a URL such as "http://127.0.0.1:9001", a list of them, or a function that returns one`)
-	}
-	list, err := s.program.targetList(L, scheme, v)
-	return list, nil, err
 }
 
-// targetList reads a URL, a table with one, or a list of those.
-func (p *Program) targetList(L *lua.LState, scheme string, v lua.LValue) ([]upstream.Target, error) {
-	t, ok := v.(*lua.LTable)
-	if !ok || t.RawGetString("url") != lua.LNil {
-		one, err := p.target(L, scheme, v)
-		return []upstream.Target{one}, err
+// upstreamUpdate is upstream:update(to).
+func upstreamUpdate(L *lua.LState, u *Upstream) int {
+	list, err := stateOf(L).program.targetList(L, u.options.scheme, L.Get(2))
+	if err == nil {
+		err = u.pool.Update(list)
 	}
-	var list []upstream.Target
-	for n := 1; n <= t.Len(); n++ {
-		one, err := p.target(L, scheme, t.RawGetInt(n))
-		if err != nil {
-			return nil, fmt.Errorf("backend %d: %w", n, err)
-		}
-		list = append(list, one)
+	if err != nil {
+		bind.Raise(L, "upstream:update", bind.Errorf("argument", "%w", err))
 	}
-	if len(bind.Keys(t)) > 0 {
-		return nil, fmt.Errorf("a list expected, but it has the key %q", bind.Keys(t)[0])
-	}
-	if len(list) == 0 {
-		return nil, errors.New("the list is empty")
-	}
-	return list, nil
+	return 0
 }
 
-// target reads "http://10.0.0.7:9001", or { url = , weight = , backup = , host = }.
-func (p *Program) target(L *lua.LState, scheme string, v lua.LValue) (t upstream.Target, err error) {
-	var o backendOptions
-	switch v := v.(type) {
-	case lua.LString:
-		o.URL = string(v)
-	case *lua.LTable:
-		if err := bind.Decode(L, v, &o); err != nil {
-			return t, err
-		}
-	default:
-		return t, fmt.Errorf(`a URL such as "http://127.0.0.1:9001" expected, or { url = …, weight = 3 }, got %s`, v.Type())
+// upstreamDrain is upstream:drain(backend, on?).
+func upstreamDrain(L *lua.LState, u *Upstream) int {
+	on := L.Get(3) == lua.LNil || L.CheckBool(3)
+	if err := u.pool.Drain(L.CheckString(2), on); err != nil {
+		bind.Raise(L, "upstream:drain", bind.Errorf("argument", "%w", err))
 	}
-	url, err := withScheme(scheme, o.URL)
-	return upstream.Target{URL: p.backendURL(url), Weight: o.Weight, Backup: o.Backup, Host: o.Host}, err
+	return 0
 }
 
-// backendURL completes the paths of files and sockets, which are relative to the app's folder.
-func (p *Program) backendURL(url string) string {
-	for _, scheme := range []string{"file:", "unix:"} {
-		if len(url) > len(scheme) && url[:len(scheme)] == scheme && url[len(scheme)] != '/' {
-			return scheme + p.path(url[len(scheme):])
+// upstreamStatus is upstream:status().
+func upstreamStatus(L *lua.LState, u *Upstream) int {
+	list := L.NewTable()
+	for _, b := range u.pool.Status() {
+		t := L.CreateTable(0, 12)
+		for key, text := range map[string]string{"name": b.Name, "host": b.Host, "state": b.State, "fault": b.LastFault} {
+			if text != "" {
+				t.RawSetString(key, lua.LString(text))
+			}
 		}
-	}
-	return url
-}
-
-// discover calls a function of the script for the backends of a pool.
-func (p *Program) discover(ctx context.Context, callback int, scheme string) (list []discover.Target, err error) {
-	s := p.states[0]
-	run := &vm.Run{Context: ctx}
-	if at, ok := ctx.Deadline(); ok {
-		run.SetDeadline(at)
-	}
-	err = s.isolate.Do(run, func(L *lua.LState) error {
-		v, err := vm.Call(L, s.callbacks[callback])
-		if err == nil {
-			list, err = p.targetList(L, scheme, v)
+		for key, n := range map[string]int64{"weight": int64(b.Weight), "active": int64(b.Active), "requests": int64(b.Requests), "failures": int64(b.Failures)} {
+			t.RawSetString(key, bind.Integer(n))
 		}
-		return err
-	})
-	return list, err
+		t.RawSetString("backup", lua.LBool(b.Backup))
+		if b.Breaker != nil {
+			t.RawSetString("breaker", lua.LString(b.Breaker.State.String()))
+		}
+		list.Append(t)
+	}
+	L.Push(list)
+	return 1
 }
 
 // given are the options that belong to the pool and were set.

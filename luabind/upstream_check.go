@@ -18,13 +18,14 @@ import (
 // reach says how backends are spoken to, as far as that is known before they are.
 type reach struct {
 	schemes []string
-	open    bool // others may come: of a function or a file
-	asked   bool // something is asked for backends, again and again
+	open    bool     // others may come: of a function or a file
+	places  []string // as the script has them
+	asked   bool     // something is asked for backends, again and again
 }
 
 // reachOf looks at the places of backends.
-func reachOf(targets []upstream.Target, sources []discover.Source) reach {
-	r := reach{open: len(sources) > 0, asked: len(sources) > 0}
+func reachOf(to lua.LValue, targets []upstream.Target, sources []discover.Source) reach {
+	r := reach{places: placesOf(to), open: len(sources) > 0, asked: len(sources) > 0}
 	for _, t := range targets {
 		scheme, _, _ := strings.Cut(t.URL, ":")
 		if discover.IsSource(t.URL) {
