@@ -35,6 +35,7 @@ type App struct {
 	data     *lua.LTable // app.state
 	declared bool        // it has routes
 	idle     []link      // behind all of them, see used
+	first    *route      // see noteRoute
 }
 
 // A link is one element of a chain: a Lua function or a middleware of the engine.
@@ -229,6 +230,7 @@ func (a *App) add(L *lua.LState, name string, r *route) {
 	}
 	a.state.nameLimits(r.chain, r.limitPlace())
 	a.declares()
+	a.noteRoute(r)
 	if top := a.top(); top.detached {
 		top.routes = append(top.routes, r)
 		return
@@ -265,6 +267,7 @@ func appUse(L *lua.LState, a *App) int {
 			l.mustWork(L, "app:use")
 			a.chain = append(a.chain, l)
 			a.used(l)
+			a.noteGuard(l)
 		}
 	}
 	L.Push(L.Get(1))

@@ -52,8 +52,12 @@ func hookRun(ctx context.Context) *vm.Run {
 }
 
 // Reload hands state from the program that is being replaced to this one: the functions of
-// app:on("reload") get what app.state was in the old program, as a copy.
+// app:on("reload") get what app.state was in the old program, as a copy. What has to be there is opened
+// first, as at the start.
 func (p *Program) Reload(ctx context.Context, old *Program) error {
+	if err := p.tryLimits(); err != nil {
+		return err
+	}
 	p.inherit(old)
 	p.shared.kept.begin(p)
 	p.startUpstreams(ctx)

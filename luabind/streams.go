@@ -46,6 +46,7 @@ type tcpOptions struct {
 	Key           string      `json:"key"`
 	TLS           *backendTLS `json:"tls"`
 	ProxyProtocol int         `json:"proxy_protocol"`
+	AcceptProxy   *lua.LTable `json:"accept_proxy"`
 	Timeout       tcpTimes    `json:"timeout"`
 	Tries         int         `json:"tries"`
 	MaxConns      int         `json:"max_conns"`
@@ -107,6 +108,14 @@ func appTCP(L *lua.LState, a *App) int {
 	seen := &relayed{network: "tcp", listen: address, source: fault.Where(L), secure: o.Cert != "", insecure: o.TLS != nil && o.TLS.Insecure}
 	engine, err := a.relayOptions(L, name, seen, &o)
 	mustFit(L, name, err)
+	accept := listen.Options{MaxConns: o.MaxConns, MaxConnsPerIP: o.MaxConnsPerIP}
+	if o.AcceptProxy != nil {
+		p, err := readProxyListen(L, o.AcceptProxy, listen.IsUnix(address))
+		if err != nil {
+			bind.Raise(L, name, bind.Errorf("option", "option \"accept_proxy\": %w", err))
+		}
+		accept.Proxy = p.engine()
+	}
 	if a.state.isolate.Number() != 0 {
 		return 0
 	}
@@ -117,7 +126,7 @@ func appTCP(L *lua.LState, a *App) int {
 	seen.stats = r.Stats
 	a.state.program.relays = append(a.state.program.relays, seen)
 	a.state.program.streams = append(a.state.program.streams, server.Stream{
-		Listen: address, Options: listen.Options{MaxConns: o.MaxConns, MaxConnsPerIP: o.MaxConnsPerIP}, Conn: r.ServeConn, Source: seen.source,
+		Listen: address, Options: accept, Conn: r.ServeConn, Source: seen.source,
 	})
 	return 0
 }

@@ -134,6 +134,7 @@ func TestWhatStreamsAndUpstreamsAreToldWrongly(t *testing.T) {
 		"\napp:tcp(':5432', { to = '10.0.0.1:1' })\napp:tcp(':5432', { to = '10.0.0.1:1' })":   "declared already (app.lua:2)",
 		"\napp:group('/a'):tcp(':5432', { to = '10.0.0.1:1' })":                                "belongs to the whole app",
 		"\napp:tcp('5432', { to = '10.0.0.1:1' })":                                             "app.lua:2",
+		"\napp:tcp(':5432', { to = '10.0.0.1:1', accept_proxy = {} })":                         "nobody is trusted",
 		"\napp:udp(':53', {})":                                                                 "the backends are missing",
 		"\napp:udp(':53', { to = '10.0.0.1:53', idle = 5 })":                                   "idle",
 		"\napp:udp('unix:/x', { to = '10.0.0.1:53' })":                                         "app.lua:2",

@@ -3,7 +3,6 @@ package luabind
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -12,7 +11,6 @@ import (
 
 	"rws/luabind/bind"
 	"rws/luabind/fault"
-	"rws/luabind/vm"
 	"rws/server/proxy"
 	"rws/server/proxy/balance"
 	"rws/server/proxy/discover"
@@ -163,10 +161,11 @@ func (p *Program) openUpstream(L *lua.LState, u *Upstream, label string, targets
 	return u.checkOptions(L)
 }
 
-// startUpstreams begins checks and look-ups.
+// startUpstreams begins checks and look-ups, which go on until the program is closed: ctx may be that of
+// a line of the console.
 func (p *Program) startUpstreams(ctx context.Context) {
 	for _, u := range p.upstreams {
-		u.pool.Start(ctx)
+		u.pool.Start(context.WithoutCancel(ctx))
 	}
 }
 

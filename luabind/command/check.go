@@ -25,9 +25,9 @@ func (t *terminal) checkCommand() *cobra.Command {
 		Short: "Load an app without serving it, and say what is wrong",
 		Long: `Loads an app without listening and says what is wrong with it, each with file and line:
 syntax, options, patterns, routes of which one could never answer because they conflict,
-globals that are declared nowhere, templates that do not parse, and those that c:render
-names and that are not there. Start hooks are not
-run.`,
+globals that are declared nowhere, templates that do not parse, those that c:render
+names and that are not there, and files of limits that can't be opened. Start hooks are
+not run.`,
 		Example: "  rws check app.lua\n  rws check --env production && rws --env production",
 		Args:    arguments(0, 1),
 	}
@@ -51,7 +51,7 @@ func (t *terminal) check(file string, flags map[string]string) error {
 	case err == nil:
 		defer closeProgram(p)
 		names, faults := checkTemplates(p)
-		if findings = append(checkGlobals(p), faults...); len(findings) == 0 {
+		if findings = slices.Concat(checkGlobals(p), faults, p.LookAtFiles()); len(findings) == 0 {
 			t.fine(p, names)
 			return nil
 		}

@@ -115,6 +115,12 @@ func (r *Run) Thread() *lua.LState { return r.thread }
 // Isolate returns the isolate the run is in, nil before Enter.
 func (r *Run) Isolate() *Isolate { return r.iso.Load() }
 
+// Late reports whether the deadline has passed, also for a run that has caught the error of it.
+func (r *Run) Late() bool {
+	d := r.deadline.Load()
+	return d != 0 && time.Now().UnixNano() >= d || r.Cause() == ErrDeadline
+}
+
 // overdue returns why the run must end now, after it computed for busy without a wait.
 func (r *Run) overdue(now time.Time, busy time.Duration) error {
 	if d := r.deadline.Load(); d != 0 && now.UnixNano() >= d {

@@ -55,7 +55,8 @@ app = {}
 ---@field form? table<string, any>|rws.SchemaField a form, in `c.input`
 ---@field upload? table<string, any>|rws.SchemaField files of a form, in `c.input` and `c.files`
 ---@field returns? integer the status of an answer that has none of its own, from 200 to 399
----@field timeout? rws.Duration how long the handler may take; default is the setting `timeout`
+---@field timeout? rws.Duration how long the handler may take, then 504 is answered, also when it returns something
+---  later; an answer that has begun goes on. Default is the setting `timeout`
 ---@field max_body? rws.Size of the request; default is the setting `max_body`
 ---@field summary? string what the route does, for listings
 ---@field limit? string|rws.LimitOptions how often, as `"5/min per ip"`. It is counted before the input is checked: by address
@@ -158,7 +159,8 @@ function App:all(pattern, ...) end
 function App:route(method, pattern, ...) end
 
 ---Puts middleware around the routes that are declared after it. On the app itself it is around answers of
----"not found" too. The first one is the outermost.
+---"not found" too. The first one is the outermost. A guard of the library that comes behind routes does not guard
+---these, which the log and `rws check` warn of: put it before them, or what it guards into a group.
 ---
 ---Middleware of the library (`rws.request_id()` and its like) that the app uses before its first function and
 ---its first route stands before the routing: every request passes it, whatever answers, and it may change where
@@ -211,7 +213,8 @@ function App:group(prefix, ...) end
 ---  host:get("/", function(c) return "the site " .. c.host end)
 ---end)
 ---```
----@param name string as `"api.example.com"`; `"*.example.com"` is every name below
+---@param name string as `"api.example.com"`, without a port: it answers on every port; `"*.example.com"` is every name
+---  below
 ---@param declare? fun(host: rws.App) is called with it
 ---@return rws.App host
 function App:host(name, declare) end
@@ -490,7 +493,7 @@ function App:health(options, ...) end
 
 ---@class rws.ConfigMetrics
 ---@field listen? string address for metrics and health alone, as `"127.0.0.1:9100"`; it speaks plain HTTP
----@field path? string path of the metrics there. Default /metrics
+---@field path? string path of the metrics there, for `listen` alone. Default /metrics
 
 ---@class rws.ConfigTls
 ---@field cert? string certificate file (PEM)
