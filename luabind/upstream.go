@@ -145,6 +145,9 @@ func (s *state) newUpstream(L *lua.LState, name, label string, o poolOptions) *U
 // openUpstream makes the pool of u.
 func (p *Program) openUpstream(L *lua.LState, u *Upstream, label string, targets []upstream.Target, sources []discover.Source) error {
 	engine, err := p.poolOptions(L, label, &u.options)
+	if err == nil {
+		err = u.checkOptions(L)
+	}
 	if err != nil {
 		return err
 	}
@@ -158,7 +161,7 @@ func (p *Program) openUpstream(L *lua.LState, u *Upstream, label string, targets
 	if err := p.stores.atClose(u.pool.Close); err != nil {
 		return err
 	}
-	return u.checkOptions(L)
+	return u.checkDefaults(L)
 }
 
 // startUpstreams begins checks and look-ups, which go on until the program is closed: ctx may be that of

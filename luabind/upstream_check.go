@@ -69,7 +69,7 @@ func (u *Upstream) checkOptions(L *lua.LState) error {
 	if o.Refresh != 0 && !u.reach.asked && !u.named {
 		return errors.New(`option "refresh": all backends are named here, and nothing is asked for others`)
 	}
-	return u.checkDefaults(L)
+	return nil
 }
 
 // checkBackends looks at options that are about some kinds of backends.
@@ -182,6 +182,9 @@ func (u *Upstream) checkJudges(*lua.LState) error {
 
 // checkDefaults tries out what the upstream says to routes that may not have come yet.
 func (u *Upstream) checkDefaults(L *lua.LState) error {
+	if u.options.scheme != "" {
+		return nil
+	}
 	retry, err := u.repeats(u.options.Retry, u.options.Retries)
 	if err != nil {
 		return fmt.Errorf("option \"retry\": %w", err)
