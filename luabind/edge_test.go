@@ -308,3 +308,37 @@ func TestListingsOfTheEdge(t *testing.T) {
 	assert.Equal(t, "old api: https://a, https://b (backup) · new http://1, http://2, http://3, 2 more · 2.5% · header X-C · rollback at 1% in 1m0s", p.App.Routes[1].To)
 	assert.Equal(t, "tcp :5432 → 10.0.0.1:5432 · a.b → 10.0.0.2:1", p.Streams()[0].String())
 }
+
+// Routes to an upstream share its budget, but for those that have their own: here three repetitions at a time.
+func TestRoutesShareTheBudgetOfAnUpstream(t *testing.T) {
+	begun, gate := make(chan bool, 10), make(chan bool)
+	busy := backend(t, func(w http.ResponseWriter, r *http.Request) { begun <- true; <-gate })
+	p := script(t, fmt.Sprintf(`
+		local pool = app:upstream("pool", { to = { %q, { url = %q, backup = true } }, passive = false, retry = { on = "503", backoff = 0, budget = 0 } })
+		app:proxy("/a", pool)
+		app:proxy("/b", pool, { retry = { on = "503" } })
+		app:proxy("/c", pool, { retry = { on = "503", budget = "100%%" } })
+	`, says(t, "busy", 503), busy))
+	require.NoError(t, p.Start(t.Context()))
+	url := front(t, p)
+	done := make(chan int)
+	ask := func(path string) {
+		res, err := http.Get(url + path)
+		if assert.NoError(t, err) {
+			res.Body.Close()
+			done <- res.StatusCode
+		}
+	}
+	for range 3 {
+		go ask("/a")
+		<-begun // at the backend that answers the repetition
+	}
+	go ask("/b")
+	assert.Equal(t, 503, <-done, "the repetitions of the other route use up the budget")
+	go ask("/c")
+	<-begun
+	close(gate)
+	for range 4 {
+		assert.Equal(t, 200, <-done)
+	}
+}
