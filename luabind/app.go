@@ -72,8 +72,11 @@ type route struct {
 	handler                                   *lua.LFunction
 	native                                    http.Handler
 	spec                                      *spec
-	maxBody                                   int64  // of a route without spec, 0 for that of the app
-	summary                                   string // the same
+	maxBody                                   int64      // of a route without spec, 0 for that of the app
+	summary                                   string     // the same
+	leads                                     []*proxied // where it passes requests on to
+	mirrored                                  *mirrored
+	more                                      []string // of a canary or mirror, for listings
 }
 
 // same reports whether two isolates declared the same.
@@ -109,6 +112,8 @@ func appMethods() []bind.Func {
 		bind.RawMethod("upstream(name, options)", appUpstream),
 		bind.RawMethod("proxy(pattern, ...)", appProxy),
 		bind.RawMethod("grpc(pattern, ...)", appGRPC),
+		bind.RawMethod("canary(pattern, ...)", appCanary),
+		bind.RawMethod("mirror(pattern, ...)", appMirror),
 		bind.RawMethod("tcp(listen, options)", appTCP),
 		bind.RawMethod("udp(listen, options)", appUDP),
 		bind.RawMethod("metrics(path?, ...)", appMetrics),

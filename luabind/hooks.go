@@ -21,7 +21,7 @@ func exchangeOf(r *http.Request) *exchange.Exchange { return exchange.From(r.Con
 // Start opens what has to be there and runs the functions of app:on("start"), once per process: in
 // the first isolate. ctx is that of the process.
 func (p *Program) Start(ctx context.Context) error {
-	p.shared.kept.present.Store(p)
+	p.shared.kept.begin(p)
 	if err := p.tryStores(ctx); err != nil {
 		return err
 	}
@@ -58,7 +58,8 @@ func (p *Program) Reload(ctx context.Context, old *Program) error {
 	if err := p.tryLimits(); err != nil {
 		return err
 	}
-	p.shared.kept.present.Store(p)
+	p.inherit(old)
+	p.shared.kept.begin(p)
 	p.startUpstreams(ctx)
 	next := p.states[0]
 	if len(next.hooks["reload"]) == 0 {

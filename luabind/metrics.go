@@ -211,6 +211,9 @@ func (k *kept) registry(logger *slog.Logger) (*metrics.Registry, error) {
 			return nil, err
 		}
 	}
+	if err := k.readEdge(m); err != nil {
+		return nil, err
+	}
 	k.metrics = m
 	return m, nil
 }

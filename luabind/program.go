@@ -104,6 +104,10 @@ type Program struct {
 	httpCaches  []*httpcache.Cache
 	upstreams   []*Upstream     // in the order of the script
 	streams     []server.Stream // of app:tcp and app:udp
+	relays      []*relayed      // the same
+	proxied     []*proxied      // in the order of the script
+	trials      []*trial        // the same of app:canary
+	mirrored    []*mirrored     // the same of app:mirror
 	asides      []http.Handler  // see aside
 	fullMetrics sync.Map        // names of metrics with no room for more labels
 
@@ -144,6 +148,7 @@ type state struct {
 	health       bool     // app:health was called
 	httpCaches   int      // how many the script has declared so far
 	upstreams    int      // the same
+	trials       int      // the same of app:canary
 	asides       []*route // see aside
 	tls          int      // the same of app:tls
 }
@@ -372,6 +377,7 @@ func (p *Program) Close(ctx context.Context) (err error) {
 			s.isolate.Close()
 		}
 		p.client.Close()
+		p.shared.kept.end(p)
 		err = errors.Join(err, p.stores.close(), p.shared.kept.release(), p.closeDatabases())
 		p.root.Close()
 	})

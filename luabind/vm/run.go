@@ -62,6 +62,14 @@ func (r *Run) Within(other *Run) bool {
 	return false
 }
 
+// Deadline is when the run must have ended; the zero time means never.
+func (r *Run) Deadline() time.Time {
+	if at := r.deadline.Load(); at != 0 {
+		return time.Unix(0, at)
+	}
+	return time.Time{}
+}
+
 // SetDeadline sets when the run must have ended; the zero time means never. It may be
 // called while the run goes on, as when a handler turns into a stream.
 func (r *Run) SetDeadline(t time.Time) {

@@ -345,6 +345,19 @@ function App:db(url, options) end
 ---gauges of the process, Go and Lua. Put a guard before them, or use the setting `metrics.listen`, which shows
 ---them at an address of their own without a route.
 ---
+---Of the edge there are, with counters that go on over reloads:
+---
+--- - of each `backend` of an `upstream`: `rws_upstream_up`, `_active`, `_ejected`, `_breaker` (0 closed, 1 half-open,
+---   2 open), `_connections`, `_requests_total`, `_failures_total`;
+--- - of each proxied `route`, and of what it leads `to` (`backends`; `old` and `new` of a canary; `main` and `shadow` of
+---   a mirror): `rws_proxy_active`, `_tunnels`, `_requests_total`, `_retries_total`, `_hedges_total`,
+---   `_fallbacks_total`, `_upgrades_total`, `_failures_total`, `_refused_total` (by fault of the client) and
+---   `_left_total` (clients that went away);
+--- - of each `canary`: `rws_canary_share`, `_rolled_back`, and `_requests_total` by `version` and `result`;
+--- - of each mirrored `route`: `rws_mirror_requests_total`, `_skipped_total` and `_differed_total`;
+--- - of each address of `app:tcp` and `app:udp`: `rws_stream_open`, `_connections_total`, `_failures_total`, and
+---   `_bytes_total` by `direction`.
+---
 ---```lua
 ---app:metrics("/metrics", function(c, next)
 ---  c:assert(c.headers.authorization == "Bearer " .. (env.METRICS_TOKEN or "secret"), 401)
