@@ -102,6 +102,9 @@ func (c *AccessLogConfig) files() logs.FileOptions {
 // checkAccessLog refuses what could not be written, without opening a file.
 func (p *Program) checkAccessLog() []*fault.Error {
 	c := &p.Config.AccessLogs
+	if c.Format == "" {
+		return []*fault.Error{settingError("access_log.format", p.Config, errors.New(`it is empty; leave it out for lines as those of the log, or set access_log = false for none`))}
+	}
 	if _, err := logs.OpenAccess(io.Discard, c.form(logs.Options{})); err != nil {
 		return []*fault.Error{settingError("access_log.format", p.Config, err)}
 	}

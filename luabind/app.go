@@ -35,6 +35,7 @@ type App struct {
 	data     *lua.LTable // app.state
 	declared bool        // it has routes
 	idle     []link      // behind all of them, see used
+	first    *route      // see noteRoute
 }
 
 // A link is one element of a chain: a Lua function or a middleware of the engine.
@@ -71,8 +72,11 @@ type route struct {
 	handler                                   *lua.LFunction
 	native                                    http.Handler
 	spec                                      *spec
-	maxBody                                   int64  // of a route without spec, 0 for that of the app
-	summary                                   string // the same
+	maxBody                                   int64      // of a route without spec, 0 for that of the app
+	summary                                   string     // the same
+	leads                                     []*proxied // where it passes requests on to
+	mirrored                                  *mirrored
+	more                                      []string // of a canary or mirror, for listings
 }
 
 // same reports whether two isolates declared the same.
@@ -108,6 +112,8 @@ func appMethods() []bind.Func {
 		bind.RawMethod("upstream(name, options)", appUpstream),
 		bind.RawMethod("proxy(pattern, ...)", appProxy),
 		bind.RawMethod("grpc(pattern, ...)", appGRPC),
+		bind.RawMethod("canary(pattern, ...)", appCanary),
+		bind.RawMethod("mirror(pattern, ...)", appMirror),
 		bind.RawMethod("tcp(listen, options)", appTCP),
 		bind.RawMethod("udp(listen, options)", appUDP),
 		bind.RawMethod("metrics(path?, ...)", appMetrics),
@@ -224,6 +230,7 @@ func (a *App) add(L *lua.LState, name string, r *route) {
 	}
 	a.state.nameLimits(r.chain, r.limitPlace())
 	a.declares()
+	a.noteRoute(r)
 	if top := a.top(); top.detached {
 		top.routes = append(top.routes, r)
 		return
@@ -260,6 +267,7 @@ func appUse(L *lua.LState, a *App) int {
 			l.mustWork(L, "app:use")
 			a.chain = append(a.chain, l)
 			a.used(l)
+			a.noteGuard(l)
 		}
 	}
 	L.Push(L.Get(1))

@@ -10,7 +10,6 @@ import (
 	"rws/luabind/bind"
 	"rws/luabind/fault"
 	"rws/luabind/vm"
-	"rws/server/router"
 )
 
 // join puts a prefix before a pattern; "/" below a prefix is the prefix itself.
@@ -53,7 +52,7 @@ func appGroup(L *lua.LState, a *App) int {
 func appHost(L *lua.LState, a *App) int {
 	a.mustLoad(L, "app:host")
 	h := &App{state: a.state, parent: a, prefix: a.prefix, host: L.CheckString(2)}
-	if err := router.CheckHost(h.host); err != nil {
+	if err := checkAppHost(h.host); err != nil {
 		bind.ArgError(L, "app:host", 1, "%s", err)
 	}
 	a.state.parts = append(a.state.parts, h)

@@ -106,6 +106,11 @@ func authOf(L *lua.LState, v lua.LValue) ([]link, error) {
 		for n := 1; n <= v.Len(); n++ {
 			list = append(list, v.RawGetInt(n))
 		}
+		entries := 0
+		v.ForEach(func(lua.LValue, lua.LValue) { entries++ })
+		if entries > len(list) { // else some of them would guard nothing
+			return nil, badOption("auth", "a list of guards expected: it has an entry with a name, or behind one that is nil")
+		}
 	}
 	var links []link
 	for _, v := range list {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -44,7 +45,7 @@ func (c *Ctx) bridgeTo(L *lua.LState, h http.Handler) {
 	}
 	r := c.r.WithContext(ctx)
 	go rl.run(h, r)
-	_ = vm.Wait(L, func(context.Context) error { <-rl.head; return nil })
+	waitApart(L, func() { <-rl.head })
 	before := c.res.headers()
 	c.res.reset(bodyBridge)
 	c.res.bridge = rl
@@ -54,6 +55,17 @@ func (c *Ctx) bridgeTo(L *lua.LState, h http.Handler) {
 		}
 	}
 	c.res.header, c.res.status = rl.header, rl.status
+}
+
+// waitApart waits for what has limits of its own, as a backend or a large upload: the time that Lua has stands still.
+func waitApart(L *lua.LState, f func()) {
+	run := vm.Current(L)
+	at, begun := run.Deadline(), time.Now()
+	if !at.IsZero() {
+		run.SetDeadline(time.Time{})
+		defer func() { run.SetDeadline(at.Add(time.Since(begun))) }()
+	}
+	_ = vm.Wait(L, func(context.Context) error { f(); return nil })
 }
 
 func (rl *bridge) run(h http.Handler, r *http.Request) {
@@ -92,8 +104,13 @@ func (rl *bridge) drop() {
 
 func (rl *bridge) release() { rl.free.Do(func() { close(rl.resume) }) }
 
-// Header returns the headers as the handler sees them.
-func (rl *bridge) Header() http.Header { return rl.header }
+// Header returns the headers as the handler sees them; once the head is out, where trailers go.
+func (rl *bridge) Header() http.Header {
+	if rl.wrote {
+		return rl.w.Header()
+	}
+	return rl.header
+}
 
 // WriteHeader waits for the chain to return.
 func (rl *bridge) WriteHeader(status int) {

@@ -14,6 +14,7 @@ import (
 	"rws/luabind/fault"
 	"rws/luabind/vm"
 	"rws/server/exchange"
+	"rws/server/problem"
 )
 
 // A segment is a run of Lua functions in a route's chain, served as one http.Handler: it
@@ -115,7 +116,16 @@ func (s *segment) call(c *Ctx, run *vm.Run, w http.ResponseWriter, r *http.Reque
 	c.see(w, r)
 	L := run.Thread()
 	_, err := vm.Call(L, c.state.entry(L), c.value(), c.state.segmentValue(s))
-	return orElse(err, c.gather(L))
+	return orElse(err, c.late(run, w), c.gather(L))
+}
+
+// late is the fault of functions that return after their time, as one does that has caught the error of
+// a wait: whether their answer still counts must not hang on who is faster. One that has begun goes on.
+func (c *Ctx) late(run *vm.Run, w http.ResponseWriter) error {
+	if !run.Late() || problem.Started(w) {
+		return nil
+	}
+	return &fault.Error{Code: "timeout", At: c.route.source, Message: vm.ErrDeadline.Error() + " before the answer was ready", Cause: vm.ErrDeadline}
 }
 
 // see makes w and r what the functions that run next see: middleware of the engine between them may
@@ -128,11 +138,13 @@ func (c *Ctx) see(w http.ResponseWriter, r *http.Request) {
 }
 
 // orElse returns the first error that there is.
-func orElse(first, second error) error {
-	if first != nil {
-		return first
+func orElse(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
 	}
-	return second
+	return nil
 }
 
 // refused answers a request that could not enter: the app is being replaced or stopped,

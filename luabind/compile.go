@@ -32,7 +32,7 @@ func types() []bind.Type {
 		{Name: routeType, As: "route", Methods: []bind.Func{bind.RawMethod("name(name)", routeName)}},
 		contextOfType(), paramsOfType(), responseOfType(), headersOfType(), cookiesOfType(), fileOfType(), outOfType(),
 		sharedOfType(), testOfType(), answerOfType(), dbOfType(), txOfType(), queryOfType(), sessionOfType(), sessionsOfType(), cacheOfType(),
-		httpCacheOfType(), upstreamOfType(),
+		httpCacheOfType(), upstreamOfType(), canaryOfType(),
 		{Name: middlewareType, As: "middleware", String: func(self any) string { return self.(*Middleware).String() }},
 	}, slices.Concat(redisTypes(), proxyTypes())...)
 }
@@ -121,6 +121,7 @@ func (p *Program) compile() error {
 		return err
 	}
 	for k, r := range s.routes {
+		p.settleProxies(r)
 		var names []string
 		for _, l := range slices.Concat(early, r.chain) {
 			names = append(names, l.name())
@@ -129,7 +130,7 @@ func (p *Program) compile() error {
 			Method: r.method, Host: r.host, Pattern: r.pattern, Name: r.name, Source: r.source,
 			Handler: p.chainHandler(k), Middleware: names, Kind: r.kind, Preflight: r.preflight(), Guard: r.optionsGuard(),
 		}
-		route.Summary, route.MaxBody = r.summary, r.maxBody
+		route.Summary, route.MaxBody, route.To = r.summary, r.maxBody, r.to()
 		if r.spec != nil {
 			route.Summary, route.MaxBody = r.spec.summary, r.spec.maxBody
 		}

@@ -161,7 +161,12 @@ func tables() map[string]any {
 		"rws.Balance":                balanceOptions{},
 		"rws.Base64Options":          base64Options{},
 		"rws.Breaker":                breakerOptions{},
+		"rws.CanaryOptions":          canaryOptions{},
+		"rws.CanarySticky":           canarySticky{},
 		"rws.FastCgi":                fastcgiOptions{},
+		"rws.MirrorOptions":          mirrorOptions{},
+		"rws.MirrorShadow":           shadowLimits{},
+		"rws.Rollback":               rollbackOptions{},
 		"rws.Passive":                passiveOptions{},
 		"rws.ProxyEdits":             editOptions{},
 		"rws.ProxyHedge":             hedgeOptions{},
@@ -246,7 +251,7 @@ func tables() map[string]any {
 // rws.Error and rws.StubRequest, which Go makes field by field.
 var otherTables = []string{"rws.Config", "rws.ConfigTls", "rws.ConfigAccessLog", "rws.ConfigMetrics", "rws.ConfigFs", "rws.ConfigSession", "rws.ConfigSessionCookie", "rws.ConfigCache", "rws.ConfigLimits",
 	"rws.SessionInfo", "rws.CacheStats", "rws.HttpCacheStats", "rws.RedisStats", "rws.RedisMessage", "rws.ResourceHandlers", "rws.FileInfo", "rws.StubRequest", "rws.Error",
-	"rws.BackendStatus", "rws.ColumnInfo", "rws.Tls", "rws.TlsClient", "rws.DbResult", "rws.Page", "rws.PoolStats", "rws.TableInfo"}
+	"rws.BackendStatus", "rws.CanaryCount", "rws.CanaryState", "rws.ColumnInfo", "rws.Tls", "rws.TlsClient", "rws.DbResult", "rws.Page", "rws.PoolStats", "rws.TableInfo"}
 
 func TestOptionsAreDocumented(t *testing.T) {
 	p := faces(t)

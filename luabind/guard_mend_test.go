@@ -106,6 +106,21 @@ func TestLimitsAreNamedByTheirPlace(t *testing.T) {
 	assert.Len(t, more, len(alone)+2)
 }
 
+// A guard with a misspelled name is nil, and leaves no route without a guard.
+func TestAGuardThatIsNilIsRefused(t *testing.T) {
+	const jwt = `rws.auth.jwt { secret = "` + tokenSecret + `" }`
+	for _, source := range []string{
+		`app:get("/x", guards.typo, function() end)`, `app:get("/x", ` + jwt + `, guards.typo, function() end)`,
+		`app:use(guards.typo)`, `app:group("/a", guards.typo)`, `app:resource("/a", guards.typo, { index = function() end })`,
+		`app:get("/x", { auth = { guards.typo } }, function() end)`, `app:get("/x", { auth = { guards.typo, ` + jwt + ` } }, function() end)`,
+		`app:get("/x", { auth = { ` + jwt + `, guards.typo, ` + jwt + ` } }, function() end)`, `app:get("/x", { auth = { guard = ` + jwt + ` } }, function() end)`,
+		`app:get("/x", { auth = { ` + jwt + `, other = ` + jwt + ` } }, function() end)`, `app:metrics("/m", guards.typo)`, `app:health({}, guards.typo)`,
+	} {
+		_, err := load(t, `local guards = {} `+source, nil)
+		assert.ErrorContains(t, err, "app.lua:1", source)
+	}
+}
+
 // Guards that can do nothing where they stand are found when the script loads.
 func TestTheOrderOfGuardsIsChecked(t *testing.T) {
 	warnings := func(source string) (string, error) {
@@ -140,7 +155,13 @@ func TestTheOrderOfGuardsIsChecked(t *testing.T) {
 		`app:get("/x", function() end) app:use(` + jwt + `)`:                                                   "all routes were declared before this",
 		`app:get("/x", { limit = "1/min per user" }, function() end)`:                                          "it counts by address",
 		`app:get("/x", rws.rate_limit { rate = "1/min", by = "user" }, ` + jwt + `, function() end)`:           "it counts by address",
-		`local g = app:group("/a") g:get("/x", function() end) g:use(` + jwt + `) g:get("/y", function() end)`: "",
+		`app:get("/x", rws.concurrency { per_key = 1, by = "user" }, function() end)`:                          "rws.concurrency: it goes by the user",
+		`local g = app:group("/a") g:get("/x", function() end) g:use(` + jwt + `) g:get("/y", function() end)`: `unguarded="GET /a/x" declared=app.lua:1`,
+		`app:group("/a"):get("/x", function() end) app:use(` + jwt + `) app:get("/y", function() end)`:         `unguarded="GET /a/x" declared=app.lua:1`,
+		`app:get("/x", function() end) app:use(rws.ip_filter { allow = "10.0.0.0/8" })`:                        `first_route="GET /x" declared=app.lua:1`,
+		`app:health() app:use(` + jwt + `) app:get("/y", function() end)`:                                      "",
+		`app:get("/x", function() end) app:use(rws.compress()) app:get("/y", function() end)`:                  "",
+		`app:get("/x", function() end) app:group("/a", ` + jwt + `):get("/y", function() end)`:                 "",
 		`local g = app:group("/a") g:use(` + jwt + `)`:                                                         "",
 		`app:get("/x", function() end) app:use(function(c, next) return next() end)`:                           "",
 		`app:get("/x", { limit = "1/min per user", auth = ` + jwt + ` }, function() end)`:                      "",
@@ -159,10 +180,14 @@ func TestTheOrderOfGuardsIsChecked(t *testing.T) {
 // A file that can't be the store of limits fails the start, and not each request.
 func TestAStoreOfLimitsThatCannotBeOpenedFailsTheStart(t *testing.T) {
 	p := newApp(t, `app:get("/", rws.rate_limit { rate = "1/min", store = "sqlite:none/limits.db", fail = "open" }, function() return "ok" end)`, nil)
-	require.ErrorContains(t, p.Start(t.Context()), "opening the store of limits")
+	err := p.Start(t.Context())
+	require.ErrorContains(t, err, "opening the store of limits")
+	require.ErrorContains(t, err, "app.lua:1")
+	require.ErrorContains(t, p.Reload(t.Context(), p), "opening the store of limits", "nor does a reload take it")
 	p = newApp(t, `app:get("/", rws.rate_limit { rate = "1/min", store = "sqlite:limits.db" }, function() return "ok" end)`, nil)
+	assert.Empty(t, p.LookAtFiles())
 	require.NoError(t, p.Start(t.Context()))
-	_, err := load(t, `app:use(rws.rate_limit { rate = "1/min", store = "redis://" })`, nil)
+	_, err = load(t, `app:use(rws.rate_limit { rate = "1/min", store = "redis://" })`, nil)
 	require.ErrorContains(t, err, `option "store": the URL has no host`)
 	_, err = load(t, `app:use(rws.rate_limit { rate = "1/min", store = "redis://a:b@/0" })`, nil)
 	require.ErrorContains(t, err, "the URL has no host")

@@ -31,6 +31,9 @@ func saysSomething(t *lua.LTable, kind reflect.Type) error {
 			continue
 		}
 		if inner, ok := v.(*lua.LTable); ok && f.Type.Kind() == reflect.Struct {
+			if key, _ := inner.Next(lua.LNil); key == lua.LNil {
+				return atOption(f.Tag.Get("json"), errEmptyTable)
+			}
 			if err := saysSomething(inner, f.Type); err != nil {
 				return err
 			}
@@ -44,9 +47,10 @@ func saysSomething(t *lua.LTable, kind reflect.Type) error {
 }
 
 var (
-	errEmptyList = errors.New("the list is empty; a variable of env that is not set gives nothing: leave the option out for no check, or say assert(env.NAME, \"NAME is not set\")")
-	errEmptyText = errors.New("it is empty; leave it out for none")
-	errZero      = errors.New("it must be more than nothing; leave it out for the default")
+	errEmptyList  = errors.New("the list is empty; a variable of env that is not set gives nothing: leave the option out for no check, or say assert(env.NAME, \"NAME is not set\")")
+	errEmptyTable = errors.New("the table is empty; leave it out for the defaults")
+	errEmptyText  = errors.New("it is empty; leave it out for none")
+	errZero       = errors.New("it must be more than nothing; leave it out for the default")
 )
 
 // nothingIn says why a value of an option of the type is none, nil if it is one.

@@ -21,7 +21,7 @@ func exchangeOf(r *http.Request) *exchange.Exchange { return exchange.From(r.Con
 // Start opens what has to be there and runs the functions of app:on("start"), once per process: in
 // the first isolate. ctx is that of the process.
 func (p *Program) Start(ctx context.Context) error {
-	p.shared.kept.present.Store(p)
+	p.shared.kept.begin(p)
 	if err := p.tryStores(ctx); err != nil {
 		return err
 	}
@@ -52,9 +52,14 @@ func hookRun(ctx context.Context) *vm.Run {
 }
 
 // Reload hands state from the program that is being replaced to this one: the functions of
-// app:on("reload") get what app.state was in the old program, as a copy.
+// app:on("reload") get what app.state was in the old program, as a copy. What has to be there is opened
+// first, as at the start.
 func (p *Program) Reload(ctx context.Context, old *Program) error {
-	p.shared.kept.present.Store(p)
+	if err := p.tryLimits(); err != nil {
+		return err
+	}
+	p.inherit(old)
+	p.shared.kept.begin(p)
 	p.startUpstreams(ctx)
 	next := p.states[0]
 	if len(next.hooks["reload"]) == 0 {

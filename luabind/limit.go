@@ -176,8 +176,9 @@ func (l *limit) check(o limitOptions) error {
 // addLimit has the limit get its store when the settings are known.
 func (p *Program) addLimit(L *lua.LState, name string, l *limit, store string) {
 	p.limits = append(p.limits, l)
+	at := fault.Where(L)
 	p.whenConfigured(L, name, func() (err error) {
-		if l.options.Store, err = p.limitStore(store); err != nil {
+		if l.options.Store, err = p.limitStore(at, store); err != nil {
 			return atOption("store", err)
 		}
 		l.options.Logger = p.logger

@@ -3,7 +3,6 @@ package luabind
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -33,9 +32,10 @@ func (p *Program) redisURL() (string, error) {
 	return "", errNoRedis
 }
 
-// limitStore returns the store with a name; "" is that of the settings. One on a server is opened
+// limitStore returns the store with a name, that a limit at a place of the script asks for; "" is that of the settings. One on a server is opened
 // when the first request comes, so that a script can be looked at without it.
-func (p *Program) limitStore(name string) (ratelimit.Store, error) {
+func (p *Program) limitStore(at, name string) (ratelimit.Store, error) {
+	place := p.placeOfLimit(at, name)
 	if name == "" {
 		name = p.Config.Limits.Store
 	}
@@ -49,7 +49,7 @@ func (p *Program) limitStore(name string) (ratelimit.Store, error) {
 		}
 	}
 	if !isRedis(name) {
-		return p.sqlLimits(name), nil
+		return p.sqlLimits(name, place), nil
 	}
 	client, err := p.redisClient(name)
 	if err != nil {
@@ -59,7 +59,7 @@ func (p *Program) limitStore(name string) (ratelimit.Store, error) {
 }
 
 // sqlLimits returns the store in a database; all limits in it share its pool.
-func (p *Program) sqlLimits(url string) ratelimit.Store {
+func (p *Program) sqlLimits(url string, place limitPlace) ratelimit.Store {
 	p.stores.mu.Lock()
 	defer p.stores.mu.Unlock()
 	if s := p.stores.limits[url]; s != nil {
@@ -68,7 +68,7 @@ func (p *Program) sqlLimits(url string) ratelimit.Store {
 	if p.stores.limits == nil {
 		p.stores.limits = make(map[string]*lateLimits)
 	}
-	s := &lateLimits{late[ratelimit.SQL]{open: func() (*ratelimit.SQL, error) { return p.openSQLLimits(url) }}}
+	s := &lateLimits{place, late[ratelimit.SQL]{open: func() (*ratelimit.SQL, error) { return p.openSQLLimits(url) }}}
 	p.stores.limits[url] = s
 	return s
 }
@@ -88,27 +88,25 @@ func (p *Program) openSQLLimits(url string) (*ratelimit.SQL, error) {
 	return store, p.stores.atClose(func() error { return errors.Join(store.Close(), d.release()) })
 }
 
-// tryLimits opens the stores of limits that are files, at the start: one that can't be opened never
+// tryLimits opens the stores of limits that are files, at the start and before a reload takes over: one that can't be opened never
 // will be, and a limit would refuse everybody or, with fail = "open", nobody. Servers may be away for a
 // while.
 func (p *Program) tryLimits() error {
-	p.stores.mu.Lock()
-	stores := maps.Clone(p.stores.limits)
-	p.stores.mu.Unlock()
+	stores := p.limitFiles()
 	for _, url := range slices.Sorted(maps.Keys(stores)) {
-		if !p.placeOf(url).isSQLite() {
-			continue
-		}
 		a := stores[url].begin()
 		if <-a.done; a.err != nil {
-			return fmt.Errorf("opening the store of limits %s: %w", shownURL(url), a.err)
+			return stores[url].place.fault(url, a.err)
 		}
 	}
 	return nil
 }
 
 // lateLimits is a store that is opened when it is first used.
-type lateLimits struct{ late[ratelimit.SQL] }
+type lateLimits struct {
+	place limitPlace
+	late[ratelimit.SQL]
+}
 
 // Take implements ratelimit.Store. It waits no longer than ctx for the database; opening it goes on.
 func (l *lateLimits) Take(ctx context.Context, key string, step, limit time.Duration) (time.Duration, bool, error) {

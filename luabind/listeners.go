@@ -172,6 +172,10 @@ func readProxyListen(L *lua.LState, t *lua.LTable, unix bool) (*ProxyListen, err
 	return p, err
 }
 
+func (p *ProxyListen) engine() *listen.ProxyProtocol {
+	return &listen.ProxyProtocol{Trusted: p.prefixes, Plain: p.Others == othersPlain}
+}
+
 // String is the listener as people read it.
 func (l ListenConfig) String() string {
 	var more []string
@@ -223,7 +227,7 @@ func (c *Config) listener(l ListenConfig, someTLS bool) server.Listener {
 		one.HTTP3 = c.HTTP3 && one.TLS != server.TLSOff && !listen.IsUnix(l.Address)
 	}
 	if p := l.Proxy; p != nil {
-		one.Proxy = &listen.ProxyProtocol{Trusted: p.prefixes, Plain: p.Others == othersPlain}
+		one.Proxy = p.engine()
 	}
 	return one
 }

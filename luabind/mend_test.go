@@ -327,6 +327,11 @@ func TestWhatCannotBeMeantIsRefusedAtLoad(t *testing.T) {
 		`app:head("/", { form = { a = "int" } }, function() end)`:        "a HEAD request has no body",
 		`app:host("exa mple")`:                        `host "exa mple" is not a name`,
 		`app:host("http://a")`:                        "leave out the scheme",
+		`app:host("a.com:80")`:                        `leave out ":80", as in "a.com"`,
+		`app:host("[::1]:80")`:                        `leave out ":80"`,
+		`app:host("")`:                                "the host is empty",
+		`app:config { metrics = { path = "/m" } }`:    `app:metrics("/m")`,
+		`app:config { access_log = { format = "" } }`: "the setting access_log.format (app:config): it is empty",
 		`app:config { fs = { alow = {} } }`:           `did you mean "fs.allow"?`,
 		`app:config { fs = { allow = { "/nope" } } }`: `"/nope": stat /nope: no such file`,
 		`app:static("/x", "nope")`:                    "app:static: stat",
@@ -336,7 +341,7 @@ func TestWhatCannotBeMeantIsRefusedAtLoad(t *testing.T) {
 			t.Errorf("%s: %v", source, err)
 		}
 	}
-	for _, source := range []string{`app:post("/", { upload = { a = "file", b = "[file]?" } }, function() end)`, `app:host("*.example.com")`, `app:config { fs = { allow = {} } }`} {
+	for _, source := range []string{`app:post("/", { upload = { a = "file", b = "[file]?" } }, function() end)`, `app:host("*.example.com")`, `app:host("[::1]")`, `app:config { metrics = { path = "/m", listen = "127.0.0.1:9100" } }`, `app:config { fs = { allow = {} } }`} {
 		if _, err := load(t, source, nil); err != nil {
 			t.Errorf("%s: %v", source, err)
 		}

@@ -36,6 +36,16 @@ func metricsSettings() []Setting {
 	return []Setting{listen, textSetting("metrics.path", "/metrics", "path of the metrics there", func(c *Config) *string { return &c.Metrics.Path })}
 }
 
+// checkMetricsPath refuses a path for a listener that is not there. One that is no path is refused with
+// the routes.
+func (p *Program) checkMetricsPath() []*fault.Error {
+	c := &p.Config.Metrics
+	if len(c.Listen) > 0 || p.Config.Origin("metrics.path") == fromDefault || !strings.HasPrefix(c.Path, "/") {
+		return nil
+	}
+	return []*fault.Error{settingError("metrics.path", p.Config, fmt.Errorf("%q is a path of the listener metrics.listen, which is not set: set it, or put the metrics among the routes by app:metrics(%q)", c.Path, c.Path))}
+}
+
 // A metric is a counter, gauge or histogram with values for its labels.
 type metric[T any] struct {
 	of     *T
@@ -153,7 +163,7 @@ func bucketsOf(t *lua.LTable) ([]float64, error) {
 		}
 		list = append(list, float64(v))
 	}
-	if !slices.IsSorted(list) {
+	if !slices.IsSorted(list) || len(slices.Compact(slices.Clone(list))) != len(list) {
 		return nil, errors.New("buckets: ascending bounds expected")
 	}
 	return list, nil
@@ -200,6 +210,9 @@ func (k *kept) registry(logger *slog.Logger) (*metrics.Registry, error) {
 		if err := m.Func(g.name, g.help, k.sum(g.value)); err != nil {
 			return nil, err
 		}
+	}
+	if err := k.readEdge(m); err != nil {
+		return nil, err
 	}
 	k.metrics = m
 	return m, nil

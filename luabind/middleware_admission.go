@@ -3,6 +3,7 @@ package luabind
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -98,7 +99,7 @@ func maintenance(L *lua.LState) int {
 		mo.RetryAfter = *o.RetryAfter
 	}
 	return push(L, &Middleware{Name: "maintenance", Guard: true}, func(p *Program) (func(http.Handler) http.Handler, error) {
-		mo.File = p.path(o.File)
+		mo.File, mo.Folder = p.path(o.File), p.folderOf(o.File)
 		p.whenConfigured(L, "rws.maintenance", func() error { return p.checkSwitch(o.File) })
 		m, err := middleware.NewMaintenance(mo)
 		if err != nil {
@@ -106,6 +107,17 @@ func maintenance(L *lua.LState) int {
 		}
 		return p.sparing(m.Wrap), nil
 	})
+}
+
+// folderOf opens the folder that scripts may name a file in, each time, as it may be replaced.
+func (p *Program) folderOf(name string) func() (fs.FS, string, func(), error) {
+	return func() (fs.FS, string, func(), error) {
+		root, below, done, err := p.rooted(name)
+		if err != nil {
+			return nil, "", nil, err
+		}
+		return root.FS(), filepath.ToSlash(below), done, nil
+	}
 }
 
 // checkSwitch refuses a file that may come into being in no folder that scripts may name, or in none
@@ -188,7 +200,7 @@ func concurrency(L *lua.LState) int {
 	if o.By != "" && o.PerKey == nil {
 		raiseOption(L, "rws.concurrency", fmt.Errorf("option \"by\": %q says what per_key counts by, and there is no per_key", o.By))
 	}
-	return push(L, &Middleware{Name: "concurrency", Limit: strings.Join(limits, ", ")}, func(*Program) (func(http.Handler) http.Handler, error) {
+	return push(L, &Middleware{Name: "concurrency", Limit: strings.Join(limits, ", "), perUser: o.By == "user"}, func(*Program) (func(http.Handler) http.Handler, error) {
 		return middleware.Concurrency(co)
 	})
 }

@@ -37,6 +37,26 @@ func TestMaintenanceSparesWhoRunsTheService(t *testing.T) {
 	}
 }
 
+// A link that leads out of the folder switches maintenance on, and shows nothing.
+func TestAMaintenancePageStaysInTheFolder(t *testing.T) {
+	dir, outside := t.TempDir(), filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(outside, []byte("<p>secret"), 0o600))
+	p, err := luabind.Load(luabind.Options{File: "app.lua", Dir: dir, Source: `
+		app:use(rws.maintenance { file = "m.html", page = "<p>closed" })
+		app:get("/", function() return "ok" end)
+	`})
+	require.NoError(t, err)
+	defer p.Close(t.Context())
+	require.NoError(t, os.Symlink(outside, filepath.Join(dir, "m.html")))
+	h, err := server.Compile(p.App)
+	require.NoError(t, err)
+	w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("Accept", "text/html")
+	h.ServeHTTP(w, r)
+	assert.Equal(t, 503, w.Code)
+	assert.Equal(t, "<p>closed", w.Body.String())
+}
+
 func TestWhereMaintenanceIsSwitched(t *testing.T) {
 	outside := t.TempDir()
 	for source, want := range map[string]string{

@@ -56,3 +56,33 @@ func TestATimeoutOfASpecSaysWhatItWas(t *testing.T) {
 	assert.Equal(t, 504, w.Code)
 	assert.Contains(t, w.Body.String(), "The answer took too long.")
 }
+
+// A handler that catches the error of its wait must not race with the answer for its time.
+func TestAnAnswerThatComesLateIsNone(t *testing.T) {
+	h := handler(t, `
+		local late = function() rws.try(rws.sleep, "5s") return "late" end
+		app:get("/middleware", rws.timeout "20ms", late)
+		app:get("/spec", { timeout = "20ms" }, late)
+		app:get("/around", { timeout = "20ms" }, function(c, next) return next() end, late)
+		app:get("/guarded", { timeout = "20ms" }, rws.max_body "1kb", late)
+		app:get("/error", { timeout = "20ms" }, function() rws.try(rws.sleep, "5s") error("mine") end)
+	`)
+	for path, want := range map[string]int{"/middleware": 504, "/spec": 504, "/around": 504, "/guarded": 504, "/error": 500} {
+		for range 10 {
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+			require.Equal(t, want, w.Code, path+": "+w.Body.String())
+		}
+	}
+}
+
+func TestWhatHandlesErrorsAnswersForALateOne(t *testing.T) {
+	h := handler(t, `
+		app:on_error(504, function(c) return c:text("mine", 504) end)
+		app:get("/", { timeout = "10ms" }, function() rws.try(rws.sleep, "5s") return "late" end)
+	`)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	assert.Equal(t, 504, w.Code)
+	assert.Equal(t, "mine", w.Body.String())
+}

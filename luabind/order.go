@@ -13,8 +13,11 @@ func (p *Program) checkOrder(early []link) error {
 	s := p.states[0]
 	for _, a := range s.late {
 		for _, l := range a.idle {
-			p.logger.Warn("app:use: all routes were declared before this, which they do not pass: put it before them", "middleware", l.name(), "at", l.source)
+			p.logger.Warn("app:use: all routes were declared before this, which they do not pass: put it before them", l.behind(a)...)
 		}
+	}
+	p.warnOfLateGuards()
+	for _, a := range s.late {
 		a.idle = nil
 	}
 	told := make(map[*Middleware]bool)
@@ -37,7 +40,7 @@ func (p *Program) checkChain(chain []link, told map[*Middleware]bool) error {
 				Hint: "put a guard before it, as rws.auth.jwt, or a function that sets c.user"}
 		case l.native.perUser && !told[l.native]:
 			told[l.native] = true
-			p.logger.Warn("rws.rate_limit: it goes by the user, and nobody is known yet where it stands, so that it counts by address: put a guard before it", "limit", l.native.Limit, "at", l.source)
+			p.logger.Warn("rws."+l.native.Name+": it goes by the user, and nobody is known yet where it stands, so that it counts by address: put a guard before it", "limit", l.native.Limit, "at", l.source)
 		}
 	}
 	return nil

@@ -104,6 +104,10 @@ type Program struct {
 	httpCaches  []*httpcache.Cache
 	upstreams   []*Upstream     // in the order of the script
 	streams     []server.Stream // of app:tcp and app:udp
+	relays      []*relayed      // the same
+	proxied     []*proxied      // in the order of the script
+	trials      []*trial        // the same of app:canary
+	mirrored    []*mirrored     // the same of app:mirror
 	asides      []http.Handler  // see aside
 	fullMetrics sync.Map        // names of metrics with no room for more labels
 
@@ -117,34 +121,36 @@ type Program struct {
 // A state is what one isolate of a program holds beside its Lua values. Its fields are
 // guarded by the isolate's lock.
 type state struct {
-	program    *Program
-	isolate    *vm.Isolate
-	loading    bool
-	main       *lua.FunctionProto // the script
-	root       *App
-	routes     []*route
-	parts      []*App // groups and hosts
-	hooks      map[string][]*lua.LFunction
-	errors     map[int]*lua.LFunction // by status; 0 is all
-	tests      []Test
-	modules    map[string]lua.LValue     // what require returned
-	pending    map[string]*pendingModule // by name
-	requires   *lua.LFunction            // the global require
-	globals    map[string]lua.LValue     // env, rws, app
-	contexts   lua.LValue                // metatable of requests
-	responses  lua.LValue                // and of their answers
-	enter      *lua.LFunction            // see entry
-	segments   map[*segment]*lua.LUserData
-	migrators  []*lua.LFunction  // of db:migrate
-	shapes     shapes            // of rows
-	callbacks  []*lua.LFunction  // that Go calls for requests
-	limits     map[string]string // where the limit of a name was declared
-	late       []*App            // that may have idle middleware
-	health     bool              // app:health was called
-	httpCaches int               // how many the script has declared so far
-	upstreams  int               // the same
-	asides     []*route          // see aside
-	tls        int               // the same of app:tls
+	program      *Program
+	isolate      *vm.Isolate
+	loading      bool
+	main         *lua.FunctionProto // the script
+	root         *App
+	routes       []*route
+	parts        []*App // groups and hosts
+	hooks        map[string][]*lua.LFunction
+	errors       map[int]*lua.LFunction // by status; 0 is all
+	tests        []Test
+	modules      map[string]lua.LValue     // what require returned
+	pending      map[string]*pendingModule // by name
+	requires     *lua.LFunction            // the global require
+	globals      map[string]lua.LValue     // env, rws, app
+	contexts     lua.LValue                // metatable of requests
+	responses    lua.LValue                // and of their answers
+	enter        *lua.LFunction            // see entry
+	segments     map[*segment]*lua.LUserData
+	migrators    []*lua.LFunction  // of db:migrate
+	shapes       shapes            // of rows
+	callbacks    []*lua.LFunction  // that Go calls for requests
+	limits       map[string]string // where the limit of a name was declared
+	late         []*App            // that may have idle middleware
+	guardsBehind []guardBehind
+	health       bool     // app:health was called
+	httpCaches   int      // how many the script has declared so far
+	upstreams    int      // the same
+	trials       int      // the same of app:canary
+	asides       []*route // see aside
+	tls          int      // the same of app:tls
 }
 
 func stateOf(L *lua.LState) *state { return vm.Data(L).(*state) }
@@ -222,7 +228,7 @@ func (p *Program) load() error {
 	if err := p.Config.checkTLS(); err != nil {
 		return err
 	}
-	if err := joinFaults("the settings are wrong", slices.Concat(p.checkAllowed(), p.Config.checkState(), p.Config.checkProxies(), p.Config.checkListeners(len(p.TLS()) > 0), p.checkAccessLog())); err != nil {
+	if err := joinFaults("the settings are wrong", slices.Concat(p.checkAllowed(), p.Config.checkState(), p.Config.checkProxies(), p.Config.checkListeners(len(p.TLS()) > 0), p.checkAccessLog(), p.checkMetricsPath())); err != nil {
 		return err
 	}
 	p.logger = p.options.Logger(p.Config)
@@ -371,6 +377,7 @@ func (p *Program) Close(ctx context.Context) (err error) {
 			s.isolate.Close()
 		}
 		p.client.Close()
+		p.shared.kept.end(p)
 		err = errors.Join(err, p.stores.close(), p.shared.kept.release(), p.closeDatabases())
 		p.root.Close()
 	})

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -86,27 +85,21 @@ func (a *App) declareProxy(L *lua.LState, name, method, kind string) int {
 
 // finishProxy makes the handler of r and declares it.
 func (a *App) finishProxy(L *lua.LState, call *proxyCall, r *route, u *Upstream, o *proxyOptions) {
+	if r.kind == "grpc" {
+		if err := checkGRPC(u, o); err != nil {
+			bind.Raise(L, call.name, bind.Errorf("option", "%w", err))
+		}
+	}
+	r.native = a.proxied(L, call, r, u, o, "")
+	a.addProxy(L, call, r, o)
+}
+
+// addProxy declares a route with the options of one that every kind of proxy has.
+func (a *App) addProxy(L *lua.LState, call *proxyCall, r *route, o *proxyOptions) {
 	if o.MaxBody != nil {
 		r.maxBody = int64(*o.MaxBody)
 	}
 	r.summary = o.Summary
-	if r.kind == "grpc" {
-		if err := checkGRPC(u); err != nil {
-			bind.Raise(L, call.name, bind.Errorf("option", "%w", err))
-		}
-	}
-	engine, err := a.state.proxyOptions(L, u, o)
-	if err != nil {
-		bind.Raise(L, call.name, bind.Errorf("option", "%w", err))
-	}
-	r.native = http.NotFoundHandler() // of the other isolates, where no request comes
-	if a.state.isolate.Number() == 0 {
-		h, err := proxy.New(engine)
-		if err != nil {
-			bind.Raise(L, call.name, bind.Errorf("option", "%w", errors.Unwrap(err)))
-		}
-		r.native = h
-	}
 	a.add(L, call.name, r)
 }
 
@@ -158,7 +151,11 @@ func (c *proxyCall) decode(L *lua.LState, p any) {
 	if c.options == nil {
 		return
 	}
-	if err := bind.Decode(L, c.options, p); err != nil {
+	err := bind.Decode(L, c.options, p)
+	if err == nil {
+		err = checkZeros(c.options)
+	}
+	if err != nil {
 		bind.Raise(L, c.name, bind.Errorf("option", "%w", err))
 	}
 }
@@ -171,6 +168,9 @@ func (a *App) upstreamFor(L *lua.LState, c *proxyCall, n int, o *poolOptions) *U
 	}
 	if n > 0 {
 		label += " " + fmt.Sprint(n+1)
+	}
+	for i, base := 2, label; slices.ContainsFunc(a.state.program.upstreams[:a.state.upstreams], func(u *Upstream) bool { return u.pool.Name() == label }); i++ {
+		label = fmt.Sprintf("%s (%d)", base, i) // the same place, for another method
 	}
 	if n >= len(c.backends) {
 		return a.state.newUpstream(L, c.name, label, *o)
@@ -262,66 +262,6 @@ func rewriteRule(t *lua.LTable) (proxy.Rule, error) {
 	return proxy.Rule{From: string(from), To: string(to)}, nil
 }
 
-// proxyTimeout are the times of a proxy: its own, or those of the upstream.
-func (u *Upstream) proxyTimeout(L *lua.LState, v lua.LValue) (t proxy.Timeout, err error) {
-	all, err := timeoutsOf(L, u.options.Timeout)
-	if err != nil {
-		return t, err
-	}
-	own, err := timeoutsOf(L, v)
-	if err != nil {
-		return t, err
-	}
-	t = proxy.Timeout{Whole: all.Whole, Tunnel: all.Tunnel}
-	if own.Whole != 0 {
-		t.Whole = own.Whole
-	}
-	if own.Tunnel != 0 {
-		t.Tunnel = own.Tunnel
-	}
-	if u.named {
-		t.Header = own.Response
-		if own.Connect != 0 || own.Read != 0 || own.Idle != 0 || own.MaxAge != 0 {
-			return t, fmt.Errorf("connect, read, idle and max_age are about connections: give them to app:upstream, where %q is declared (%s)", u.pool.Name(), u.source)
-		}
-	}
-	return t, nil
-}
-
-// retryOf says what is tried again: what the proxy says, or else the upstream.
-func (u *Upstream) retryOf(o *proxyOptions) (r proxy.Retry, err error) {
-	given, times := o.Retry, o.Retries
-	if given == nil && times == nil {
-		given, times = u.options.Retry, u.options.Retries
-	}
-	if given == nil {
-		given = &retryOptions{}
-	}
-	r = proxy.Retry{On: given.On, Methods: given.Methods, Backoff: given.Backoff, MaxReplay: int(given.MaxReplay)}
-	for n, method := range r.Methods {
-		r.Methods[n] = strings.ToUpper(method)
-	}
-	switch {
-	case given.Tries != nil && times != nil:
-		return r, errors.New("it has tries, and there is retries: say it once")
-	case given.Tries != nil:
-		r.Tries = *given.Tries
-	case times != nil:
-		r.Tries = *times + 1
-	}
-	if (given.Tries != nil || times != nil) && r.Tries < 1 {
-		return r, errors.New("a request is sent at least once: tries = 1, or retries = 0, never repeats it")
-	}
-	if given.Budget != nil {
-		share, err := shareOf("budget", given.Budget)
-		if err != nil {
-			return r, err
-		}
-		r.Budget = proxy.NewBudget(share, proxy.DefaultBudgetLeast)
-	}
-	return r, nil
-}
-
 // hedgeOf reads "50ms", or { after = "50ms", most = 1 }.
 func hedgeOf(L *lua.LState, v lua.LValue) (proxy.Hedge, error) {
 	var o hedgeOptions
@@ -337,15 +277,8 @@ func hedgeOf(L *lua.LState, v lua.LValue) (proxy.Hedge, error) {
 	default:
 		err = fmt.Errorf(`a duration such as "50ms" expected, or { after = "50ms", most = 1 }, got %s`, v.Type())
 	}
-	return proxy.Hedge{After: o.After, Most: o.Most}, err
-}
-
-// checkGRPC refuses backends that cannot answer gRPC.
-func checkGRPC(u *Upstream) error {
-	for _, b := range u.pool.Status() {
-		if !slices.Contains([]string{"h2", "h2c", "grpc", "grpcs"}, schemeOf(b.Name)) {
-			return fmt.Errorf("backend %s: gRPC is HTTP/2: write h2c:// or grpc://, and over TLS h2:// or grpcs://", b.Name)
-		}
+	if err == nil {
+		err = noZeros("hedge", v)
 	}
-	return nil
+	return proxy.Hedge{After: o.After, Most: o.Most}, err
 }

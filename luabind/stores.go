@@ -189,6 +189,7 @@ type kept struct {
 	breakers *breaker.Memory
 	metrics  *metrics.Registry
 	present  atomic.Pointer[Program] // whose isolates the metrics are about
+	ledger   ledger
 }
 
 func (k *kept) acquire() {

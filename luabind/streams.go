@@ -46,6 +46,7 @@ type tcpOptions struct {
 	Key           string      `json:"key"`
 	TLS           *backendTLS `json:"tls"`
 	ProxyProtocol int         `json:"proxy_protocol"`
+	AcceptProxy   *lua.LTable `json:"accept_proxy"`
 	Timeout       tcpTimes    `json:"timeout"`
 	Tries         int         `json:"tries"`
 	MaxConns      int         `json:"max_conns"`
@@ -67,6 +68,33 @@ type udpOptions struct {
 	MaxPerIP    int           `json:"max_per_ip"`
 }
 
+// check refuses what has no effect.
+func (o *tcpOptions) check(t *lua.LTable) error {
+	if o.Timeout.Handshake != 0 && o.Cert == "" && o.Names == nil {
+		return errors.New(`option "timeout": handshake is for the TLS of visitors, which is looked at only with cert or names`)
+	}
+	if err := noZeros("timeout", t.RawGetString("timeout")); err != nil {
+		return err
+	}
+	return checkZeros(t)
+}
+
+// A relayed is an address of app:tcp or app:udp.
+type relayed struct {
+	network, listen, source string
+	secure                  bool        // TLS of visitors ends there
+	insecure                bool        // certificates of backends are not verified
+	names                   []string    // of TLS, "" for those that have none or another
+	upstreams               []*Upstream // by names
+	stats                   func() relay.Stats
+}
+
+// add notes backends for a server name.
+func (r *relayed) add(name string, u *Upstream) *upstream.Pool {
+	r.names, r.upstreams = append(r.names, name), append(r.upstreams, u)
+	return u.pool
+}
+
 // appTCP is app:tcp(listen, options).
 func appTCP(L *lua.LState, a *App) int {
 	const name = "app:tcp"
@@ -76,9 +104,17 @@ func appTCP(L *lua.LState, a *App) int {
 		bind.ArgError(L, name, 1, "%s", err)
 	}
 	o := bind.Options[tcpOptions](L, name, 3)
-	engine, err := a.relayOptions(L, name, address, &o)
-	if err != nil {
-		bind.Raise(L, name, bind.Errorf("option", "%w", err))
+	mustFit(L, name, o.check(L.CheckTable(3)))
+	seen := &relayed{network: "tcp", listen: address, source: fault.Where(L), secure: o.Cert != "", insecure: o.TLS != nil && o.TLS.Insecure}
+	engine, err := a.relayOptions(L, name, seen, &o)
+	mustFit(L, name, err)
+	accept := listen.Options{MaxConns: o.MaxConns, MaxConnsPerIP: o.MaxConnsPerIP}
+	if o.AcceptProxy != nil {
+		p, err := readProxyListen(L, o.AcceptProxy, listen.IsUnix(address))
+		if err != nil {
+			bind.Raise(L, name, bind.Errorf("option", "option \"accept_proxy\": %w", err))
+		}
+		accept.Proxy = p.engine()
 	}
 	if a.state.isolate.Number() != 0 {
 		return 0
@@ -87,14 +123,16 @@ func appTCP(L *lua.LState, a *App) int {
 	if err != nil {
 		bind.Raise(L, name, bind.Errorf("option", "%w", errors.New(strings.TrimPrefix(err.Error(), "tcp: "))))
 	}
+	seen.stats = r.Stats
+	a.state.program.relays = append(a.state.program.relays, seen)
 	a.state.program.streams = append(a.state.program.streams, server.Stream{
-		Listen: address, Options: listen.Options{MaxConns: o.MaxConns, MaxConnsPerIP: o.MaxConnsPerIP}, Conn: r.ServeConn, Source: fault.Where(L),
+		Listen: address, Options: accept, Conn: r.ServeConn, Source: seen.source,
 	})
 	return 0
 }
 
 // relayOptions reads what app:tcp is told.
-func (a *App) relayOptions(L *lua.LState, name, address string, o *tcpOptions) (e relay.TCPOptions, err error) {
+func (a *App) relayOptions(L *lua.LState, name string, seen *relayed, o *tcpOptions) (e relay.TCPOptions, err error) {
 	times := o.Timeout
 	e = relay.TCPOptions{Connect: times.Connect, Handshake: times.Handshake, Idle: times.Idle, Tries: o.Tries, ProxyProtocol: o.ProxyProtocol,
 		Logger: a.state.program.log(), Names: map[string]relay.Pool{}}
@@ -107,7 +145,7 @@ func (a *App) relayOptions(L *lua.LState, name, address string, o *tcpOptions) (
 		}
 	}
 	if pool := o.pool(); pool.To != nil {
-		e.Pool = streamPool{a.state.newStreamUpstream(L, name, "tcp", "tcp "+address, pool).pool}
+		e.Pool = streamPool{seen.add("", a.state.newStreamUpstream(L, name, "tcp", "tcp "+seen.listen, pool))}
 	} else if given := pool.given(); len(given) > 0 {
 		return e, fmt.Errorf("option %q: it is about the backends of \"to\", which is missing", given[0])
 	}
@@ -115,7 +153,7 @@ func (a *App) relayOptions(L *lua.LState, name, address string, o *tcpOptions) (
 		return e, nil
 	}
 	for _, server := range bind.Keys(o.Names) {
-		e.Names[server] = streamPool{a.namedPool(L, name, address, server, o.Names.RawGetString(server)).pool}
+		e.Names[server] = streamPool{seen.add(server, a.namedPool(L, name, seen.listen, server, o.Names.RawGetString(server)))}
 	}
 	return e, nil
 }
@@ -129,6 +167,7 @@ func (a *App) namedPool(L *lua.LState, name, address, server string, v lua.LValu
 		if err := bind.Decode(L, t, &o); err != nil {
 			bind.Raise(L, name, bind.Errorf("option", "option \"names\": %q: %w", server, err))
 		}
+		mustFit(L, name, checkZeros(t))
 	}
 	return a.state.newStreamUpstream(L, name, "tcp", "tcp "+address+" "+server, o.pool())
 }
@@ -142,6 +181,7 @@ func appUDP(L *lua.LState, a *App) int {
 		bind.ArgError(L, name, 1, "an address with a port expected, as in \":53\", got %q", address)
 	}
 	o := bind.Options[udpOptions](L, name, 3)
+	mustFit(L, name, checkZeros(L.CheckTable(3)))
 	u := a.state.newStreamUpstream(L, name, "udp", "udp "+address, o.pool())
 	if a.state.isolate.Number() != 0 {
 		return 0
@@ -150,7 +190,10 @@ func appUDP(L *lua.LState, a *App) int {
 	if err != nil {
 		bind.Raise(L, name, bind.Errorf("option", "%w", errors.New(strings.TrimPrefix(err.Error(), "udp: "))))
 	}
-	a.state.program.streams = append(a.state.program.streams, server.Stream{Listen: address, Packets: r.ServePackets, Source: fault.Where(L)})
+	seen := &relayed{network: "udp", listen: address, source: fault.Where(L), stats: r.Stats}
+	seen.add("", u)
+	a.state.program.relays = append(a.state.program.relays, seen)
+	a.state.program.streams = append(a.state.program.streams, server.Stream{Listen: address, Packets: r.ServePackets, Source: seen.source})
 	return 0
 }
 

@@ -3,7 +3,6 @@ package luabind
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,7 +12,7 @@ import (
 
 	"rws/luabind/bind"
 	"rws/luabind/fault"
-	"rws/luabind/vm"
+	"rws/server/proxy"
 	"rws/server/proxy/balance"
 	"rws/server/proxy/discover"
 	"rws/server/proxy/upstream"
@@ -27,6 +26,8 @@ type Upstream struct {
 	source  string // the place of the declaration
 	named   bool   // by app:upstream
 	options poolOptions
+	reach   reach
+	budget  *proxy.Budget // of repetitions, which all routes to it share
 }
 
 // poolOptions are the options of app:upstream, and of proxies that name their backends themselves.
@@ -50,6 +51,7 @@ type poolOptions struct {
 	Retries       *int            `json:"retries"`
 
 	scheme string // of addresses that are no URLs, "" for none
+	named  bool   // see Upstream
 }
 
 // backendOptions are one of the backends.
@@ -90,25 +92,14 @@ type backendLimits struct {
 	MaxHeader  bind.Size      `json:"max_header"`
 }
 
-// timeoutOptions are the times of a proxy. A single duration is that of the request as a whole.
-type timeoutOptions struct {
-	Connect  time.Duration `json:"connect"`
-	Response time.Duration `json:"response"`
-	Read     time.Duration `json:"read"`
-	Idle     time.Duration `json:"idle"`
-	MaxAge   time.Duration `json:"max_age"`
-	Whole    time.Duration `json:"whole"`
-	Tunnel   time.Duration `json:"tunnel"`
-}
-
 // retryOptions say what is tried again.
 type retryOptions struct {
-	Tries     *int          `json:"tries"`
-	On        []string      `json:"on"`
-	Methods   []string      `json:"methods"`
-	Budget    lua.LValue    `json:"budget"`
-	Backoff   time.Duration `json:"backoff"`
-	MaxReplay bind.Size     `json:"max_replay"`
+	Tries     *int           `json:"tries"`
+	On        []string       `json:"on"`
+	Methods   []string       `json:"methods"`
+	Budget    lua.LValue     `json:"budget"`
+	Backoff   *time.Duration `json:"backoff"`
+	MaxReplay *bind.Size     `json:"max_replay"`
 }
 
 // appUpstream is app:upstream(name, options).
@@ -117,6 +108,9 @@ func appUpstream(L *lua.LState, a *App) int {
 	a.mustLoad(L, name)
 	label := L.CheckString(2)
 	o := bind.Options[poolOptions](L, name, 3)
+	if t, ok := L.Get(3).(*lua.LTable); ok {
+		mustFit(L, name, checkZeros(t))
+	}
 	if label == "" {
 		bind.ArgError(L, name, 1, "a name expected, for logs and metrics")
 	}
@@ -125,8 +119,8 @@ func appUpstream(L *lua.LState, a *App) int {
 			fault.Raisef(L, "option", "%s: %q is declared at %s already", name, label, u.source)
 		}
 	}
+	o.named = true
 	u := a.state.newUpstream(L, name, label, o)
-	u.named = true
 	L.Push(bind.New(L, upstreamType, u))
 	return 1
 }
@@ -143,27 +137,39 @@ func (s *state) newUpstream(L *lua.LState, name, label string, o poolOptions) *U
 	if n < len(p.upstreams) {
 		return p.upstreams[n]
 	}
-	engine, err := p.poolOptions(L, label, &o)
-	if err != nil {
-		bind.Raise(L, name, bind.Errorf("option", "%w", err))
-	}
-	engine.Targets, engine.Sources = targets, sources
-	pool, err := upstream.New(engine)
-	if err == nil {
-		err = p.stores.atClose(pool.Close)
-	}
-	if err != nil {
-		bind.Raise(L, name, bind.Errorf("option", "%w", err))
-	}
-	u := &Upstream{pool: pool, source: fault.Where(L), options: o}
+	u := &Upstream{source: fault.Where(L), named: o.named, options: o, reach: reachOf(o.To, targets, sources)}
+	mustFit(L, name, p.openUpstream(L, u, label, targets, sources))
 	p.upstreams = append(p.upstreams, u)
 	return u
 }
 
-// startUpstreams begins checks and look-ups.
+// openUpstream makes the pool of u.
+func (p *Program) openUpstream(L *lua.LState, u *Upstream, label string, targets []upstream.Target, sources []discover.Source) error {
+	engine, err := p.poolOptions(L, label, &u.options)
+	if err == nil {
+		err = u.checkOptions(L)
+	}
+	if err != nil {
+		return err
+	}
+	if u.budget, err = u.options.Retry.budget(); err != nil {
+		return err
+	}
+	engine.Targets, engine.Sources = targets, sources
+	if u.pool, err = upstream.New(engine); err != nil {
+		return err
+	}
+	if err := p.stores.atClose(u.pool.Close); err != nil {
+		return err
+	}
+	return u.checkDefaults(L)
+}
+
+// startUpstreams begins checks and look-ups, which go on until the program is closed: ctx may be that of
+// a line of the console.
 func (p *Program) startUpstreams(ctx context.Context) {
 	for _, u := range p.upstreams {
-		u.pool.Start(ctx)
+		u.pool.Start(context.WithoutCancel(ctx))
 	}
 }
 
@@ -225,103 +231,6 @@ func balanceOf(L *lua.LState, v lua.LValue) (upstream.Balance, error) {
 	}
 	policy, err := balance.ParsePolicy(o.Policy)
 	return upstream.Balance{Policy: policy, Header: o.Header, Cookie: o.Cookie, Bound: o.Bound}, err
-}
-
-// timeoutsOf reads "10s", or { connect = "3s", … }.
-func timeoutsOf(L *lua.LState, v lua.LValue) (o timeoutOptions, err error) {
-	switch v := v.(type) {
-	case nil:
-	case *lua.LTable:
-		err = bind.Decode(L, v, &o)
-	case lua.LString:
-		o.Whole, err = bind.ParseDuration(string(v))
-	default:
-		err = fmt.Errorf(`a duration such as "10s" expected, or { connect = "3s", response = "30s" }, got %s`, v.Type())
-	}
-	return o, err
-}
-
-// targets reads where backends are: a URL, a table with one, a list of those, or a function that
-// returns such a list when it is asked.
-func (s *state) targets(L *lua.LState, scheme string, v lua.LValue) ([]upstream.Target, []discover.Source, error) {
-	if fn, ok := v.(*lua.LFunction); ok {
-		callback := s.keepCallback(fn)
-		source := discover.Func(functionAt(fn), func(ctx context.Context) ([]discover.Target, error) { return s.program.discover(ctx, callback, scheme) })
-		return nil, []discover.Source{source}, nil
-	}
-	if v == nil || v == lua.LNil {
-		return nil, nil, fmt.Errorf(`the backends are missing: a URL such as "http://127.0.0.1:9001", a list of them, or a function that returns one`)
-	}
-	list, err := s.program.targetList(L, scheme, v)
-	return list, nil, err
-}
-
-// targetList reads a URL, a table with one, or a list of those.
-func (p *Program) targetList(L *lua.LState, scheme string, v lua.LValue) ([]upstream.Target, error) {
-	t, ok := v.(*lua.LTable)
-	if !ok || t.RawGetString("url") != lua.LNil {
-		one, err := p.target(L, scheme, v)
-		return []upstream.Target{one}, err
-	}
-	var list []upstream.Target
-	for n := 1; n <= t.Len(); n++ {
-		one, err := p.target(L, scheme, t.RawGetInt(n))
-		if err != nil {
-			return nil, fmt.Errorf("backend %d: %w", n, err)
-		}
-		list = append(list, one)
-	}
-	if len(bind.Keys(t)) > 0 {
-		return nil, fmt.Errorf("a list expected, but it has the key %q", bind.Keys(t)[0])
-	}
-	if len(list) == 0 {
-		return nil, errors.New("the list is empty")
-	}
-	return list, nil
-}
-
-// target reads "http://10.0.0.7:9001", or { url = , weight = , backup = , host = }.
-func (p *Program) target(L *lua.LState, scheme string, v lua.LValue) (t upstream.Target, err error) {
-	var o backendOptions
-	switch v := v.(type) {
-	case lua.LString:
-		o.URL = string(v)
-	case *lua.LTable:
-		if err := bind.Decode(L, v, &o); err != nil {
-			return t, err
-		}
-	default:
-		return t, fmt.Errorf(`a URL such as "http://127.0.0.1:9001" expected, or { url = …, weight = 3 }, got %s`, v.Type())
-	}
-	url, err := withScheme(scheme, o.URL)
-	return upstream.Target{URL: p.backendURL(url), Weight: o.Weight, Backup: o.Backup, Host: o.Host}, err
-}
-
-// backendURL completes the paths of files and sockets, which are relative to the app's folder.
-func (p *Program) backendURL(url string) string {
-	for _, scheme := range []string{"file:", "unix:"} {
-		if len(url) > len(scheme) && url[:len(scheme)] == scheme && url[len(scheme)] != '/' {
-			return scheme + p.path(url[len(scheme):])
-		}
-	}
-	return url
-}
-
-// discover calls a function of the script for the backends of a pool.
-func (p *Program) discover(ctx context.Context, callback int, scheme string) (list []discover.Target, err error) {
-	s := p.states[0]
-	run := &vm.Run{Context: ctx}
-	if at, ok := ctx.Deadline(); ok {
-		run.SetDeadline(at)
-	}
-	err = s.isolate.Do(run, func(L *lua.LState) error {
-		v, err := vm.Call(L, s.callbacks[callback])
-		if err == nil {
-			list, err = p.targetList(L, scheme, v)
-		}
-		return err
-	})
-	return list, err
 }
 
 // upstreamOfType describes what app:upstream returns.
@@ -390,24 +299,6 @@ func lastFault(b *upstream.BackendStatus) string {
 		return b.Health.Err.Error()
 	}
 	return b.LastFault
-}
-
-// upstreamArgument is argument n: an upstream, or where backends are, which becomes one.
-func (a *App) upstreamArgument(L *lua.LState, name, label string, n int, o poolOptions) *Upstream {
-	v := L.Get(n)
-	if u, ok := userdata[Upstream](v); ok {
-		if given := o.given(); len(given) > 0 {
-			bind.Raise(L, name, bind.Errorf("option", "option %q is one of app:upstream: set it there, where %q is declared (%s)", given[0], u.pool.Name(), u.source))
-		}
-		return u
-	}
-	if v != lua.LNil {
-		if o.To != nil {
-			bind.Raise(L, name, bind.Errorf("option", "option \"to\": the backends are argument %d already", n-1))
-		}
-		o.To = v
-	}
-	return a.state.newUpstream(L, name, label, o)
 }
 
 // given are the options that belong to the pool and were set.

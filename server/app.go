@@ -86,6 +86,7 @@ type Route struct {
 	Source     string   // the place of the declaration, as "app.lua:12"; also in error texts
 	Middleware []string // names, outermost first
 	Kind       string   // what answers: "lua", "static", "proxy", …
+	To         string   // where a proxy passes requests on to, and how
 	Summary    string   // one line
 }
 

@@ -54,14 +54,31 @@ func (s *Server) each(f func(addr string, socket any) error) error {
 			return err
 		}
 	}
+	redirects := s.current.Load().settings.TLS.Redirect
+	for i, l := range s.redirects {
+		if err := f(redirects[i], l); err != nil {
+			return err
+		}
+	}
+	for _, opened := range s.streams.open {
+		if err := f(opened.address, opened.socket()); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
-// StopHTTP3 ends HTTP/3, as Shutdown does, and closes its sockets, while the rest goes on: two
-// processes can't read from one, so who takes the place of this one waits for that.
-func (s *Server) StopHTTP3(ctx context.Context) {
+// StopPackets ends HTTP/3, as Shutdown does, and streams of UDP, and closes their sockets, while the
+// rest goes on: two processes can't read from one, so who takes the place of this one waits for that.
+func (s *Server) StopPackets(ctx context.Context) {
 	s.mu.Lock()
 	entrances := s.entrances
+	for key, opened := range s.streams.open {
+		if opened.packets != nil {
+			opened.close()
+			delete(s.streams.open, key)
+		}
+	}
 	s.mu.Unlock()
 	for _, e := range entrances {
 		if e.http3 != nil {

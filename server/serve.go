@@ -184,13 +184,13 @@ func (t *transaction) refuse() *problem.Details {
 		t.writer.Header().Set("Connection", "close")
 		return &problem.Details{Status: http.StatusRequestHeaderFieldsTooLarge, ID: t.ID(),
 			Detail: fmt.Sprintf("The request has more than %d header fields.", h.settings.MaxHeaders)}
-	case otherHost(r):
-		return &problem.Details{Status: http.StatusBadRequest, ID: t.ID(), Detail: "The request names two hosts."}
-	case r.ProtoMajor >= 2 && ofConnection(r.Header):
-		return &problem.Details{Status: http.StatusBadRequest, ID: t.ID(), Detail: "The request has header fields that are about a connection of HTTP/1."}
 	case h.around.misdirected != nil && h.around.misdirected(r):
 		return &problem.Details{Status: http.StatusMisdirectedRequest, ID: t.ID(), Detail: "This connection was opened for a host that asks other certificates of clients; open another one."}
-	case r.Method == http.MethodConnect:
+	}
+	if fault := checkFrames(r); fault != "" {
+		return &problem.Details{Status: http.StatusBadRequest, ID: t.ID(), Detail: fault}
+	}
+	if r.Method == http.MethodConnect {
 		return &problem.Details{Status: http.StatusNotImplemented, ID: t.ID(), Detail: "This server is no tunnel."}
 	}
 	if status, detail := t.entrance.refuse(t); status != 0 {

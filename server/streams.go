@@ -73,6 +73,7 @@ type streams struct {
 
 // stream is one open address. All but conn belongs to who holds the mutex of the server.
 type stream struct {
+	address  string // as in Stream.Listen
 	listener net.Listener
 	packets  *net.UDPConn
 
@@ -87,6 +88,13 @@ func (s *stream) addr() net.Addr {
 		return s.packets.LocalAddr()
 	}
 	return s.listener.Addr()
+}
+
+func (s *stream) socket() any {
+	if s.packets != nil {
+		return s.packets
+	}
+	return s.listener
 }
 
 func (s *stream) close() {
@@ -123,17 +131,14 @@ func closeAll(streams map[string]*stream) {
 }
 
 func (s *Server) openStream(ctx context.Context, w *Stream) (*stream, error) {
-	if w.Packets != nil {
-		conn, err := new(net.ListenConfig).ListenPacket(ctx, "udp", w.Listen)
-		if err != nil {
-			return nil, err
-		}
-		return &stream{packets: conn.(*net.UDPConn), stop: func() {}}, nil
-	}
 	o := w.Options
-	o.Logger = s.options.Logger
+	o.Logger, o.Inherited = s.options.Logger, s.options.Inherited
+	if w.Packets != nil {
+		conn, err := listen.OpenUDP(ctx, w.Listen, o)
+		return &stream{address: w.Listen, packets: conn, stop: func() {}}, err
+	}
 	l, err := listen.Open(ctx, w.Listen, o)
-	return &stream{listener: l}, err
+	return &stream{address: w.Listen, listener: l}, err
 }
 
 // serveStreams hands the open addresses to the app, and closes those that it has not. The mutex is
@@ -167,6 +172,11 @@ func (s *Server) hand(opened *stream, w *Stream, begin bool) {
 		opened.stop = sync.OnceFunc(func() { cancel(); <-done })
 		s.streams.work.Go(func() {
 			defer close(done)
+			select { // who had the socket before may still be using it
+			case <-s.options.Released:
+			case <-ctx.Done():
+				return
+			}
 			if err := w.Packets(ctx, opened.packets); err != nil {
 				s.options.Logger.Error("receiving datagrams", "addr", opened.addr().String(), "err", err)
 			}

@@ -184,7 +184,7 @@ func (s *Server) tlsPort() int {
 // openRedirects opens the addresses for plain HTTP; closeListeners takes back what it has opened.
 func (s *Server) openRedirects(ctx context.Context, settings Settings) error {
 	for _, addr := range settings.TLS.Redirect {
-		l, err := listen.Open(ctx, addr, listen.Options{MaxConns: settings.MaxConns, MaxConnsPerIP: settings.MaxConnsPerIP, Logger: s.options.Logger})
+		l, err := listen.Open(ctx, addr, listen.Options{MaxConns: settings.MaxConns, MaxConnsPerIP: settings.MaxConnsPerIP, Logger: s.options.Logger, Inherited: s.options.Inherited})
 		if err != nil {
 			return fmt.Errorf("listening for plain HTTP, to redirect it to TLS: %w", err)
 		}

@@ -47,7 +47,10 @@ func (s *site) banner() {
 	if list := s.tls(); len(list) > 0 {
 		fmt.Fprintf(&b, "  %s\n", color.add(dim, "tls: "+strings.Join(list, " · ")))
 	}
-	if off := off(p.Config); len(off) > 0 {
+	for _, line := range edge(p) {
+		fmt.Fprintf(&b, "  %s\n", color.add(dim, line))
+	}
+	if off := off(p); len(off) > 0 {
 		fmt.Fprintf(&b, "  %s\n", color.add(dim, "off: "+strings.Join(off, " · ")))
 	}
 	if !p.Config.Production() && p.Config.Watch {
@@ -99,7 +102,29 @@ func (s *site) listening(ready time.Duration) {
 		"routes", len(routeRows(p.App.Routes, false)), "isolates", len(p.Isolates()), "databases", s.databases(),
 		"timeout", p.Config.Timeout.String(), "max_body", settings.MaxBody, "max_header", settings.MaxHeaderBytes,
 		"max_connections", settings.MaxConns, "all_requests", p.Limits(), "rate_limits", append([]string{}, p.RateLimits()...), "memory_limit", settings.MemoryLimit, "sessions", shown(p.Config, "session.store"),
-		"cache", shown(p.Config, "cache.url"), "signing_key", p.Config.Secrets(), "metrics", strings.Join(p.Config.Metrics.Listen, ""), "tls", s.tls(), "ready_ms", ready.Milliseconds())
+		"cache", shown(p.Config, "cache.url"), "signing_key", p.Config.Secrets(), "metrics", strings.Join(p.Config.Metrics.Listen, ""), "tls", s.tls(),
+		"upstreams", texts(p.Upstreams()), "streams", texts(p.Streams()), "unverified", append([]string{}, p.Unverified()...), "ready_ms", ready.Milliseconds())
+}
+
+// edge lists the upstreams, and the addresses beside those of HTTP.
+func edge(p *luabind.Program) []string {
+	var lines []string
+	for _, text := range texts(p.Upstreams()) {
+		lines = append(lines, "upstream "+text)
+	}
+	if len(lines) > maxListed {
+		lines = append(lines[:maxListed:maxListed], fmt.Sprintf("%d upstreams more: rws routes", len(lines)-maxListed))
+	}
+	return append(lines, texts(p.Streams())...)
+}
+
+// texts are things as people read them.
+func texts[T fmt.Stringer](list []T) []string {
+	lines := []string{}
+	for _, x := range list {
+		lines = append(lines, x.String())
+	}
+	return lines
 }
 
 // tls says where certificates come from, what is asked of clients, and what is redirected.
@@ -247,8 +272,9 @@ func size(n int64) string {
 }
 
 // off lists what is switched off that people may expect.
-func off(c *luabind.Config) []string {
+func off(p *luabind.Program) []string {
 	var list []string
+	c := p.Config
 	if !c.AccessLog {
 		list = append(list, "access log")
 	}
@@ -263,6 +289,9 @@ func off(c *luabind.Config) []string {
 	}
 	if c.Secrets() == "none" {
 		list = append(list, "signed and encrypted cookies (no secret)")
+	}
+	if names := p.Unverified(); len(names) > 0 {
+		list = append(list, "verification of the certificates of "+strings.Join(names, ", ")+" (tls.insecure)")
 	}
 	return list
 }

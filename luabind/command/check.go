@@ -25,9 +25,10 @@ func (t *terminal) checkCommand() *cobra.Command {
 		Short: "Load an app without serving it, and say what is wrong",
 		Long: `Loads an app without listening and says what is wrong with it, each with file and line:
 syntax, options, patterns, routes of which one could never answer because they conflict,
-globals that are declared nowhere, templates that do not parse, and those that c:render
-names and that are not there. Start hooks are not
-run.`,
+globals that are declared nowhere, templates that do not parse, those that c:render
+names and that are not there, and files of limits that can't be opened. Proxies that
+probably do something else than was meant are doubts, which are shown and fail nothing.
+Start hooks are not run.`,
 		Example: "  rws check app.lua\n  rws check --env production && rws --env production",
 		Args:    arguments(0, 1),
 	}
@@ -51,8 +52,12 @@ func (t *terminal) check(file string, flags map[string]string) error {
 	case err == nil:
 		defer closeProgram(p)
 		names, faults := checkTemplates(p)
-		if findings = append(checkGlobals(p), faults...); len(findings) == 0 {
-			t.fine(p, names)
+		if findings = slices.Concat(checkGlobals(p), faults, p.LookAtFiles()); len(findings) == 0 {
+			doubts := p.Doubts()
+			for _, e := range doubts {
+				t.show(e, sourceBeside(o))
+			}
+			t.fine(p, names, len(doubts))
 			return nil
 		}
 	case ok:
@@ -68,7 +73,7 @@ func (t *terminal) check(file string, flags map[string]string) error {
 }
 
 // fine says what was checked.
-func (t *terminal) fine(p *luabind.Program, templates int) {
+func (t *terminal) fine(p *luabind.Program, templates, doubts int) {
 	parts := []string{count(len(routeRows(p.App.Routes, false)), "route")}
 	if n := len(p.Tests()); n > 0 {
 		parts = append(parts, count(n, "test"))
@@ -77,6 +82,9 @@ func (t *terminal) fine(p *luabind.Program, templates int) {
 		parts = append(parts, count(templates, "template"))
 	}
 	parts = append(parts, count(len(scripts(p)), "Lua file"))
+	if doubts > 0 {
+		parts = append(parts, count(doubts, "doubt"))
+	}
 	fmt.Fprintf(t.out, "%s: %s\n", paint(isColorful(t.out)).add(green, "ok"), strings.Join(parts, ", "))
 }
 

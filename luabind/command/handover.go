@@ -155,7 +155,7 @@ func (s *site) giveWay(next *upgrade.New) {
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), s.current().Config.StopGrace)
 		defer cancel()
-		s.server.StopHTTP3(ctx)
+		s.server.StopPackets(ctx)
 		next.Release()
 	}()
 }

@@ -116,6 +116,9 @@ func (t *terminal) winner(x router.Explanation, routes []server.Route, color pai
 	}
 	chain := append(slices.Clone(r.Middleware), r.Kind+" handler")
 	fmt.Fprintf(t.out, "  runs %s\n", strings.Join(chain, " → "))
+	if r.To != "" {
+		fmt.Fprintf(t.out, "  passes it on to %s\n", r.To)
+	}
 }
 
 // preflights names the routes of the place that answer the preflights of CORS, for who asks about

@@ -62,6 +62,14 @@ func (r *Run) Within(other *Run) bool {
 	return false
 }
 
+// Deadline is when the run must have ended; the zero time means never.
+func (r *Run) Deadline() time.Time {
+	if at := r.deadline.Load(); at != 0 {
+		return time.Unix(0, at)
+	}
+	return time.Time{}
+}
+
 // SetDeadline sets when the run must have ended; the zero time means never. It may be
 // called while the run goes on, as when a handler turns into a stream.
 func (r *Run) SetDeadline(t time.Time) {
@@ -114,6 +122,12 @@ func (r *Run) Thread() *lua.LState { return r.thread }
 
 // Isolate returns the isolate the run is in, nil before Enter.
 func (r *Run) Isolate() *Isolate { return r.iso.Load() }
+
+// Late reports whether the deadline has passed, also for a run that has caught the error of it.
+func (r *Run) Late() bool {
+	d := r.deadline.Load()
+	return d != 0 && time.Now().UnixNano() >= d || r.Cause() == ErrDeadline
+}
 
 // overdue returns why the run must end now, after it computed for busy without a wait.
 func (r *Run) overdue(now time.Time, busy time.Duration) error {

@@ -99,6 +99,10 @@ func (c *call) run(ctx context.Context) (*http.Response, error) {
 		if err != nil {
 			return nil, err
 		}
+		if res.StatusCode == http.StatusSwitchingProtocols {
+			_ = res.Body.Close() // it is the connection, which would be read until the server hangs up
+			return nil, &Error{Code: CodeProtocol, Err: errors.New("the server switches to another protocol (101); calls have one request and one answer")}
+		}
 		location := c.redirect(res)
 		if location == "" {
 			return res, nil

@@ -29,6 +29,17 @@ func Get(h http.Header, name string) (string, bool) {
 	return "", false
 }
 
+// Count is how many cookies of a request have a name. A page of a neighbour domain, or of another
+// path, can add one of the name.
+func Count(h http.Header, name string) (count int) {
+	for n := range pairs(h) {
+		if n == name {
+			count++
+		}
+	}
+	return count
+}
+
 // All returns the cookies of a request, each name once, with decoded values.
 func All(h http.Header) iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {

@@ -48,6 +48,8 @@ var strict = []struct {
 	{"space in Host", "GET / HTTP/1.1\r\nHost: x y\r\n\r\n", 400},
 	{"slash in Host", "GET / HTTP/1.1\r\nHost: x/y\r\n\r\n", 400},
 	{"at in Host", "GET / HTTP/1.1\r\nHost: a@x\r\n\r\n", 400},
+	{"port that is no number", "GET / HTTP/1.1\r\nHost: admin.example.com:x\r\n\r\n", 400},
+	{"two ports", "GET / HTTP/1.1\r\nHost: evil.com:80:80\r\n\r\n", 400},
 	{"IPv6 Host", "GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", 200},
 	{"URL as target", "GET http://x/ HTTP/1.1\r\nHost: x\r\n\r\n", 200},
 	{"URL with another Host", "GET http://y/ HTTP/1.1\r\nHost: x\r\n\r\n", 400},

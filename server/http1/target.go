@@ -34,8 +34,8 @@ func (h *head) checkHost() *RequestError {
 		return bad("there is more than one Host")
 	case h.hosts == 0 && h.minor > 0:
 		return bad("the Host is missing")
-	case !isHost(h.host):
-		return bad("the Host has an improper character")
+	case !ValidHost(h.host):
+		return bad("the Host has an improper character or port")
 	}
 	return nil
 }
@@ -89,7 +89,7 @@ func isPlainPath(path string) bool {
 
 // resolveAuthority reads the target of CONNECT: "host:port".
 func (h *head) resolveAuthority(u *url.URL) (string, *RequestError) {
-	if !isHost(h.target) || !strings.Contains(h.target, ":") {
+	if !ValidHost(h.target) || !strings.Contains(h.target, ":") {
 		return "", bad("the target of CONNECT is not host:port")
 	}
 	if h.hosts > 0 && !strings.EqualFold(h.host, h.target) {
@@ -104,7 +104,7 @@ func (h *head) resolveAuthority(u *url.URL) (string, *RequestError) {
 func (h *head) resolveAbsolute(u *url.URL) (string, *RequestError) {
 	parsed, err := url.ParseRequestURI(h.target)
 	switch {
-	case err != nil || parsed.Host == "" || parsed.User != nil || parsed.Opaque != "" || !isHost(parsed.Host):
+	case err != nil || parsed.Host == "" || parsed.User != nil || parsed.Opaque != "" || !ValidHost(parsed.Host):
 		return "", bad("the request target is neither a path nor a URL")
 	case !strings.EqualFold(parsed.Scheme, "http") && !strings.EqualFold(parsed.Scheme, "https"):
 		return "", bad("the request target has a scheme that is not http")

@@ -218,19 +218,36 @@ func headerVariable(name string, redact redactor) func([]byte, *Access) []byte {
 		}
 		if referer {
 			value = redact.referer(value)
+		} else {
+			value = withoutPasswords(value)
 		}
 		return appendValue(dst, value)
 	}
 }
 
-// referer is a URL with its query redacted, and without a fragment, which has no business there and
-// may be what a login answers with (RFC 6749 §4.2.2).
+// referer is a URL with its query redacted, and without what has no business there (RFC 9110 §10.1.3):
+// a user with a password, and a fragment, which may be what a login answers with (RFC 6749 §4.2.2).
 func (r redactor) referer(url string) string {
 	url, _, _ = strings.Cut(url, "#")
+	url = withoutUser(url)
 	if before, query, ok := strings.Cut(url, "?"); ok {
 		return before + "?" + r.query(query)
 	}
 	return url
+}
+
+// withoutUser is a URL without what stands before the "@" of its host.
+func withoutUser(url string) string {
+	scheme, rest, ok := strings.Cut(url, "//")
+	if !ok {
+		return url
+	}
+	end := len(rest)
+	if i := strings.IndexAny(rest, `/?\`); i >= 0 {
+		end = i
+	}
+	at := strings.LastIndexByte(rest[:end], '@')
+	return scheme + "//" + rest[at+1:]
 }
 
 // query replaces the values of what is named like a secret, in whatever way the name is encoded.
@@ -241,33 +258,47 @@ func (r redactor) query(raw string) string {
 	parts := strings.FieldsFunc(raw, func(c rune) bool { return c == '&' || c == ';' })
 	for i, part := range parts {
 		name, _, ok := strings.Cut(part, "=")
-		if ok && r.inQuery(decoded(name)) {
+		if ok && nested(name, r.inQuery) {
 			parts[i] = name + "=" + redacted
 		}
 	}
 	return strings.Join(parts, "&")
 }
 
-// decoded is a name without escapes, and without what nested names have behind: "a[token]" is "a_token".
-func decoded(name string) string {
+// nested reports whether is holds for the name of a form, or for one that it is in: of "a[b][]" these
+// are "a_b_", "a_b" and "a".
+func nested(name string, is func(name string) bool) bool {
+	plain := unescaped(name)
+	for i := range len(plain) {
+		if plain[i] == '[' && is(flat(plain[:i])) {
+			return true
+		}
+	}
+	return is(flat(plain))
+}
+
+// unescaped is a name without the escapes of a query.
+func unescaped(name string) string {
+	if !strings.ContainsAny(name, "%+") {
+		return name
+	}
 	var b strings.Builder
 	for i := 0; i < len(name); i++ {
 		c := name[i]
-		if c == '%' && i+2 < len(name) {
+		if c == '+' {
+			c = ' '
+		} else if c == '%' && i+2 < len(name) {
 			if v, err := strconv.ParseUint(name[i+1:i+3], 16, 8); err == nil {
 				c, i = byte(v), i+2
 			}
-		}
-		switch c {
-		case '[', '+':
-			c = '_'
-		case ']':
-			continue
 		}
 		b.WriteByte(c)
 	}
 	return b.String()
 }
+
+// flat is the name of a form in one word: "a[b]" is "a_b".
+var flat = strings.NewReplacer("[", "_", "]", "", " ", "_").Replace
 
 // sampled reports whether a line is written.
 func (l *AccessLogger) sampled(status int) bool {

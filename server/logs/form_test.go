@@ -69,14 +69,34 @@ func TestSecretsInQueriesAreHidden(t *testing.T) {
 		"sort_key=a&status_code=2":            "sort_key=a&status_code=2",
 		"SAMLAssertion=s&sig=s&credit_card=4": "SAMLAssertion=[redacted]&sig=[redacted]&credit_card=[redacted]",
 		"X-Amz-Signature=s&X-Amz-Credential=s&X-Amz-Security-Token=s": "X-Amz-Signature=[redacted]&X-Amz-Credential=[redacted]&X-Amz-Security-Token=[redacted]",
-		"spin=1":            "spin=1",
-		"token":             "token",
-		"to%20ken=1":        "to%20ken=1",
-		"%zz=1&api%2Dkey=s": "%zz=1&api%2Dkey=[redacted]",
+		"pin[]=s&pin%5B%5D=s&pin[0]=s&pin[a][b]=s":                    "pin[]=[redacted]&pin%5B%5D=[redacted]&pin[0]=[redacted]&pin[a][b]=[redacted]",
+		"user[token][]=s&a[]=1&spin[]=1":                              "user[token][]=[redacted]&a[]=1&spin[]=1",
+		"spin=1":                                                      "spin=1",
+		"token":                                                       "token",
+		"to%20ken=1":                                                  "to%20ken=1",
+		"%zz=1&api%2Dkey=s":                                           "%zz=1&api%2Dkey=[redacted]",
 	} {
 		a := asked("/")
 		a.Request.URL.RawQuery = query
 		assert.Equal(t, want+"\n", formLine(t, logs.AccessOptions{Form: "$args", Options: logs.Options{Redact: []string{"pin"}}}, a), query)
+	}
+}
+
+func TestARefererShowsNoPassword(t *testing.T) {
+	for referer, want := range map[string]string{
+		"https://ann:hunter2@a.test/p?q=1":     "https://a.test/p?q=1",
+		"https://ghp_token@a.test/p":           "https://a.test/p",
+		"https://ann:p@ss@a.test":              "https://a.test",
+		"//ann:hunter2@a.test/":                "//a.test/",
+		"https://a.test/p@q?to=http://x/@#f=1": "https://a.test/p@q?to=http://x/@",
+		"https://ann:hunter2@a.test\\x":        "https://a.test\\\\x",
+	} {
+		a := asked("/", "Referer: "+referer, "X-From: "+referer)
+		assert.Equal(t, want+"\n", formLine(t, logs.AccessOptions{Form: "$http_referer"}, a), referer)
+		assert.Contains(t, formLine(t, logs.AccessOptions{Form: "combined"}, a), `"`+want+`"`)
+		if strings.Contains(referer, "://") { // which other headers are searched for
+			assert.NotContains(t, formLine(t, logs.AccessOptions{Form: "$http_x_from"}, a), "hunter2")
+		}
 	}
 }
 

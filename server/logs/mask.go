@@ -86,7 +86,8 @@ func (m *masker) assigned(i int) int {
 		m.hide(credentials(s, value, name))
 	case s[i] == '=' && value == to && s[from-1] != ' ':
 		end := wordEnd(s, value)
-		if m.hides(decoded(name), isDigits(s[value:end])) {
+		number := isDigits(s[value:end])
+		if nested(name, func(name string) bool { return m.hides(name, number) }) {
 			m.hide(value, end)
 		}
 	}

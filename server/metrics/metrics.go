@@ -51,7 +51,7 @@ func New(o Options) (*Registry, error) {
 	if o.Buckets == nil {
 		o.Buckets = prometheus.DefBuckets
 	}
-	if !slices.IsSorted(o.Buckets) || len(slices.Compact(slices.Clone(o.Buckets))) != len(o.Buckets) {
+	if !ascending(o.Buckets) {
 		return nil, fmt.Errorf("metrics: buckets %v: want ascending bounds", o.Buckets)
 	}
 	if o.MaxSeries < 0 {

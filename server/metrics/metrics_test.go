@@ -3,6 +3,7 @@ package metrics_test
 import (
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http/httptest"
 	"strings"
 	"sync"
@@ -111,8 +112,12 @@ func TestNamesAreChecked(t *testing.T) {
 		_, err := m.Counter("ok", "", "twice", label)
 		assert.Error(t, err, label)
 	}
-	_, err := metrics.New(metrics.Options{Buckets: []float64{2, 1}})
-	assert.ErrorContains(t, err, "ascending")
+	for _, bounds := range [][]float64{{2, 1}, {1, 1}, {1, math.NaN()}, {math.NaN()}} {
+		_, err := metrics.New(metrics.Options{Buckets: bounds})
+		assert.ErrorContains(t, err, "ascending", bounds)
+		_, err = m.Histogram("bounds", "", bounds)
+		assert.ErrorContains(t, err, "ascending", bounds)
+	}
 }
 
 func TestCountingFromManySides(t *testing.T) {

@@ -161,13 +161,23 @@ func (m *Registry) Histogram(name, help string, buckets []float64, labels ...str
 	if len(buckets) == 0 {
 		return nil, fmt.Errorf("metric %s: the list of buckets is empty; leave it out for those that suit seconds", name)
 	}
-	if !slices.IsSorted(buckets) {
+	if !ascending(buckets) {
 		return nil, fmt.Errorf("metric %s: buckets %v: want ascending bounds", name, buckets)
 	}
 	return declare(m, name, labels, func(v *vec) (*Histogram, prometheus.Collector) {
 		h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
 		return &Histogram{vec: v, prom: h}, h
 	})
+}
+
+// ascending reports whether each bound is above the one before, and none is NaN.
+func ascending(bounds []float64) bool {
+	for i, b := range bounds {
+		if math.IsNaN(b) || i > 0 && b <= bounds[i-1] {
+			return false
+		}
+	}
+	return true
 }
 
 // declared is one of the three.

@@ -170,10 +170,25 @@ func noTransform(h http.Header) bool {
 // pass sends the header of an answer that is not compressed, whatever the client accepts.
 func (w *compressWriter) pass() {
 	w.state = plain
-	if w.status == http.StatusNotModified {
+	switch {
+	case w.status == http.StatusNotModified:
 		w.weakenNotModified()
+	case w.partOfEligible():
+		addVary(w.Header(), varyEncoding)
 	}
 	w.ResponseWriter.WriteHeader(w.status)
+}
+
+// partOfEligible reports whether the answer is about a part of what would be compressed as a whole, so
+// that it has the Vary of that (RFC 9110 §15.3.7). Of 416 the whole is not known.
+func (w *compressWriter) partOfEligible() bool {
+	h := w.Header()
+	if w.status != http.StatusPartialContent && w.status != http.StatusRequestedRangeNotSatisfiable ||
+		h.Get("Content-Encoding") != "" || noTransform(h) || digested(h) {
+		return false
+	}
+	kind := h.Get("Content-Type")
+	return w.status != http.StatusPartialContent || strings.HasPrefix(kind, "multipart/byteranges") || w.types.has(kind)
 }
 
 // weakenNotModified gives a 304 the ETag that the client knows: the one that a compressed answer had.

@@ -140,6 +140,15 @@ func TestCompressedAnswersAreRevalidated(t *testing.T) {
 	assert.Equal(t, 206, w.Code)
 	assert.Equal(t, page[:10], w.Body.String())
 	assert.Equal(t, `"abc"`, w.Header().Get("ETag"))
+	for ranges, want := range map[string]int{"bytes=0-9": 206, "bytes=0-1,5-6": 206, "bytes=999999-": 416} {
+		w = ask(h, "/", with("Accept-Encoding: gzip", "Range: "+ranges))
+		assert.Equal(t, want, w.Code)
+		assert.Equal(t, "Accept-Encoding", w.Header().Get("Vary"), "as the whole has: "+ranges)
+	}
+	image := compress(t, middleware.CompressOptions{}, func(w http.ResponseWriter, r *http.Request) {
+		http.ServeContent(w, r, "a.png", time.Unix(1e9, 0), strings.NewReader(page))
+	})
+	assert.Empty(t, ask(image, "/", with("Range: bytes=0-9")).Header().Get("Vary"))
 }
 
 func TestAStreamReachesTheClientAtEachFlush(t *testing.T) {

@@ -2,11 +2,13 @@ package middleware
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -20,6 +22,9 @@ type MaintenanceOptions struct {
 	// File switches maintenance on while it exists; what is in it is the page, if there is
 	// something. It is looked at once a second at most. "" leaves the switch to [Maintenance.Set].
 	File string
+	// Folder opens what File is looked for in, with its name there, as [os.Root.FS] does so that no link
+	// leads out of a folder; a file that one leads to is there and no page. nil means the file system.
+	Folder func() (files fs.FS, name string, done func(), err error)
 	// Page is the HTML for those who prefer it, unless File has one. Default is a plain page.
 	Page []byte
 	// Allow are those who are served nevertheless, as in [IPFilterOptions].
@@ -88,7 +93,12 @@ func (m *Maintenance) file() (exists bool, page []byte) {
 }
 
 func (m *Maintenance) look() {
-	info, err := os.Stat(m.o.File)
+	files, name, done, err := m.folder()
+	var info fs.FileInfo
+	if err == nil {
+		defer done()
+		info, err = fs.Stat(files, name)
+	}
 	if m.exists = !errors.Is(err, fs.ErrNotExist); !m.exists || err != nil {
 		m.page, m.changed = nil, time.Time{}
 		return
@@ -98,11 +108,20 @@ func (m *Maintenance) look() {
 	}
 	m.page, m.changed = nil, info.ModTime()
 	if info.Mode().IsRegular() && info.Size() <= maxPage {
-		text, err := os.ReadFile(m.o.File)
+		text, err := fs.ReadFile(files, name)
 		if err == nil && len(bytes.TrimSpace(text)) > 0 {
 			m.page = text
 		}
 	}
+}
+
+// folder is where the file is looked for.
+func (m *Maintenance) folder() (files fs.FS, name string, done func(), err error) {
+	if m.o.Folder != nil {
+		return m.o.Folder()
+	}
+	dir, name := filepath.Split(m.o.File)
+	return os.DirFS(cmp.Or(dir, ".")), name, func() {}, nil
 }
 
 // Wrap puts a handler behind it.

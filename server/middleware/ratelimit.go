@@ -41,7 +41,9 @@ type RateLimitOptions struct {
 //	RateLimit-Limit, -Remaining and -Reset    of its drafts up to 6, which most clients know
 //
 // where q is the burst, w and t are seconds until all of it can be used again, after all and now.
-// With several limits on a request, the innermost is told.
+// With several limits on a request, RateLimit-Policy has all of them, from the outermost, and the others
+// are about the one that refuses next: the one that has the least left, and of those that have as little
+// the one that takes the longest to have it all again.
 func RateLimit(o RateLimitOptions) (Func, error) {
 	g, err := newRateGuard(o)
 	if err != nil {
@@ -127,7 +129,10 @@ func (g *rateGuard) allow(w http.ResponseWriter, r *http.Request) bool {
 		g.down.Store(0)
 	}
 	if !g.NoHeaders {
-		g.tell(w.Header(), res)
+		g.tellPolicy(w.Header())
+		if !res.Allowed || bitesFirst(w.Header(), res) {
+			g.tell(w.Header(), res)
+		}
 	}
 	if res.Allowed {
 		return true
@@ -147,6 +152,29 @@ func (g *rateGuard) take(r *http.Request) (ratelimit.Result, error) {
 	return g.limiter.Take(ctx, g.key(r))
 }
 
+// tellPolicy adds that of the limit to those further out.
+func (g *rateGuard) tellPolicy(h http.Header) {
+	if outer := h["Ratelimit-Policy"]; len(outer) > 0 {
+		h["Ratelimit-Policy"] = []string{strings.Join(outer, ", ") + ", " + g.policy[0]}
+		return
+	}
+	h["Ratelimit-Policy"] = g.policy[:1:1]
+}
+
+// bitesFirst reports whether a limit refuses before the one that has been told, if there is one.
+func bitesFirst(h http.Header, res ratelimit.Result) bool {
+	told := h["Ratelimit-Remaining"]
+	if len(told) == 0 {
+		return true
+	}
+	remaining, err := strconv.Atoi(told[0])
+	if err != nil || res.Remaining != remaining {
+		return err != nil || res.Remaining < remaining
+	}
+	reset, err := strconv.ParseInt(h.Get("Ratelimit-Reset"), 10, 64)
+	return err != nil || seconds(res.Reset) >= reset
+}
+
 // tell sets the headers: two allocations for all of them.
 func (g *rateGuard) tell(h http.Header, res ratelimit.Result) {
 	var space [128]byte
@@ -161,7 +189,6 @@ func (g *rateGuard) tell(h http.Header, res ratelimit.Result) {
 	text := string(b)
 	values := [...]string{text, text[remaining:afterRemaining], text[reset:]}
 	list := values[:]
-	h["Ratelimit-Policy"] = g.policy[:1:1]
 	h["Ratelimit"] = list[0:1:1]
 	h["Ratelimit-Limit"] = g.limit[:1:1]
 	h["Ratelimit-Remaining"] = list[1:2:2]

@@ -51,6 +51,45 @@ func TestARateIsTold(t *testing.T) {
 	})
 }
 
+// Two limits, of 3 in a minute and 5 in an hour.
+func TestOfSeveralLimitsTheNextToRefuseIsTold(t *testing.T) {
+	for name, outerIsShort := range map[string]bool{"the short one is outside": true, "the short one is inside": false} {
+		synctest.Test(t, func(t *testing.T) {
+			limit := func(name string, count int, per time.Duration) middleware.Func {
+				return must(middleware.RateLimit(middleware.RateLimitOptions{Name: name, Store: ratelimit.NewMemory(0), Rate: ratelimit.Rate{Count: count, Per: per}}))(t)
+			}
+			outer, inner := limit("short", 3, time.Minute), limit("long", 5, time.Hour)
+			policies := `"short";q=3;w=60, "long";q=5;w=3600`
+			if !outerIsShort {
+				outer, inner = inner, outer
+				policies = `"long";q=5;w=3600, "short";q=3;w=60`
+			}
+			h := outer(inner(say("ok")))
+			for _, want := range []struct {
+				status                 int
+				limit, told, remaining string
+			}{
+				{200, "3", `"short";r=2;t=20`, "2"}, {200, "3", `"short";r=1;t=40`, "1"}, {200, "3", `"short";r=0;t=60`, "0"},
+			} {
+				w := ask(h, "/")
+				assert.Equal(t, want.status, w.Code, name)
+				assert.Equal(t, []string{policies}, w.Header().Values("RateLimit-Policy"), name)
+				assert.Equal(t, want.told, w.Header().Get("RateLimit"), name)
+				assert.Equal(t, want.limit, w.Header().Get("RateLimit-Limit"), name)
+				assert.Equal(t, want.remaining, w.Header().Get("RateLimit-Remaining"), name)
+			}
+			time.Sleep(time.Minute)
+			ask(h, "/")
+			w := ask(h, "/")
+			assert.Equal(t, "5", w.Header().Get("RateLimit-Limit"), name)
+			assert.Equal(t, "0", w.Header().Get("RateLimit-Remaining"), name)
+			w = ask(h, "/")
+			assert.Equal(t, 429, w.Code, name)
+			assert.Equal(t, "5", w.Header().Get("RateLimit-Limit"), name)
+		})
+	}
+}
+
 func TestHeadersOfALimitAreNotShared(t *testing.T) {
 	h := limited(t, middleware.RateLimitOptions{})
 	w := ask(h, "/")

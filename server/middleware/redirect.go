@@ -40,6 +40,9 @@ func Redirect(rules ...RedirectRule) (Func, error) {
 			return nil, fmt.Errorf("redirect: rule %d: %w", i+1, err)
 		}
 	}
+	if err := checkLoops(compiled); err != nil {
+		return nil, fmt.Errorf("redirect: %w", err)
+	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if !redirect(compiled, w, r) {
@@ -54,12 +57,14 @@ type redirectRule struct {
 	origin  string // "https://example.com", or ""
 	pattern *rewrite.Pattern
 	status  int
+	from    string
+	any     bool // it is for any path
 }
 
 var origins = regexp.MustCompile(`^(https?://[^/?#$]+)(.*)$`)
 
 func newRedirectRule(rule RedirectRule) (*redirectRule, error) {
-	c := &redirectRule{status: orInt(rule.Status, http.StatusPermanentRedirect)}
+	c := &redirectRule{status: orInt(rule.Status, http.StatusPermanentRedirect), from: rule.From, any: rule.From == ""}
 	if !slices.Contains([]int{301, 302, 303, 307, 308}, c.status) {
 		return nil, fmt.Errorf("status %d: want 301, 302, 303, 307 or 308", c.status)
 	}

@@ -276,3 +276,31 @@ func TestRedirectsInACircleAreRefused(t *testing.T) {
 		assert.NoError(t, err, rule)
 	}
 }
+
+func TestRedirectsThatNeverEndAreRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		rules []middleware.RedirectRule
+		want  string
+	}{
+		"two":          {[]middleware.RedirectRule{{From: "^/c1$", To: "/c2"}, {From: "^/c2$", To: "/c1"}}, "rule 1: from \"^/c1$\": a client that asks for \"/c1\" is sent on for ever, /c1 → /c2 → /c1"},
+		"three":        {[]middleware.RedirectRule{{From: "^/a$", To: "/b"}, {From: "^/b/?$", To: "/c"}, {From: "^/c$", To: "/a"}}, "/a → /b → /c → /a"},
+		"on a way":     {[]middleware.RedirectRule{{From: "^/x$", To: "/c1"}, {From: "^/c1$", To: "/c2"}, {From: "^/c2$", To: "/c1"}}, "/c1 → /c2 → /c1"},
+		"one host":     {[]middleware.RedirectRule{{Host: "a.example", From: "^/c1$", To: "/c2"}, {Host: "a.example", From: "^/c2$", To: "/c1"}}, "/c1 → /c2 → /c1"},
+		"longer":       {[]middleware.RedirectRule{{From: "^/a/(.*)", To: "/a/b/$1"}}, "/a/ → /a/b/ → /a/b/b/"},
+		"a class":      {[]middleware.RedirectRule{{From: `^/item/(\d+)$`, To: "/items/$1"}, {From: `^/items/(\d{1,9})$`, To: "/item/$1"}}, "is sent on for ever"},
+		"two hosts":    {[]middleware.RedirectRule{{Host: "a.example", From: "^/c1$", To: "/c2"}, {Host: "b.example", From: "^/c2$", To: "/c1"}}, ""},
+		"elsewhere":    {[]middleware.RedirectRule{{From: "^/c1$", To: "https://b.example/c2"}, {From: "^/c2$", To: "/c1"}}, ""},
+		"a chain":      {[]middleware.RedirectRule{{From: "^/a$", To: "/b"}, {From: "^/b$", To: "/c"}}, ""},
+		"a slash":      {[]middleware.RedirectRule{{From: "^(/.*[^/])$", To: "$1/"}}, "want a path"},
+		"to a folder":  {[]middleware.RedirectRule{{From: "^/docs(/.*)?$", To: "/docs/"}}, "is sent there again"},
+		"by the first": {[]middleware.RedirectRule{{From: "^/a$", To: "/b"}, {From: "^/a$", To: "/a"}}, "is sent there again"},
+		"any path":     {[]middleware.RedirectRule{{To: "/new"}, {From: "^/new$", To: "/newer"}}, ""},
+	} {
+		_, err := middleware.Redirect(c.rules...)
+		if c.want == "" {
+			assert.NoError(t, err, name)
+		} else {
+			assert.ErrorContains(t, err, c.want, name)
+		}
+	}
+}

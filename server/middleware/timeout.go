@@ -86,6 +86,11 @@ func (w *timeoutWriter) Started() bool {
 func (w *timeoutWriter) expire() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.answer()
+}
+
+// answer is that of the timer, unless one has begun; mu is held.
+func (w *timeoutWriter) answer() {
 	if w.winner != nobody {
 		return
 	}
@@ -97,10 +102,14 @@ func (w *timeoutWriter) expire() {
 	_ = http.NewResponseController(w.ResponseWriter).Flush() // the rest of the handler must not hold it back
 }
 
-// begin reports whether the answer is the handler's.
+// begin reports whether the answer is the handler's. One that comes when the time is up is not, though
+// the timer may be slower than a handler whose wait has ended.
 func (w *timeoutWriter) begin() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.late() {
+		w.answer()
+	}
 	if w.winner == nobody {
 		w.winner = handler
 		w.hand()
@@ -123,13 +132,19 @@ func (w *timeoutWriter) finish() {
 	if w.winner != nobody {
 		return
 	}
-	w.winner = handler
-	if w.request.Context().Err() != context.DeadlineExceeded {
-		w.hand()
-	} else {
+	if w.late() {
 		w.winner = timer
 		refuse(w.ResponseWriter, w.request, http.StatusGatewayTimeout, "The answer took too long.", nil)
+		return
 	}
+	w.winner = handler
+	w.hand()
+}
+
+// late reports whether the time is up.
+func (w *timeoutWriter) late() bool {
+	at, _ := w.request.Context().Deadline()
+	return !time.Now().Before(at)
 }
 
 func (w *timeoutWriter) WriteHeader(status int) {

@@ -164,3 +164,14 @@ func TestMaxBody(t *testing.T) {
 	_, err := middleware.MaxBody(-1)
 	assert.ErrorContains(t, err, "must not be negative")
 }
+
+func TestAHandlerThatIsFasterThanTheTimerIsLateToo(t *testing.T) {
+	for range 200 {
+		h := must(middleware.Timeout(time.Millisecond))(t)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			<-r.Context().Done()
+			_, err := io.WriteString(w, "late")
+			assert.ErrorIs(t, err, http.ErrHandlerTimeout)
+		}))
+		require.Equal(t, 504, ask(h, "/").Code)
+	}
+}

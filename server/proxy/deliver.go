@@ -51,6 +51,9 @@ func (c *call) writeHead(t *try) {
 	if res.ContentLength < 0 && c.hasBody(res) {
 		delete(to, "Content-Length")
 	}
+	if _, typed := to["Content-Type"]; !typed {
+		to["Content-Type"] = nil // what the backend has not said nobody guesses
+	}
 	c.announce(res)
 	c.h.response.apply(to)
 	c.h.o.Pool.SetSticky(to, t.lease, c.in)

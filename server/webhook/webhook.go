@@ -61,7 +61,7 @@ type Options struct {
 	Secrets []string
 	// Generic describes the signature of the provider "generic".
 	Generic Generic
-	// Tolerance for providers that sign a time: stripe, slack, standard and svix.
+	// Tolerance for providers that sign a time: stripe, slack, standard and svix; an error for others.
 	Tolerance time.Duration
 	// Replays remembers what was here; nil accepts a webhook again while its time holds, and
 	// one of github, shopify and generic, which have no time, forever. What is remembered is the
@@ -130,6 +130,9 @@ func (h *Hook) complete() error {
 		return err
 	}
 	o := &h.o
+	if o.Tolerance != 0 && !h.scheme.timed() {
+		return fmt.Errorf("a tolerance of %s is for a time that is signed, and %s signs none: leave it out, and give a store of replays", o.Tolerance, o.Provider)
+	}
 	if o.Tolerance == 0 {
 		o.Tolerance = DefaultTolerance
 	}
@@ -194,14 +197,23 @@ func (h *Hook) Verify(ctx context.Context, header http.Header, body []byte) erro
 	return err
 }
 
-// verify returns the name by which a replay is known, "" without a store.
-func (h *Hook) verify(ctx context.Context, header http.Header, body []byte) (string, error) {
+// claim is what the header says, as far as that holds without the body.
+func (h *Hook) claim(header http.Header) (claim, error) {
 	c, err := h.scheme.read(header)
 	if err == nil {
 		err = h.checkTime(c)
 	}
 	if err != nil {
-		return "", h.explain(err)
+		return c, h.explain(err)
+	}
+	return c, nil
+}
+
+// verify returns the name by which a replay is known, "" without a store.
+func (h *Hook) verify(ctx context.Context, header http.Header, body []byte) (string, error) {
+	c, err := h.claim(header)
+	if err != nil {
+		return "", err
 	}
 	head := h.scheme.head(c)
 	if !h.matches(c, head, body) {

@@ -17,12 +17,16 @@ import (
 // long with 413, and while the store of replays fails everything with 503. The reason is for the
 // log alone. next finds the body as it was sent.
 //
-// When next fails, with a status of 500 or more or a panic, a webhook is forgotten by the store
-// of replays, as its sender will send it again.
+// When next answers with anything but 2xx, or panics, a webhook is forgotten by the store of replays:
+// its sender takes it for not delivered, and sends it again.
 func (h *Hook) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		e, r := exchange.Of(r)
-		body, err := h.read(r)
+		err := h.mayRead(r)
+		var body []byte
+		if err == nil {
+			body, err = h.read(r)
+		}
 		var name string
 		if err == nil {
 			name, err = h.verify(r.Context(), r.Header, body)
@@ -37,12 +41,18 @@ func (h *Hook) Wrap(next http.Handler) http.Handler {
 	})
 }
 
+// mayRead refuses what is refused whatever its body is: who waits to be told to send it (RFC 9110
+// §10.1.1) is not.
+func (h *Hook) mayRead(r *http.Request) error {
+	if r.ContentLength > h.o.MaxBody {
+		return &http.MaxBytesError{Limit: h.o.MaxBody}
+	}
+	_, err := h.claim(r.Header)
+	return err
+}
+
 // read reads the body; the server closes it.
 func (h *Hook) read(r *http.Request) ([]byte, error) {
-	tooLong := &http.MaxBytesError{Limit: h.o.MaxBody}
-	if r.ContentLength > h.o.MaxBody {
-		return nil, tooLong
-	}
 	if r.Body == nil {
 		return nil, nil
 	}
@@ -51,12 +61,12 @@ func (h *Hook) read(r *http.Request) ([]byte, error) {
 	case err != nil:
 		return nil, fmt.Errorf("reading a webhook (%s): %w", h.o.Provider, err)
 	case int64(len(body)) > h.o.MaxBody:
-		return nil, tooLong
+		return nil, &http.MaxBytesError{Limit: h.o.MaxBody}
 	}
 	return body, nil
 }
 
-// handle calls the handler, and forgets the webhook if that fails.
+// handle calls the handler, and forgets the webhook unless it was delivered.
 func (h *Hook) handle(w http.ResponseWriter, r *http.Request, e *exchange.Exchange, name string, next http.Handler) {
 	if h.o.Replays == nil {
 		next.ServeHTTP(w, r)
@@ -65,7 +75,7 @@ func (h *Hook) handle(w http.ResponseWriter, r *http.Request, e *exchange.Exchan
 	watched := &watcher{ResponseWriter: w}
 	done := false
 	defer func() {
-		if done && watched.status < http.StatusInternalServerError && e.Fault == nil {
+		if done && e.Fault == nil && watched.delivered() {
 			return
 		}
 		// The client may be gone; what the store remembers matters all the same.
@@ -91,6 +101,9 @@ func (w *watcher) WriteHeader(status int) {
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
+
+// delivered reports whether the sender is told so; a handler that writes nothing answers 200.
+func (w *watcher) delivered() bool { return w.status == 0 || w.status >= 200 && w.status <= 299 }
 
 // Unwrap lets [http.ResponseController] find what the writer can do.
 func (w *watcher) Unwrap() http.ResponseWriter { return w.ResponseWriter }

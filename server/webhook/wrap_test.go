@@ -49,8 +49,10 @@ func TestTheHandlerFindsTheBody(t *testing.T) {
 	}
 	assert.Equal(t, 413, deliver(t, h, next, "hello!"))
 	chunked := httptest.NewRequest("POST", "/", io.MultiReader(strings.NewReader("hello!"))) // of unknown length
+	require.NoError(t, h.Sign(chunked.Header, "", []byte("hello!")))
 	assert.Equal(t, 413, serve(h, next, chunked))
 	broken := httptest.NewRequest("POST", "/", iotest.ErrReader(errors.New("reset")))
+	require.NoError(t, h.Sign(broken.Header, "", []byte("hello")))
 	assert.Equal(t, 400, serve(h, next, broken))
 	unsigned := httptest.NewRequest("POST", "/", strings.NewReader("hello"))
 	assert.Equal(t, 403, serve(h, next, unsigned))
@@ -60,6 +62,26 @@ func TestTheHandlerFindsTheBody(t *testing.T) {
 	assert.Equal(t, 403, serve(h, next, wrong))
 	require.ErrorIs(t, e.Fault, webhook.ErrSignature, "for the log")
 	assert.Equal(t, []string{"", "hello"}, got, "and nobody else enters")
+}
+
+// A body that is waited for is not asked for, as by 100 Continue, when the header is refused anyway.
+func TestTheBodyOfWhatIsNotSignedIsNotRead(t *testing.T) {
+	h := hook(t, webhook.Options{Provider: "stripe", Secrets: []string{"some secret"}})
+	late := http.Header{}
+	synctest.Test(t, func(t *testing.T) { require.NoError(t, h.Sign(late, "", nil)) }) // in the year 2000
+	for name, header := range map[string]http.Header{"none": {}, "malformed": {"Stripe-Signature": {"x"}}, "too old": late} {
+		r := httptest.NewRequest("POST", "/", unread{t})
+		r.Header = header
+		assert.Equal(t, 403, serve(h, fine, r), name)
+	}
+}
+
+// unread is a body that nobody may read.
+type unread struct{ t *testing.T }
+
+func (u unread) Read([]byte) (int, error) {
+	u.t.Error("the body is read")
+	return 0, io.EOF
 }
 
 func TestReplaysAreRefused(t *testing.T) {
@@ -147,8 +169,11 @@ func TestAWebhookThatFailedMayComeAgain(t *testing.T) {
 		exchange.From(r.Context()).Fault = errors.New("x") // for which somebody else answers
 	}, "a"))
 	assert.PanicsWithValue(t, "x", func() { deliver(t, h, func(http.ResponseWriter, *http.Request) { panic("x") }, "a") })
-	assert.Equal(t, 422, deliver(t, h, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(422) }, "a"))
-	assert.Equal(t, 409, deliver(t, h, fine, "a"), "it was handled, and the answer was no")
+	for _, status := range []int{302, 400, 404, 408, 422, 429, 503} {
+		assert.Equal(t, status, deliver(t, h, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }, "a"), "senders try these again")
+	}
+	assert.Equal(t, 202, deliver(t, h, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(202) }, "a"))
+	assert.Equal(t, 409, deliver(t, h, fine, "a"), "it was delivered")
 	assert.Equal(t, 200, deliver(t, h, func(w http.ResponseWriter, _ *http.Request) {
 		assert.NoError(t, http.NewResponseController(w).Flush(), "the writer can do what it could")
 	}, "b"))

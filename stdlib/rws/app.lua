@@ -55,7 +55,8 @@ app = {}
 ---@field form? table<string, any>|rws.SchemaField a form, in `c.input`
 ---@field upload? table<string, any>|rws.SchemaField files of a form, in `c.input` and `c.files`
 ---@field returns? integer the status of an answer that has none of its own, from 200 to 399
----@field timeout? rws.Duration how long the handler may take; default is the setting `timeout`
+---@field timeout? rws.Duration how long the handler may take, then 504 is answered, also when it returns something
+---  later; an answer that has begun goes on. Default is the setting `timeout`
 ---@field max_body? rws.Size of the request; default is the setting `max_body`
 ---@field summary? string what the route does, for listings
 ---@field limit? string|rws.LimitOptions how often, as `"5/min per ip"`. It is counted before the input is checked: by address
@@ -158,7 +159,8 @@ function App:all(pattern, ...) end
 function App:route(method, pattern, ...) end
 
 ---Puts middleware around the routes that are declared after it. On the app itself it is around answers of
----"not found" too. The first one is the outermost.
+---"not found" too. The first one is the outermost. A guard of the library that comes behind routes does not guard
+---these, which the log and `rws check` warn of: put it before them, or what it guards into a group.
 ---
 ---Middleware of the library (`rws.request_id()` and its like) that the app uses before its first function and
 ---its first route stands before the routing: every request passes it, whatever answers, and it may change where
@@ -211,7 +213,8 @@ function App:group(prefix, ...) end
 ---  host:get("/", function(c) return "the site " .. c.host end)
 ---end)
 ---```
----@param name string as `"api.example.com"`; `"*.example.com"` is every name below
+---@param name string as `"api.example.com"`, without a port: it answers on every port; `"*.example.com"` is every name
+---  below
 ---@param declare? fun(host: rws.App) is called with it
 ---@return rws.App host
 function App:host(name, declare) end
@@ -341,6 +344,19 @@ function App:db(url, options) end
 ---Shows metrics to Prometheus: those of `rws.metrics`, requests by method, status and the pattern of their route, and
 ---gauges of the process, Go and Lua. Put a guard before them, or use the setting `metrics.listen`, which shows
 ---them at an address of their own without a route.
+---
+---Of the edge there are, with counters that go on over reloads:
+---
+--- - of each `backend` of an `upstream`: `rws_upstream_up`, `_active`, `_ejected`, `_breaker` (0 closed, 1 half-open,
+---   2 open), `_connections`, `_requests_total`, `_failures_total`;
+--- - of each proxied `route`, and of what it leads `to` (`backends`; `old` and `new` of a canary; `main` and `shadow` of
+---   a mirror): `rws_proxy_active`, `_tunnels`, `_requests_total`, `_retries_total`, `_hedges_total`,
+---   `_fallbacks_total`, `_upgrades_total`, `_failures_total`, `_refused_total` (by fault of the client) and
+---   `_left_total` (clients that went away);
+--- - of each `canary`: `rws_canary_share`, `_rolled_back`, and `_requests_total` by `version` and `result`;
+--- - of each mirrored `route`: `rws_mirror_requests_total`, `_skipped_total` and `_differed_total`;
+--- - of each address of `app:tcp` and `app:udp`: `rws_stream_open`, `_connections_total`, `_failures_total`, and
+---   `_bytes_total` by `direction`.
 ---
 ---```lua
 ---app:metrics("/metrics", function(c, next)
@@ -490,7 +506,7 @@ function App:health(options, ...) end
 
 ---@class rws.ConfigMetrics
 ---@field listen? string address for metrics and health alone, as `"127.0.0.1:9100"`; it speaks plain HTTP
----@field path? string path of the metrics there. Default /metrics
+---@field path? string path of the metrics there, for `listen` alone. Default /metrics
 
 ---@class rws.ConfigTls
 ---@field cert? string certificate file (PEM)

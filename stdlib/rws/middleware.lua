@@ -66,7 +66,7 @@ function rws.compress(options) end
 ---a route, and `rws.max_body`) hold for the plain form too.
 ---
 ---```lua
----app:post("/import", rws.decompress { max_size = "1mb" }, function(c) return #c.body end)
+---app:post("/import", rws.decompress { max_size = "1mb" }, function(c) return { bytes = #c.body } end)
 ---
 ---app:test("others are refused", function(t)
 ---  t.eq(t:post("/import", { body = "x", headers = { content_encoding = "compress" } }).status, 415)
@@ -305,9 +305,12 @@ function rws.timeout(duration) end
 ---
 ---```lua
 ---app:use(rws.max_body "1kb")
----app:post("/", function(c) return #c.body end)
+---app:post("/", function(c) return { bytes = #c.body } end)
 ---
----app:test("too much is refused", function(t) t.eq(t:post("/", { body = ("x"):rep(2000) }).status, 413) end)
+---app:test("too much is refused", function(t)
+---  t.eq(t:post("/", { body = ("x"):rep(404) }):json().bytes, 404)
+---  t.eq(t:post("/", { body = ("x"):rep(2000) }).status, 413)
+---end)
 ---```
 ---@param size rws.Size
 ---@return rws.Middleware middleware

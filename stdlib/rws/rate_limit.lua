@@ -1,8 +1,8 @@
 ---@meta
 
 ---Middleware that answers 429 with `Retry-After` to who asks too often. Answers tell by `RateLimit-Policy`,
----`RateLimit`, and the older `RateLimit-Limit`, `-Remaining` and `-Reset` how much is left. Use is counted evenly
----(GCRA): after a rest as many as the rate says may come at once, then one each part of the time.
+---`RateLimit`, and the older `RateLimit-Limit`, `-Remaining` and `-Reset` how much is left; with several limits the
+---policy has all of them, and the others are about the one that refuses next. Use is counted evenly (GCRA): after a rest as many as the rate says may come at once, then one each part of the time.
 ---
 ---Addresses are those of `c.ip`, which believes only proxies that are trusted; IPv6 is counted by the network of /64
 ---that one customer has, and all clients that a trusted proxy does not name (`for=unknown`) count as one. By `"user"` is by `c.user`, which a guard or a function before the limit has set: its `sub`,

@@ -13,7 +13,8 @@
 ---@field cert? string file of a certificate (PEM): TLS ends here, and backends get what is in it
 ---@field key? string its key
 ---@field tls? rws.BackendTls speaks TLS with the backends
----@field proxy_protocol? 1|2
+---@field proxy_protocol? 1|2 tells backends the visitor's address in that version of the PROXY protocol
+---@field accept_proxy? rws.ProxyProtocol expects that protocol of what connects: a balancer before this one, which names the visitor
 ---@field timeout? rws.TcpTimeout
 ---@field tries? integer backends that are tried; default 3
 ---@field max_conns? integer open connections, more wait; default 10000

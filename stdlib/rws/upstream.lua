@@ -43,7 +43,7 @@
 ---@class rws.Passive
 ---@field failures? integer that put a backend out: in a row, or with `window` of that time; default 5
 ---@field share? number|string of failures that does, as `"50%"`, among at least `minimum` requests of the window
----@field minimum? integer default 100
+---@field minimum? integer of `share`; default 100
 ---@field window? rws.Duration default 10s
 ---@field eject? rws.Duration how long it gets no requests, longer each time; default 30s
 ---@field max_eject? rws.Duration default 5m
@@ -66,19 +66,19 @@
 ---@field tries? integer how often a request is sent at most; default 2
 ---@field on? string|string[] `"connect"`, `"timeout"`, `"reset"`, `"5xx"` and statuses such as `"502"`; default connect and reset
 ---@field methods? string|string[] that may be sent twice when the backend may have seen them; default GET, HEAD, OPTIONS, PUT and DELETE
----@field budget? number|string how many of the requests of the last 10 s may be repetitions, but for those after no connection; default `"20%"`, and always ten
+---@field budget? number|string how many of the requests of the last 10 s may be repetitions, but for those after no connection; default `"20%"`, and always ten. Routes to an upstream share its budget, but for those that set their own
 ---@field backoff? rws.Duration the longest wait before the second try; default 25ms
 ---@field max_replay? rws.Size how much of a body is kept to be sent again; default 64kb
 
----Times of an upstream.
+---Times of an upstream. Where `false` may stand it means no limit.
 ---@class rws.UpstreamTimeout
 ---@field connect? rws.Duration default 3s
----@field response? rws.Duration until the head of the answer; default 30s
----@field read? rws.Duration without a byte of its body; default 60s
+---@field response? rws.Duration|false until the head of the answer; default 30s
+---@field read? rws.Duration|false without a byte of its body, as of events that come seldom; default 60s, for gRPC no limit
 ---@field idle? rws.Duration a connection waits for its next request; default 55s
----@field max_age? rws.Duration of a connection; default 1h
----@field whole? rws.Duration from the arrival of the request to the end of the answer; default that of the route
----@field tunnel? rws.Duration a WebSocket may be silent; default 1h
+---@field max_age? rws.Duration|false of a connection; default 1h
+---@field whole? rws.Duration from the arrival of the request to the end of the answer, but not of a WebSocket; default no limit
+---@field tunnel? rws.Duration|false a WebSocket may be silent; default 1h
 
 ---How backends over TLS are verified, and what they are shown.
 ---@class rws.BackendTls
@@ -91,7 +91,7 @@
 ---What an upstream may hold.
 ---@class rws.UpstreamPool
 ---@field idle? integer unused connections for each backend; default 64
----@field per_backend? integer requests that a backend has under way; default 256
+---@field per_backend? integer requests that a backend has under way; default 256. Where requests share connections, over HTTP/2 and gRPC, it is the number of those
 ---@field wait? rws.Duration for a backend while all are full; default 1s
 ---@field waiting? integer requests that may wait; default 1024
 ---@field max_header? rws.Size of an answer; default 64kb
@@ -110,7 +110,7 @@
 ---@field balance? string|rws.Balance `"round_robin"`, `"weighted_round_robin"` (the same), `"random"`, `"p2c"`, `"least_conn"`, `"ip_hash"`, `"path_hash"`, and with a table `header_hash` and `cookie_hash`. Default round_robin
 ---@field sticky? rws.Sticky
 ---@field slow_start? rws.Duration until a backend that came up has its full share; default at once
----@field refresh? rws.Duration how often names and functions are asked for backends; default 10s
+---@field refresh? rws.Duration how often names (`dns+`, `srv+`) and functions are asked for backends; default 10s
 ---@field health? string|rws.BackendHealth a path, or more about the checks; default none
 ---@field passive? boolean|rws.Passive default on; `false` switches it off
 ---@field breaker? boolean|rws.Breaker default off

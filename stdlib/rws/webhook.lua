@@ -22,7 +22,8 @@ rws.webhook = {}
 
 ---Middleware that lets in what is signed. What is not is answered 403, a replay 409, a body that is too long 413, and
 ---while the store of replays does not answer everything 503. The reason is in the log alone. A webhook whose handler
----fails is forgotten by the store, as it will be sent again.
+---answers with anything but 2xx, or fails, is forgotten by the store: its sender takes it for not delivered, and sends
+---it again.
 ---@param provider string
 ---@param options rws.WebhookGuardOptions
 ---@return rws.Middleware middleware
@@ -32,7 +33,7 @@ function rws.webhook.guard(provider, options) end
 ---@field secret string|string[] as the provider shows it, of 8 bytes or more; 16 for `"generic"`, 24 for `"standard"` and
 ---  `"svix"`. Of several any will do, so that they can be changed
 ---@field tolerance? rws.Duration how far its time may be from ours, both ways, where one is signed (stripe, slack,
----  standard, svix); default `"5m"`
+---  standard, svix; an error for others); default `"5m"`
 ---@field replays? "memory"|"redis"|string remembers what was here, in this process, in the app's Redis (see
 ---  `rws.rate_limit`) or the one of a URL; default none, so that a webhook can be sent again while its time holds, and
 ---  one without a time (github, shopify, generic) forever. What is remembered is the provider, the pattern of the

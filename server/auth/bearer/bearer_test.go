@@ -102,6 +102,19 @@ func TestNoTokenIsToldHowToGetIn(t *testing.T) {
 	}
 }
 
+// The second cookie of a name comes from a neighbour domain or another path, and the first may as well.
+func TestTwoCookiesAreTwoTokens(t *testing.T) {
+	good := token(t, map[string]any{"sub": "ann"})
+	h := guarded(t, bearer.Options{From: []bearer.Source{bearer.Cookie("tok")}})
+	for _, line := range []string{"Cookie: tok=" + good + "; tok=" + good, "Cookie: tok=" + good + "\r\nCookie: a=b; tok=x", "Cookie: tok=; tok=" + good} {
+		res, _ := send(t, h, "/", line)
+		assert.Equal(t, 400, res.StatusCode, line)
+		assert.Contains(t, res.Header.Get("Www-Authenticate"), "there are 2 cookies that hold a token", line)
+	}
+	res, _ := send(t, h, "/", "Cookie: other="+good+"; tok="+good)
+	assert.Equal(t, 200, res.StatusCode)
+}
+
 func TestABadTokenDoesNotEnter(t *testing.T) {
 	good := token(t, map[string]any{"sub": "ann"})
 	expired := token(t, map[string]any{"exp": 1})

@@ -45,6 +45,9 @@ func (s Source) check() error {
 func (s Source) token(r *http.Request) (string, error) {
 	switch s.kind {
 	case "cookie":
+		if n := cookie.Count(r.Header, s.name); n > 1 {
+			return "", fmt.Errorf("there are %d cookies that hold a token", n)
+		}
 		token, _ := cookie.Get(r.Header, s.name)
 		return token, nil
 	case "query":

@@ -244,6 +244,12 @@ func TestWithoutAnAnswerNobodyEnters(t *testing.T) {
 			_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
 			conn.Close()
 		}, forward.Options{}, 502},
+		"switching for good": {func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, _ := w.(http.Hijacker).Hijack()
+			_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+			defer conn.Close()
+			_, _ = conn.Read(make([]byte, 1)) // until the guard hangs up
+		}, forward.Options{Timeout: 10 * time.Second}, 502},
 	} {
 		w := newWorld(t, c.answer, c.o)
 		res, body := w.send(t, get+"Remote-User: root")

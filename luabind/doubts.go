@@ -1,0 +1,85 @@
+package luabind
+
+import (
+	"fmt"
+	"strings"
+
+	"rws/luabind/fault"
+	"rws/server/proxy/balance"
+)
+
+// Doubts are declarations that work, and probably not as they were meant: for who checks a script.
+func (p *Program) Doubts() (list []*fault.Error) {
+	used := map[*Upstream]bool{}
+	for _, x := range p.proxied {
+		used[x.upstream] = true
+	}
+	for _, u := range p.upstreams {
+		if u.named && !used[u] {
+			list = append(list, doubt(u.source, fmt.Sprintf("the upstream %q is used by no route", u.pool.Name()),
+				`pass it to app:proxy("/…/*", upstream), or take it out`))
+		}
+		list = append(list, u.doubts()...)
+	}
+	for _, x := range p.proxied {
+		if x.role == roleShadow || x.role == "new" {
+			continue // its options are those of the other side
+		}
+		list = append(list, x.doubts()...)
+	}
+	return list
+}
+
+func doubt(at, message, hint string) *fault.Error {
+	return &fault.Error{Code: "doubt", At: at, Message: message, Hint: hint}
+}
+
+// doubts are those about the backends.
+func (u *Upstream) doubts() (list []*fault.Error) {
+	o := &u.options
+	alone := len(u.reach.places) == 1 && !u.reach.asked
+	switch {
+	case !alone:
+	case o.Sticky != nil:
+		list = append(list, doubt(u.source, fmt.Sprintf("sticky: %q has one backend, where all requests go anyhow", u.pool.Name()), "name more backends, or leave sticky out"))
+	case u.policy() != string(balance.RoundRobin):
+		list = append(list, doubt(u.source, fmt.Sprintf("balance: %q has one backend, and nothing to choose", u.pool.Name()), "name more backends, or leave balance out"))
+	}
+	return append(list, o.Retry.doubts(u.source)...)
+}
+
+// doubts are those about what is sent twice.
+func (o *retryOptions) doubts(at string) (list []*fault.Error) {
+	if o == nil {
+		return nil
+	}
+	for _, method := range o.Methods {
+		if method = strings.ToUpper(method); method == "POST" || method == "PATCH" {
+			list = append(list, doubt(at, fmt.Sprintf("retry: a %s that a backend has seen may be sent again, and done twice", method),
+				"leave it out, unless the backends recognise repetitions, as by an Idempotency-Key"))
+		}
+	}
+	return list
+}
+
+// doubts are those about a route.
+func (x *proxied) doubts() (list []*fault.Error) {
+	o, pattern := x.options, x.route.pattern
+	add := func(message, hint string) { list = append(list, doubt(x.route.source, message, hint)) }
+	prefix, _, wild := strings.Cut(pattern, "*")
+	if strip := strings.TrimSuffix(o.Strip, "/"); strip != "" {
+		switch {
+		case !wild:
+			add(fmt.Sprintf("strip: %s takes one path alone", pattern), fmt.Sprintf("to take what is below it, write %q", strings.TrimSuffix(pattern, "/")+"/*"))
+		case !strings.ContainsAny(pattern, ":{") && !strings.HasPrefix(prefix, strip+"/"):
+			add(fmt.Sprintf("strip: no path of %s begins with %s, so nothing is left out", pattern, o.Strip), fmt.Sprintf("write strip = %q", strings.TrimSuffix(prefix, "/")))
+		}
+	}
+	if x.route.kind == "grpc" && (o.Strip != "" || o.Rewrite != nil) {
+		add("gRPC goes by the path: with another one the backend finds no method", "leave out strip and rewrite")
+	}
+	if !x.upstream.named {
+		return list // told with its upstream
+	}
+	return append(list, o.Retry.doubts(x.route.source)...)
+}

@@ -1,0 +1,48 @@
+package luabind
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"rws/luabind/bind"
+)
+
+// noZeros refuses options of a table that are 0, where the engine means its default by that, except those that
+// are named.
+func noZeros(name string, v lua.LValue, except ...string) error {
+	t, ok := v.(*lua.LTable)
+	if !ok {
+		return nil
+	}
+	for _, key := range bind.Keys(t) {
+		if isZero(t.RawGetString(key)) && !slices.Contains(except, key) {
+			return fmt.Errorf("option %q: 0 would be its default: leave it out, or say more than nothing", strings.TrimPrefix(name+"."+key, "."))
+		}
+	}
+	return nil
+}
+
+// isZero reports whether an option is 0, be it with a unit.
+func isZero(v lua.LValue) bool {
+	switch v := v.(type) {
+	case lua.LNumber:
+		return v == 0
+	case lua.LString:
+		if d, err := bind.ParseDuration(string(v)); err == nil {
+			return d == 0
+		}
+		n, err := bind.ParseSize(string(v))
+		return err == nil && n == 0
+	}
+	return false
+}
+
+// mustFit raises an error about the options of a function, if there is one.
+func mustFit(L *lua.LState, name string, err error) {
+	if err != nil {
+		bind.Raise(L, name, bind.Errorf("option", "%w", err))
+	}
+}

@@ -1,0 +1,107 @@
+package spec_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"regexp"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A program that takes the place of another takes the addresses of app:tcp and app:udp too; what
+// connections the old one has, it keeps.
+func TestAnUpgradeKeepsStreams(t *testing.T) {
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = tcp.Close() })
+	go func() {
+		for {
+			conn, err := tcp.Accept()
+			if err != nil {
+				return
+			}
+			go func() { _, _ = io.Copy(conn, conn); _ = conn.Close() }()
+		}
+	}()
+	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = udp.Close() })
+	go func() {
+		buffer := make([]byte, 100)
+		for {
+			n, from, err := udp.ReadFromUDPAddrPort(buffer)
+			if err != nil {
+				return
+			}
+			_, _ = udp.WriteToUDPAddrPort(buffer[:n], from)
+		}
+	}()
+	at := freeAddress(t)
+	script := fmt.Sprintf(`app:tcp(%q, { to = %q }) app:udp(%[1]q, { to = %[3]q })`, at, tcp.Addr(), udp.LocalAddr())
+	srv, _ := started(t, script, "--listen", "127.0.0.1:0", "--log", "json")
+	where(t, srv) // it listens
+
+	old, err := net.Dial("tcp", at)
+	require.NoError(t, err)
+	defer old.Close()
+	lines := bufio.NewReader(old)
+	echo := func(conn net.Conn, r *bufio.Reader, text string) {
+		t.Helper()
+		_, err := fmt.Fprintln(conn, text)
+		require.NoError(t, err)
+		require.NoError(t, conn.SetReadDeadline(time.Now().Add(patience)))
+		line, err := r.ReadString('\n')
+		require.NoError(t, err)
+		assert.Equal(t, text+"\n", line)
+	}
+	echo(old, lines, "before")
+	packets, err := net.Dial("udp", at)
+	require.NoError(t, err)
+	defer packets.Close()
+	echo(packets, bufio.NewReader(packets), "before")
+
+	require.NoError(t, srv.cmd.Process.Signal(syscall.SIGUSR2))
+	require.Eventually(t, func() bool { return newProcess.MatchString(srv.log.String()) }, patience, 5*time.Millisecond, "%s", srv.log.String())
+	pid, err := strconv.Atoi(newProcess.FindStringSubmatch(srv.log.String())[1])
+	require.NoError(t, err)
+	t.Cleanup(func() { endProcess(t, pid) })
+
+	echo(old, lines, "still here")
+	fresh, err := net.Dial("tcp", at)
+	require.NoError(t, err)
+	defer fresh.Close()
+	echo(fresh, bufio.NewReader(fresh), "the new one")
+	require.Eventually(t, func() bool { // a datagram may be lost
+		_, _ = fmt.Fprintln(packets, "after")
+		_ = packets.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+		line, err := bufio.NewReader(packets).ReadString('\n')
+		return err == nil && line == "after\n"
+	}, patience, time.Millisecond)
+	require.NoError(t, old.Close())
+	require.Eventually(t, func() bool { return srv.cmd.Process.Signal(syscall.Signal(0)) != nil }, patience, 5*time.Millisecond, "the old process goes on")
+	echo(fresh, bufio.NewReader(fresh), "for itself")
+	assert.NotRegexp(t, regexp.MustCompile("nobody has taken|not taken"), srv.log.String())
+}
+
+// freeAddress is one that is free for TCP and UDP.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	for {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		at := l.Addr().String()
+		conn, err := net.ListenPacket("udp", at)
+		_ = l.Close()
+		if err == nil {
+			_ = conn.Close()
+			return at
+		}
+	}
+}
