@@ -1,6 +1,7 @@
 package luabind
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"rws/server/exchange"
 	"rws/server/http1"
 	"rws/server/problem"
+	"rws/server/proxy"
 	"rws/server/status"
 	"rws/server/template"
 )
@@ -118,6 +120,9 @@ func (p *Program) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if e.Status == 0 {
 		failed := *e
 		failed.Status = server.Status(err)
+		if _, ok := errors.AsType[*proxy.Error](err); ok && failed.Status < 500 && e.Cause == err {
+			failed.Message = cmp.Or(server.Detail(err), http.StatusText(failed.Status)) // which backend it was is for the log
+		}
 		e = &failed
 	}
 	p.states[0].miss(w, r, e)

@@ -10,12 +10,6 @@ import (
 	"rws/server/proxy"
 )
 
-// What may be repeated of the requests under way, unless the script says otherwise.
-const (
-	retryShare = 0.2
-	retryLeast = 3
-)
-
 // retryOf says what is tried again: what the proxy says, or else the upstream.
 func (u *Upstream) retryOf(o *proxyOptions) (proxy.Retry, error) {
 	if o.Retry == nil && o.Retries == nil {
@@ -81,11 +75,11 @@ func (o *retryOptions) read(r *proxy.Retry) error {
 // budget makes the share of repetitions.
 func (o *retryOptions) budget() (*proxy.Budget, error) {
 	if o == nil || o.Budget == nil {
-		return proxy.NewBudget(retryShare, retryLeast), nil
+		return proxy.NewBudget(proxy.DefaultBudget, proxy.DefaultBudgetLeast), nil
 	}
 	share, err := shareOf("budget", o.Budget)
 	if err != nil {
 		return nil, fmt.Errorf("option \"retry\": %w", err)
 	}
-	return proxy.NewBudget(share, retryLeast), nil
+	return proxy.NewBudget(share, proxy.DefaultBudgetLeast), nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -271,7 +272,7 @@ func upstreamStatus(L *lua.LState, u *Upstream) int {
 	list := L.NewTable()
 	for _, b := range u.pool.Status() {
 		t := L.CreateTable(0, 12)
-		for key, text := range map[string]string{"name": b.Name, "host": b.Host, "state": b.State, "fault": b.LastFault} {
+		for key, text := range map[string]string{"name": b.Name, "host": b.Host, "state": stateName(b.State), "fault": lastFault(&b)} {
 			if text != "" {
 				t.RawSetString(key, lua.LString(text))
 			}
@@ -287,6 +288,17 @@ func upstreamStatus(L *lua.LState, u *Upstream) int {
 	}
 	L.Push(list)
 	return 1
+}
+
+// stateName is a word for scripts.
+func stateName(state string) string { return strings.TrimPrefix(state, "breaker ") }
+
+// lastFault is why a backend that checks find down is, or else what requests have met.
+func lastFault(b *upstream.BackendStatus) string {
+	if b.State == string(upstream.Down) && b.Health != nil && b.Health.Err != nil {
+		return b.Health.Err.Error()
+	}
+	return b.LastFault
 }
 
 // given are the options that belong to the pool and were set.

@@ -54,8 +54,8 @@ func Status(err error) int {
 	return http.StatusInternalServerError
 }
 
-// detail is what a client may know of an error.
-func detail(err error) string {
+// Detail is what a client may know of an error: what it did wrong, or that time ran out; "" for all else.
+func Detail(err error) string {
 	if e, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return fmt.Sprintf("The request body is larger than %d bytes.", e.Limit)
 	}

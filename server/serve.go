@@ -270,7 +270,7 @@ func (t *transaction) fail(w http.ResponseWriter, r *http.Request) (abort bool) 
 	if t.handler.app.Fail != nil {
 		abort = t.tryFail(w, r)
 	}
-	problem.Write(w, r, problem.Details{Status: Status(t.Fault), Detail: detail(t.Fault), ID: t.ID()})
+	problem.Write(w, r, problem.Details{Status: Status(t.Fault), Detail: Detail(t.Fault), ID: t.ID()})
 	return abort
 }
 

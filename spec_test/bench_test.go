@@ -235,12 +235,15 @@ func (t *target) cpu() time.Duration {
 }
 
 // rss is the memory the server has, in bytes.
-func (t *target) rss(b testing.TB) float64 {
+func (t *target) rss(b testing.TB) float64 { return t.memory(b, "VmRSS:") }
+
+// memory is a line of /proc/PID/status that is in kB, in bytes.
+func (t *target) memory(b testing.TB, line string) float64 {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", t.cmd.Process.Pid))
 	if err != nil {
 		b.Skip("memory is read from /proc: ", err)
 	}
-	_, rest, _ := strings.Cut(string(text), "VmRSS:")
+	_, rest, _ := strings.Cut(string(text), line)
 	kb, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
 	if err != nil {
 		b.Fatal(err)

@@ -25,6 +25,8 @@ type spec struct {
 	exit    int // of the last rws
 	t       testing.TB
 	alone   map[string]*servers.Server // by kind
+	sites   map[string]*site           // of backend, by name
+	talks   map[string]*talk           // of dial, by name
 }
 
 // A command is one word of the scripts. It prints to the script's stdout.
@@ -43,6 +45,7 @@ func table() map[string]command {
 		"http": httpCommand, "begin": begin, "received": received, "finish": finish, "abandon": abandon, "load": load, "flood": flood, "raw": raw, "h2": h2,
 		"status": status, "answers": answers, "header": header, "body": body, "has": has, "json": jsonValue,
 		"peer": peer, "cookie": keepCookie, "kill": killServer,
+		"backend": backend, "asked": asked, "seen": seen, "dial": openTalk, "say": say, "hangup": hangUp, "gone": gone,
 		"rws": runBinary, "exit": exitCode, "poll": poll, "repeat": repeat,
 	}
 }
@@ -82,10 +85,16 @@ func setup(env *testscript.Env) error {
 	t := env.T().(testing.TB)
 	s.t = t
 	env.Defer(func() {
+		for _, t := range s.talks {
+			_ = t.conn.Close()
+		}
 		for _, srv := range s.servers {
 			if err := srv.stop(); err != nil {
 				t.Errorf("%v", err)
 			}
+		}
+		for _, b := range s.sites {
+			b.stop()
 		}
 		if !t.Failed() {
 			return

@@ -72,6 +72,22 @@
 // No redirect is followed and nothing is decompressed. The answer goes to stdout: the status
 // line, the headers in order of their names but for Date, an empty line and the body.
 //
+// Backends
+//
+//	backend NAME KIND                      a server for proxies, in the tests; sets $NAME to its address,
+//	                                       as 127.0.0.1:1234. KIND is how it answers: echo (with the
+//	                                       request), sse, websocket, slow, hang, garbage, reset …, see
+//	                                       siteKinds. For a NAME that is known: answers so from now on, at
+//	                                       the same address
+//	backend NAME stop                      refuses connections, and closes those there are
+//	asked NAME COUNT                       so many requests have come there
+//	seen NAME TEXT                         TEXT, with \r\n, is in the bytes that came there
+//	dial NAME tcp|tls|udp ADDRESS          open a connection
+//	dial NAME ws PATH [PROTOCOL]           open a WebSocket below $URL
+//	say NAME TEXT [ANSWER]                 send a text; the answer is that, or else the same text
+//	gone NAME [CODE]                       the other side closes, a WebSocket with that code
+//	hangup NAME [half]                     close; half: only our half, and read the rest
+//
 // Peers
 //
 //	peer redis|postgres|mariadb            a new database on a real server; sets $REDIS_URL,
@@ -80,6 +96,8 @@
 //	                                       $ACME_CA (the file to check it by), $ACME_HTTP and $ACME_TLS
 //	                                       (ports it visits on 127.0.0.1), $ACME_DNS (its DNS) and
 //	                                       $ACME_API (where records are set); http trusts it
+//	peer php FILE …                        PHP-FPM with these scripts; sets $PHP_SOCKET, and $PHP_ROOT, their
+//	                                       folder as it sees it
 //	peer KIND alone                        a server for this spec alone, which can be stopped:
 //	peer KIND stop|start|pause|resume
 //

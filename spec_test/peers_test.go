@@ -30,8 +30,11 @@ func peer(s *spec, args []string) error {
 	if len(args) == 1 && args[0] == "pebble" {
 		return pebble(s)
 	}
+	if len(args) > 1 && args[0] == "php" {
+		return php(s, args[1:])
+	}
 	if len(args) == 0 || len(args) > 2 || kinds[args[0]].shared == nil {
-		return usageError("peer redis|postgres|mariadb [alone|stop|start|pause|resume], or peer pebble")
+		return usageError("peer redis|postgres|mariadb [alone|stop|start|pause|resume], peer pebble, or peer php FILE…")
 	}
 	k := kinds[args[0]]
 	switch {
@@ -55,6 +58,18 @@ func peer(s *spec, args []string) error {
 		return usageError("peer " + args[0] + " stop|start|pause|resume")
 	}
 	do(s.t)
+	return nil
+}
+
+// php starts PHP-FPM with scripts, which are files of this spec.
+func php(s *spec, files []string) error {
+	scripts := make(map[string]string)
+	for _, file := range files {
+		scripts[file] = s.ts.ReadFile(file)
+	}
+	socket, root := servers.PHP(s.t, scripts)
+	s.ts.Setenv("PHP_SOCKET", socket)
+	s.ts.Setenv("PHP_ROOT", root)
 	return nil
 }
 

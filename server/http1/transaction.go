@@ -121,7 +121,10 @@ func (t *transaction) run() (more bool) {
 		return false
 	}
 	t.life.unwatch()
-	return t.finish()
+	if more = t.finish(); !more {
+		t.body.giveUp() // before the buffer of the connection goes to another
+	}
+	return more
 }
 
 // serve calls the handler. It reports false when the answer has to be broken off.

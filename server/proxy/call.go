@@ -24,7 +24,6 @@ type call struct {
 
 	tried   []*upstream.Backend
 	tries   int
-	lent    int // tries on the budget
 	values  [6]string
 	used    int
 	interim interim
@@ -73,7 +72,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *call) close() {
-	c.h.retry.budget.end(c.lent)
 	c.h.stats.active.Add(-1)
 	c.interim.close()
 	if c.source != nil {

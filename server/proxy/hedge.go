@@ -94,7 +94,6 @@ func (r *race) further() bool {
 	if r.left == 0 || c.over() != nil || !c.h.retry.budget.take() {
 		return false
 	}
-	c.lent++
 	t, fault := c.lease(c.tried)
 	if fault != nil {
 		return false

@@ -7,9 +7,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
+	recent "rws/server/proxy/window"
 	"rws/server/suggest"
 )
 
@@ -32,7 +33,8 @@ type Retry struct {
 	// for none. A request of which more has been read is not repeated.
 	MaxReplay int
 	// Budget bounds repetitions, so that they do not finish off backends that are overloaded; handlers may
-	// share one. Default [NewBudget](0.2, 3).
+	// share one. After "connect" none is needed: the request has been no work for anybody. Default
+	// [NewBudget](DefaultBudget, DefaultBudgetLeast).
 	Budget *Budget
 }
 
@@ -74,7 +76,7 @@ func (o Retry) compile() (r retry, err error) {
 		r.maxReplay = defaultMaxReplay
 	}
 	if r.budget == nil {
-		r.budget = NewBudget(0.2, 3)
+		r.budget = NewBudget(DefaultBudget, DefaultBudgetLeast)
 	}
 	if o.On == nil {
 		r.connect, r.reset = true, true
@@ -112,9 +114,10 @@ func (r *retry) repeats(method string) bool {
 	return slices.Contains(r.methods, strings.ToUpper(method))
 }
 
-// keeps reports whether a body is worth keeping for another try.
+// keeps reports whether a body is worth keeping for another try. A small one is read before there is a
+// connection, so that without keeping it no method could be repeated after "connect".
 func (r *retry) keeps(method string) bool {
-	return r.tries > 1 && r.maxReplay > 0 && r.repeats(method)
+	return r.tries > 1 && r.maxReplay > 0 && (r.connect || r.repeats(method))
 }
 
 func (r *retry) onStatus(code int) bool {
@@ -147,11 +150,10 @@ func (c *call) next(t *try, fault *Error) *try {
 		return nil
 	}
 	why := c.reason(t, fault)
-	if why == "" || c.interim.sent() || c.over() != nil || !c.renewable(t) || !c.h.retry.budget.take() {
+	if why == "" || c.interim.sent() || c.over() != nil || !c.renewable(t) {
 		return nil
 	}
-	c.lent++
-	if (fault == nil || fault.kind != onConnect) && !c.pause() {
+	if (fault == nil || fault.kind != onConnect) && (!c.h.retry.budget.take() || !c.pause()) {
 		return nil
 	}
 	c.tried = append(c.tried, t.lease.Backend)
@@ -197,34 +199,43 @@ func (c *call) pause() bool {
 	}
 }
 
-// A Budget bounds how many of the requests under way are repetitions: a share of all, but always a few.
-// Safe for concurrent use.
+// A Budget bounds how many of the requests of late are repetitions: a share of all, but always a few. Safe
+// for concurrent use.
+//
+// It goes by the requests of a time, not by those under way, since a backend that dies takes all it has down
+// at once: of the 32 that three backends have, eleven are to be repeated in the same moment, and then none
+// for a long time.
 type Budget struct {
 	share  float64
-	least  int64
-	active atomic.Int64
-	lent   atomic.Int64
+	least  int
+	mu     sync.Mutex // held while a repetition is taken
+	counts *recent.Counts
 }
 
-// NewBudget lets a share of the requests under way be repetitions, as 0.2, and at any time least.
+// budgetSpan is how far back a budget looks.
+const budgetSpan = 10 * time.Second
+
+// Defaults of a budget.
+const (
+	DefaultBudget      = 0.2
+	DefaultBudgetLeast = 10
+)
+
+// NewBudget lets a share of the requests of the last 10 s be repetitions, as 0.2, and so many at any rate.
 func NewBudget(share float64, least int) *Budget {
-	return &Budget{share: share, least: int64(least)}
+	return &Budget{share: share, least: least, counts: recent.New(budgetSpan)}
 }
 
-func (b *Budget) begin() { b.active.Add(1) }
+func (b *Budget) begin() { b.counts.Add(false) }
 
-func (b *Budget) end(lent int) {
-	b.active.Add(-1)
-	if lent > 0 {
-		b.lent.Add(int64(-lent))
-	}
-}
-
-// take reports whether there may be one more; it is given back by end.
+// take reports whether there may be one more, and counts it.
 func (b *Budget) take() bool {
-	if b.lent.Add(1) <= max(b.least, int64(b.share*float64(b.active.Load()))) {
-		return true
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all, lent := b.counts.Sum()
+	if lent >= max(b.least, int(b.share*float64(all-lent))) {
+		return false
 	}
-	b.lent.Add(-1)
-	return false
+	b.counts.Add(true)
+	return true
 }

@@ -52,6 +52,7 @@ func TestRetries(t *testing.T) {
 	}{
 		{"refused", nobody(t), "GET", "", proxy.Retry{}, true},
 		{"refused POST", nobody(t), "POST", large, proxy.Retry{}, true},
+		{"refused small POST", nobody(t), "POST", small, proxy.Retry{}, true},
 		{"reset", reset, "GET", "", proxy.Retry{}, true},
 		{"reset PUT", reset, "PUT", small, proxy.Retry{}, true},
 		{"reset POST", reset, "POST", small, proxy.Retry{}, false},
@@ -62,7 +63,8 @@ func TestRetries(t *testing.T) {
 		{"5xx POST", busy, "POST", small, proxy.Retry{On: []string{"5xx"}}, false},
 		{"other status", busy, "GET", "", proxy.Retry{On: []string{"502"}}, false},
 		{"once", nobody(t), "GET", "", proxy.Retry{Tries: 1}, false},
-		{"no budget", nobody(t), "GET", "", proxy.Retry{Budget: proxy.NewBudget(0, 0)}, false},
+		{"no budget", reset, "GET", "", proxy.Retry{Budget: proxy.NewBudget(0, 0)}, false},
+		{"no budget, nor work for anybody", nobody(t), "GET", "", proxy.Retry{Budget: proxy.NewBudget(0, 0)}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := to(t, proxy.Options{Retry: c.retry}, c.bad, good)
@@ -98,33 +100,52 @@ func TestRetriesEnd(t *testing.T) {
 	assert.Equal(t, []int64{1, 1}, []int64{na.Load(), nb.Load()})
 }
 
-// Repetitions are at most a share of the requests under way.
+// Repetitions are at most a share of the requests, or a few.
 func TestRetriesAreBounded(t *testing.T) {
-	var mu sync.Mutex
-	waiting, release := 0, make(chan struct{})
-	slow := func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		waiting++
-		n := waiting
-		mu.Unlock()
-		if n > 40 { // the repetitions
-			<-release
+	for _, c := range []struct {
+		share             float64
+		least             int
+		requests, repeats int
+	}{{0.2, 3, 40, 8}, {0.2, 10, 40, 10}, {0, 0, 10, 0}, {1, 0, 20, 20}} {
+		busy, _ := counting(t, 503)
+		other, _ := counting(t, 503)
+		h := to(t, proxy.Options{Retry: proxy.Retry{On: []string{"503"}, Budget: proxy.NewBudget(c.share, c.least), Backoff: time.Nanosecond}}, busy, other)
+		f := serve(t, h)
+		for range c.requests {
+			res, _ := send(t, f, "GET", "")
+			assert.Equal(t, 503, res.StatusCode)
 		}
-		w.WriteHeader(503)
+		assert.EqualValues(t, c.repeats, h.Stats().Retries, "%+v", c)
 	}
-	a, b := backend(t, slow), backend(t, slow)
-	budget := proxy.NewBudget(0.2, 3)
-	h := to(t, proxy.Options{Retry: proxy.Retry{On: []string{"503"}, Budget: budget, Backoff: time.Nanosecond}}, a, b)
-	f := serve(t, h)
+}
+
+// What a backend had under way when it died is all repeated, though it is much at once.
+func TestTheBudgetIsEnoughForABackendThatDies(t *testing.T) {
+	const at = 64
+	var dying sync.WaitGroup
+	dying.Add(at / 2)
+	dies := backend(t, func(http.ResponseWriter, *http.Request) {
+		dying.Done()
+		dying.Wait()
+		panic(http.ErrAbortHandler)
+	})
+	lives := backend(t, func(http.ResponseWriter, *http.Request) {})
+	calm := backend(t, func(http.ResponseWriter, *http.Request) {})
+	budget := proxy.NewBudget(proxy.DefaultBudget, proxy.DefaultBudgetLeast)
+	before := serve(t, to(t, proxy.Options{Retry: proxy.Retry{Budget: budget}}, calm))
+	for range 4 * at { // what it did before
+		send(t, before, "GET", "")
+	}
+	f := serve(t, to(t, proxy.Options{Retry: proxy.Retry{Budget: budget, Backoff: time.Nanosecond}}, dies, lives))
 	var all sync.WaitGroup
 	c := client(t)
-	for range 40 {
-		all.Go(func() { _, _ = get(t, c, f.url("/")) })
+	for range at {
+		all.Go(func() {
+			res, _ := get(t, c, f.url("/"))
+			assert.Equal(t, 200, res.StatusCode)
+		})
 	}
-	time.AfterFunc(100*time.Millisecond, func() { close(release) })
 	all.Wait()
-	assert.LessOrEqual(t, h.Stats().Retries, uint64(40*2))
-	assert.NotZero(t, h.Stats().Retries)
 }
 
 func TestHedging(t *testing.T) {

@@ -66,7 +66,7 @@
 ---@field tries? integer how often a request is sent at most; default 2
 ---@field on? string|string[] `"connect"`, `"timeout"`, `"reset"`, `"5xx"` and statuses such as `"502"`; default connect and reset
 ---@field methods? string|string[] that may be sent twice when the backend may have seen them; default GET, HEAD, OPTIONS, PUT and DELETE
----@field budget? number|string how many of the requests under way may be repetitions; default `"20%"`, and always three. Routes to an upstream share its budget, but for those that set their own
+---@field budget? number|string how many of the requests of the last 10 s may be repetitions, but for those after no connection; default `"20%"`, and always ten. Routes to an upstream share its budget, but for those that set their own
 ---@field backoff? rws.Duration the longest wait before the second try; default 25ms
 ---@field max_replay? rws.Size how much of a body is kept to be sent again; default 64kb
 
