@@ -113,3 +113,23 @@ func TestProxiesUpgrade(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "hellobye", string(rest))
 }
+
+// A client cannot have removed what the server sets before a proxy by naming it in its Connection field.
+func TestVisitorsCannotTakeAwayWhatIsSetBeforeAProxy(t *testing.T) {
+	back := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, r.Header["X-From"], r.Header["X-Hop"], r.Header["Authorization"], r.Header["Te"])
+	}))
+	defer back.Close()
+	to := proxied(t, proxy.Options{}, back.URL)
+	s := run(t, app(map[string]http.Handler{"/": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Header.Set("X-From", "edge")
+		to.ServeHTTP(w, r)
+	})}), server.Options{})
+	for connection, closes := range map[string]bool{
+		"X-From, x-hop": false, "x-from,authorization,X-Hop , TE": false, "X-From, close, X-HOP": true, "keep-alive, X-From, X-Hop": false, "X-From\r\nConnection: x-hop": false,
+	} {
+		res, body := response(t, dial(t, s, "GET / HTTP/1.1\r\nHost: a\r\nX-From: visitor\r\nX-Hop: 1\r\nAuthorization: b\r\nTE: trailers\r\nConnection: "+connection+"\r\n\r\n"))
+		assert.Equal(t, "[edge] [] [b] [trailers]", body, connection)
+		assert.Equal(t, closes, res.Close, connection)
+	}
+}
