@@ -213,7 +213,7 @@ func TestDeadlines(t *testing.T) {
 		"no answer":         {transport.Options{Address: hang, Response: short}, nil, transport.PhaseHeader, "none within 50ms"},
 		"no answer to body": {transport.Options{Address: hang, Response: short}, opaque("abc"), transport.PhaseHeader, "none within 50ms"},
 		"head in drips":     {transport.Options{Address: drip, Response: short}, nil, transport.PhaseHeader, "none within 50ms"},
-		"no more":           {transport.Options{Address: stall, ReadIdle: short}, nil, transport.PhaseBody, "nothing came for 50ms"},
+		"no more":           {transport.Options{Address: stall, ReadIdle: short}, nil, transport.PhaseBody, "nothing came for 50ms; raise the read timeout"},
 		"takes nothing":     {transport.Options{Address: deaf, ReadIdle: short}, strings.NewReader(strings.Repeat("x", 32<<20)), transport.PhaseWrite, "it took nothing for 50ms"},
 	} {
 		t.Run(name, func(t *testing.T) {
