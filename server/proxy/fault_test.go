@@ -42,6 +42,7 @@ func failing(t testing.TB) map[string]string {
 		"huge header":  scripted(t, "HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 100<<10)+"\r\n\r\n", true),
 		"1xx flood":    scripted(t, strings.Repeat("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", 20)+"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", true),
 		"unasked 101":  scripted(t, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", true),
+		"status 600":   scripted(t, "HTTP/1.1 600 Unknown\r\nContent-Length: 0\r\n\r\n", true),
 		"no such name": "http://no-such-name.invalid:80",
 	}
 }
