@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -120,11 +121,12 @@ func TestClientsFaultsNeverCountAgainstABackend(t *testing.T) {
 		"bad later chunk": {"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0x1\r\n", 400},
 		"too large":       {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n123456789", 413},
 		"too many chunks": {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n123456789\r\n0\r\n\r\n", 413},
-		"hung up":         {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab", 499},
+		"cut short":       {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab", 400},
+		"cut in a chunk":  {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", 400},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c2, r := raw(t, f.addr, c.text)
-			if c.want == 499 {
+			if strings.HasPrefix(name, "cut") {
 				require.NoError(t, c2.(*net.TCPConn).CloseWrite())
 			}
 			res, _ := answer(t, r)
@@ -140,6 +142,19 @@ func TestClientsFaultsNeverCountAgainstABackend(t *testing.T) {
 	}
 	assert.Zero(t, h.Stats().Retries)
 	assert.Zero(t, h.Stats().Failed)
+}
+
+// What is wrong with a host is not said to be the body.
+func TestHostsThatAreListsAreNamedAsSuch(t *testing.T) {
+	h := to(t, proxy.Options{}, echo(t))
+	for _, host := range []string{"a,b", "a:1:2", "a b", "u@a"} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Host = host
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		assert.Equal(t, 400, w.Code, host)
+		assert.Contains(t, w.Body.String(), "The host has an improper character", host)
+	}
 }
 
 func TestAClientThatLeavesCancelsTheBackend(t *testing.T) {

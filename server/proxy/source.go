@@ -119,6 +119,18 @@ func (s *source) settle() {
 	s.keep = 0
 }
 
+// maxRest is how much may be on the way from a client that has closed its side: more than the buffers of
+// most systems hold.
+const maxRest = 8 << 20
+
+// rest reads what is left of the body of a client that has closed its side of the connection, so that
+// nothing is waited for, and says what is wrong with it: whether it left before it had sent all.
+func (s *source) rest() error {
+	s.settle()
+	_, _ = io.CopyN(io.Discard, &reading{source: s}, maxRest) // the source keeps the error
+	return s.clientFault()
+}
+
 // clientFault is why the body of the client could not be read, or nil.
 func (s *source) clientFault() error {
 	if err := s.fault.Load(); err != nil {
