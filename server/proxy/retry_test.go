@@ -89,6 +89,30 @@ func TestRetries(t *testing.T) {
 	}
 }
 
+// Small bodies of known length, as those of most forms and APIs, survive a backend that is gone, in one piece
+// with the head or behind it.
+func TestBodiesOfKnownLengthFindAnotherBackend(t *testing.T) {
+	good, _ := counting(t, 200)
+	h := to(t, proxy.Options{}, nobody(t), good)
+	f := serve(t, h)
+	for _, method := range []string{"POST", "PATCH"} {
+		for range 4 {
+			head := method + " / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 4\r\n\r\n"
+			_, r := raw(t, f.addr, head+"body")
+			res, body := answer(t, r)
+			assert.Equal(t, 200, res.StatusCode)
+			assert.Equal(t, "200 4", body)
+			c, r := raw(t, f.addr, head+"b")
+			eventually(t, func() bool { return h.Stats().Active == 1 })
+			_, _ = io.WriteString(c, "ody")
+			res, body = answer(t, r)
+			assert.Equal(t, 200, res.StatusCode)
+			assert.Equal(t, "200 4", body)
+		}
+	}
+	assert.NotZero(t, h.Stats().Retries)
+}
+
 // When all fail the last answer is passed on, from each backend once.
 func TestRetriesEnd(t *testing.T) {
 	a, na := counting(t, 503)

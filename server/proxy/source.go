@@ -62,6 +62,20 @@ func (r *reading) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Buffered is how much can be read without waiting for the client, as far as that is known.
+func (r *reading) Buffered() int {
+	s := r.source
+	if !s.reading.TryLock() {
+		return 0 // somebody waits for it
+	}
+	defer s.reading.Unlock()
+	n := len(s.kept) - r.at
+	if from, ok := s.from.(interface{ Buffered() int }); ok && s.end == nil {
+		n += from.Buffered()
+	}
+	return n
+}
+
 // begin decides, before anything is read, whether it will be kept: who closes a reading then knows what
 // the next one will find, though the read may still wait.
 func (r *reading) begin() (room int, ok bool) {
