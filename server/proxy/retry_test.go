@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/net/http2"
 
 	"rws/server/proxy"
 )
@@ -109,6 +111,40 @@ func TestBodiesOfKnownLengthFindAnotherBackend(t *testing.T) {
 			assert.Equal(t, 200, res.StatusCode)
 			assert.Equal(t, "200 4", body)
 		}
+	}
+	assert.NotZero(t, h.Stats().Retries)
+}
+
+// A backend that refuses a stream says that it has done nothing with it (RFC 9113 §8.7): any method is repeated.
+func TestStreamsThatAreRefusedAreRepeated(t *testing.T) {
+	refuses := listen(t, func(c net.Conn) {
+		_, _ = io.CopyN(io.Discard, c, int64(len(http2.ClientPreface)))
+		framer := http2.NewFramer(c, c)
+		_ = framer.WriteSettings()
+		for {
+			f, err := framer.ReadFrame()
+			if err != nil {
+				return
+			}
+			switch f := f.(type) {
+			case *http2.SettingsFrame:
+				if !f.IsAck() {
+					_ = framer.WriteSettingsAck()
+				}
+			case *http2.DataFrame:
+				if f.StreamEnded() {
+					_ = framer.WriteRSTStream(f.StreamID, http2.ErrCodeRefusedStream)
+				}
+			}
+		}
+	})
+	good, _ := counting(t, 200)
+	h := to(t, proxy.Options{}, "h2c://"+refuses, good)
+	f := serve(t, h)
+	for range 4 {
+		res, body := send(t, f, "POST", "body")
+		assert.Equal(t, 200, res.StatusCode)
+		assert.Equal(t, "200 4", body)
 	}
 	assert.NotZero(t, h.Stats().Retries)
 }
