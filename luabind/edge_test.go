@@ -309,7 +309,7 @@ func TestListingsOfTheEdge(t *testing.T) {
 	assert.Equal(t, "tcp :5432 → 10.0.0.1:5432 · a.b → 10.0.0.2:1", p.Streams()[0].String())
 }
 
-// Routes to an upstream share its budget, but for those that have their own: here three repetitions at a time.
+// Routes to an upstream share its budget, but for those that have their own: here ten repetitions.
 func TestRoutesShareTheBudgetOfAnUpstream(t *testing.T) {
 	begun, gate := make(chan bool, 10), make(chan bool)
 	busy := backend(t, func(w http.ResponseWriter, r *http.Request) { begun <- true; <-gate })
@@ -329,7 +329,7 @@ func TestRoutesShareTheBudgetOfAnUpstream(t *testing.T) {
 			done <- res.StatusCode
 		}
 	}
-	for range 3 {
+	for range 10 {
 		go ask("/a")
 		<-begun // at the backend that answers the repetition
 	}
@@ -338,7 +338,7 @@ func TestRoutesShareTheBudgetOfAnUpstream(t *testing.T) {
 	go ask("/c")
 	<-begun
 	close(gate)
-	for range 4 {
+	for range 11 {
 		assert.Equal(t, 200, <-done)
 	}
 }

@@ -77,8 +77,8 @@ func (u *Upstream) proxyTimeout(L *lua.LState, v lua.LValue) (t proxy.Timeout, e
 	}
 	if u.named {
 		t.Header = own.Response
-		if own.Connect != 0 || own.Read != 0 || own.Idle != 0 || own.MaxAge != 0 {
-			return t, fmt.Errorf("connect, read, idle and max_age are about connections: give them to app:upstream, where %q is declared (%s)", u.pool.Name(), u.source)
+		if own.Response < 0 || own.Connect != 0 || own.Read != 0 || own.Idle != 0 || own.MaxAge != 0 {
+			return t, fmt.Errorf("connect, read, idle and max_age, and response = false, are about connections: give them to app:upstream, where %q is declared (%s)", u.pool.Name(), u.source)
 		}
 	}
 	return t, nil
