@@ -147,7 +147,7 @@ func TestWhatStreamsAndUpstreamsAreToldWrongly(t *testing.T) {
 		"\napp:upstream('api', { to = 'http://a', passive = { max_ejected = '150%' } })":       "max_ejected",
 		"\napp:upstream('api', { to = 'http://a', breaker = { store = 'sql' } })":              "call app:db before",
 		"\napp:upstream('api', { to = 'http://a', breaker = { store = 'rediss' } })":           "store",
-		"\napp:upstream('api', { to = 'https://a', tls = { ca = 'none.pem' } })":                "none.pem",
+		"\napp:upstream('api', { to = 'https://a', tls = { ca = 'none.pem' } })":               "none.pem",
 		"\napp:upstream('api', { to = 'fastcgi://127.0.0.1:9000' })":                           "fastcgi.root",
 		"\napp:upstream('api', { to = { 'http://a', x = 1 } })":                                `the key "x"`,
 		"\napp:upstream('api', { to = 'http://a' })\napp:upstream('api', { to = 'http://a' })": "declared at app.lua:2 already",
