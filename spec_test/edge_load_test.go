@@ -263,6 +263,38 @@ func TestRollingRestart(t *testing.T) {
 	}
 }
 
+// TestRestartBeforeChecksKnow stops the second of two backends while the first is up again, but not yet for
+// the checks. No GET fails.
+func TestRestartBeforeChecksKnow(t *testing.T) {
+	var members [2]*member
+	for i := range members {
+		members[i] = &member{dir: filepath.Dir(app(t, memberApp)), addr: "127.0.0.1:" + freePort(t)}
+		members[i].start(t)
+		t.Cleanup(func() { members[i].stop(t, os.Kill) })
+	}
+	script := fmt.Sprintf(`
+		local two = app:upstream("two", { to = { "http://%s", "http://%s" }, health = { path = "/healthz", every = "50ms", fast = "400ms", down = 2 } })
+		app:proxy("/x", two) app:get("/status", function() return two:status()[1].state end)`, members[0].addr, members[1].addr)
+	s := startApp(t, app(t, script), "--env", "production")
+	state := func(want string) {
+		require.Eventually(t, func() bool { _, body, err := s.get("/status"); return err == nil && body == want }, patience, 5*time.Millisecond)
+	}
+	state("up")
+	h := startHail("http://"+s.addr+"/x", 16)
+	h.more(t, 100)
+	members[0].stop(t, stopSignal())
+	state("down")
+	members[0].start(t)
+	state("down")
+	members[1].stop(t, stopSignal())
+	h.more(t, 100)
+	members[1].start(t)
+	state("up")
+	h.more(t, 100)
+	counts := h.end()
+	assert.True(t, only(counts, "200"), "%v", counts)
+}
+
 // TestReloadOfAProxyUnderLoad loads the script anew again and again, by other backends too. No request fails,
 // and what is under way is answered by the backend that it went to.
 func TestReloadOfAProxyUnderLoad(t *testing.T) {
@@ -274,10 +306,10 @@ func TestReloadOfAProxyUnderLoad(t *testing.T) {
 		all[i] = s
 	}
 	script := func(n, backend int) string {
-		return fmt.Sprintf(`app:proxy("/x", "http://%s") app:get("/version", function() return "%d" end) app:metrics()`, all[backend].addr, n)
+		return fmt.Sprintf(`app:proxy("/x", "http://%s", { timeout = { idle = "200ms" } }) app:get("/version", function() return "%d" end) app:metrics()`, all[backend].addr, n)
 	}
 	file := app(t, script(0, 0))
-	s := startApp(t, file, "--env", "production", "--watch")
+	s := startApp(t, file, "--env", "production")
 	s.mustGet(t, "/x")
 	goroutines, files := s.goroutines(t), s.open(t)
 	h := startHail("http://"+s.addr+"/x", 16)
@@ -286,6 +318,7 @@ func TestReloadOfAProxyUnderLoad(t *testing.T) {
 		part := file + ".part"
 		require.NoError(t, os.WriteFile(part, []byte(script(n, n%2)), 0o600))
 		require.NoError(t, os.Rename(part, file))
+		require.NoError(t, s.cmd.Process.Signal(signals["HUP"]))
 		require.Eventually(t, func() bool { _, body, err := s.get("/version"); return err == nil && body == strconv.Itoa(n) }, patience, 5*time.Millisecond)
 	}
 	h.more(t, 200)
@@ -293,7 +326,7 @@ func TestReloadOfAProxyUnderLoad(t *testing.T) {
 	assert.True(t, only(counts, "200"), "%v", counts)
 	assert.NotZero(t, all[0].asked.Load())
 	assert.NotZero(t, all[1].asked.Load())
-	assert.Eventually(t, func() bool { return s.goroutines(t) <= goroutines+10 && s.open(t) <= files+10 }, patience, 50*time.Millisecond)
+	assert.Eventually(t, func() bool { return s.goroutines(t) <= goroutines+10 && s.open(t) <= files+10 }, patience, 50*time.Millisecond, "of %d goroutines and %d files", goroutines, files)
 }
 
 // TestALargeBodyThroughAProxy sends 512 MiB up and down and takes no more memory for it.

@@ -159,6 +159,9 @@ func (c *call) next(t *try, fault *Error) *try {
 	c.tried = append(c.tried, t.lease.Backend)
 	next, nobody := c.lease(c.tried)
 	if nobody != nil {
+		next = c.leaseLast(fault)
+	}
+	if next == nil {
 		return nil
 	}
 	c.h.stats.retries.Add(1)
@@ -168,6 +171,19 @@ func (c *call) next(t *try, fault *Error) *try {
 		c.drop(t, kindOf(t.res.StatusCode), nil)
 	}
 	return next
+}
+
+// leaseLast takes a backend that is held for down, where no other is left and there was no answer.
+func (c *call) leaseLast(fault *Error) *try {
+	if fault == nil || c.over() != nil {
+		return nil
+	}
+	l := c.h.o.Pool.PickLast(c.in, c.tried)
+	if l == nil {
+		return nil
+	}
+	c.tries++
+	return &try{lease: l, start: time.Now()}
 }
 
 func text(e *Error) string {

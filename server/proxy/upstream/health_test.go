@@ -229,3 +229,25 @@ func TestSlowStartAfterAnEjection(t *testing.T) {
 		assert.Equal(t, 10, strings.Count(got.String(), "a"), got.String())
 	})
 }
+
+func TestTheLastResortIsABackendThatIsHeldForDown(t *testing.T) {
+	a, broken := switchable(t, "a")
+	b := server(t, "b")
+	p := pool(t, upstream.Options{Targets: targets(a, b), Health: &health.Check{Every: 10 * time.Millisecond, Up: 1, Down: 1}})
+	p.Start(t.Context())
+	assert.Nil(t, p.PickLast(get(), nil), "all are up: Pick is for them")
+	broken.Store(true)
+	soon(t, "a is down", func() bool { return state(p) == "down up" })
+	first, err := p.Pick(get(), nil)
+	require.NoError(t, err)
+	tried := []*upstream.Backend{first.Backend}
+	first.Done(upstream.Outcome{Kind: upstream.Failure})
+	noBackend(t, p, upstream.Mixed, tried...)
+	last := p.PickLast(get(), tried)
+	require.NotNil(t, last)
+	assert.Equal(t, a, last.Backend.Name())
+	last.Done(upstream.Outcome{Kind: upstream.Success})
+	assert.Nil(t, p.PickLast(get(), append(tried, last.Backend)), "not twice")
+	require.NoError(t, p.Drain(a, true))
+	assert.Nil(t, p.PickLast(get(), tried), "not what a person has taken out")
+}

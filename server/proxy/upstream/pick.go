@@ -19,16 +19,29 @@ func (p *Pool) Pick(r *http.Request, tried []*Backend) (*Lease, error) {
 	return p.wait(r, tried)
 }
 
+// PickLast is for a request that failed where it was sent, and for which Pick finds no other backend: it
+// leases one that checks hold for down, or that is ejected, nil if there is none. What is known of them may
+// be behind the times, as while backends are started anew one after the other, and without a further try
+// the request has failed for certain.
+func (p *Pool) PickLast(r *http.Request, tried []*Backend) *Lease {
+	return p.among(p.now.Load(), r, func(b *Backend) bool {
+		why := b.hindrance()
+		return (why == Down || why == Ejected) && !b.full() && !slices.Contains(tried, b)
+	})
+}
+
 // try leases a backend if one can take r now.
 func (p *Pool) try(r *http.Request, tried []*Backend) *Lease {
 	s := p.now.Load()
 	if l := s.stuck(p, r, tried); l != nil {
 		return l
 	}
-	usable := func(i int) bool {
-		b := s.backends[i]
-		return b.able() && !slices.Contains(tried, b)
-	}
+	return p.among(s, r, func(b *Backend) bool { return b.able() && !slices.Contains(tried, b) })
+}
+
+// among leases one of those that fit.
+func (p *Pool) among(s *set, r *http.Request, fits func(*Backend) bool) *Lease {
+	usable := func(i int) bool { return fits(s.backends[i]) }
 	key, hashed := p.key(r)
 	for range len(s.backends) + 1 { // more than once when the chosen one filled up in that moment
 		i := 0
