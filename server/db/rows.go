@@ -151,6 +151,28 @@ func (r *Rows) bufferUpTo(size int) bool {
 	return all
 }
 
+// settle has a statement that may write run to its end, where nothing else does so: its rows are
+// read into memory. Of one that may as well only read, no more than [maxHeld] are.
+func (r *Rows) settle() error {
+	switch {
+	case r.root != nil || !r.st.mayWrite():
+		return nil
+	case r.st.changesRows() && r.st.verb != "with":
+		return r.buffer()
+	}
+	r.keep(maxHeld)
+	return r.err
+}
+
+// mayWrite says that a statement changes something, as far as its words tell.
+func (st *statement) mayWrite() bool {
+	switch st.verb {
+	case "table", "show", "describe", "desc":
+		return false
+	}
+	return !st.reads
+}
+
 // makeRoom frees the connection of a transaction or session. What writes is read to its end,
 // whatever that takes, since the engine writes as it is read.
 func (r *Rows) makeRoom() {
