@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -20,6 +21,7 @@ type Rows struct {
 	root    *root   // of the transaction, or nil
 	ahead   [][]any // rows read before they were asked for
 	current []any
+	ended   bool // there are no others
 	err     error
 }
 
@@ -72,6 +74,7 @@ func (r *Rows) Next() bool {
 
 func (r *Rows) scan() bool {
 	if !r.inner.Next() {
+		r.ended = true
 		r.fail(r.inner.Err())
 		return false
 	}
@@ -110,6 +113,18 @@ func (r *Rows) Close() error {
 	r.ahead, r.current = nil, nil
 	r.finish()
 	return r.err
+}
+
+// cutOff is Close for rows whose transaction or session ends while they are read. What is in memory
+// can be read on.
+func (r *Rows) cutOff() {
+	if r.inner == nil {
+		return
+	}
+	over := !r.ended
+	if _ = r.Close(); over && r.err == nil {
+		r.err = &Error{Code: CodeClosed, Statement: r.st.source, Err: errors.New("the rows ended with the transaction that they were asked for in: go through them before it ends")}
+	}
 }
 
 // finish closes what is below.
