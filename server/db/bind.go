@@ -20,7 +20,8 @@ type Named map[string]any
 // parameters: for statements that were not written for this package, as in migrations.
 type Verbatim struct{}
 
-// List is an argument that stands for several, as in "id in (?)". An empty one matches nothing.
+// List is an argument that stands for several, as in "id in (?)". Nothing is in an empty one: "not in"
+// is true then. Beside others, as in "in (1, ?)", it is null.
 type List []any
 
 // Either is a list whose meaning depends on where it stands: several values in "in (?)", and

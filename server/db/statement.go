@@ -223,11 +223,15 @@ func (st *statement) render(engine Engine, widths []int) string {
 	number := 0
 	seen := make(map[string]int)
 	for i, name := range st.names {
-		b.WriteString(st.parts[i])
 		width := 1
 		if widths != nil {
 			width = widths[i]
 		}
+		if width == 0 && st.inList(i) {
+			b.WriteString(st.emptyIn(engine, i))
+			continue
+		}
+		b.WriteString(st.parts[i])
 		first := number + 1
 		if at, ok := seen[name]; ok && name != "" {
 			first = at
@@ -332,7 +336,7 @@ func verbOf(engine Engine, source string) string {
 
 func placeholders(b *strings.Builder, engine Engine, first, width int) {
 	if width == 0 {
-		b.WriteString("null") // "in (null)" is never true
+		b.WriteString("null")
 	}
 	for n := range width {
 		if n > 0 {
