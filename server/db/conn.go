@@ -214,7 +214,7 @@ func (c *conn) keeps(query string, args []driver.NamedValue) bool {
 // changesSession: SQLite checks some pragmas, and finds tables, when it prepares; what is run
 // once is not kept.
 func changesSession(query string) bool {
-	switch verbOf(query) {
+	switch verbOf(SQLite, query) {
 	case "select", "insert", "update", "delete", "with", "replace", "values", "savepoint", "release", "rollback":
 		return false
 	}
