@@ -2,8 +2,10 @@ package luabind
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"net/http"
@@ -44,6 +46,7 @@ func (c *Ctx) bridgeTo(L *lua.LState, h http.Handler) {
 		done: make(chan struct{}), cancel: cancel,
 	}
 	r := c.r.WithContext(ctx)
+	c.unread(r)
 	go rl.run(h, r)
 	waitApart(L, func() { <-rl.head })
 	before := c.res.headers()
@@ -55,6 +58,17 @@ func (c *Ctx) bridgeTo(L *lua.LState, h http.Handler) {
 		}
 	}
 	c.res.header, c.res.status = rl.header, rl.status
+}
+
+// unread gives r, a copy, the body again that Lua has read as a whole.
+func (c *Ctx) unread(r *http.Request) {
+	if !c.bodyRead || r.Body == nil || r.Body == http.NoBody {
+		return
+	}
+	r.Body, r.ContentLength, r.TransferEncoding = http.NoBody, int64(len(c.body)), nil
+	if len(c.body) > 0 {
+		r.Body = io.NopCloser(bytes.NewReader(c.body))
+	}
 }
 
 // waitApart waits for what has limits of its own, as a backend or a large upload: the time that Lua has stands still.

@@ -197,3 +197,23 @@ func TestAnEndlessLoopWithStatementsInside(t *testing.T) {
 		}
 	})
 }
+
+func TestALoopThatOutlivesItsTransactionDoesNotLookWhole(t *testing.T) {
+	for name, url := range map[string]func(testing.TB) string{
+		"sqlite": func(testing.TB) string { return "sqlite:app.db" }, "postgres": peers.Postgres, "mariadb": peers.MariaDB,
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newApp(t, `
+				local db = app:db("`+url(t)+`")
+				local numbers = "with recursive c(x) as (select 1 union all select x + 1 from c where x < 900) select x from c"
+				local function later(how, limit)
+					local n, rows = 0
+					rws.try(db.tx, db, function(tx) rows = tx:each(numbers .. " where x <= " .. limit) rows() if how == "error" then error("undo") end end)
+					local ok, err = rws.try(function() for row in rows do n = n + 1 end end)
+					return ok and n or err.code
+				end
+				app:get("/", function() return table.concat({ later("commit", 900), later("error", 900), later("commit", 200) }, " ") end)`, nil)
+			assert.Equal(t, "closed closed 199", string(do(t, p, "GET /").Body))
+		})
+	}
+}

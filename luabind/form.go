@@ -83,12 +83,16 @@ func formError(err error) *fault.Error {
 	return bodyError(err)
 }
 
-// readText reads the fields of a plain form.
+// readText reads the fields of a plain form. The body stays there for whoever comes next, as a proxy.
 func (f *form) readText(r *http.Request) error {
 	text, err := io.ReadAll(r.Body)
 	if err != nil {
 		return err
 	}
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{bytes.NewReader(text), r.Body}
 	if bytes.Count(text, []byte("&")) >= maxFields {
 		return errLimit(fmt.Sprintf("%d fields", maxFields))
 	}

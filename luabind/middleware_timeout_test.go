@@ -38,6 +38,15 @@ func TestABusyLoopBeyondItsTimeIsNoClientThatLeft(t *testing.T) {
 	assert.Contains(t, out.String(), "app.lua:3", "the place where it computed")
 }
 
+func TestABusyLoopInALoadedChunkHasItsPlace(t *testing.T) {
+	p := newApp(t, `
+		app:config { stall = "100ms" }
+		app:get("/busy", loadstring("\nwhile true do end", "=busy"))`, nil)
+	a := do(t, p, "GET /busy")
+	assert.Equal(t, 500, a.Status)
+	assert.Contains(t, string(a.Body), "busy:2")
+}
+
 // leaving is a client that leaves when it has its answer.
 type leaving struct {
 	*httptest.ResponseRecorder

@@ -273,7 +273,7 @@ func TestRestartBeforeChecksKnow(t *testing.T) {
 		t.Cleanup(func() { members[i].stop(t, os.Kill) })
 	}
 	script := fmt.Sprintf(`
-		local two = app:upstream("two", { to = { "http://%s", "http://%s" }, health = { path = "/healthz", every = "50ms", fast = "400ms", down = 2 } })
+		local two = app:upstream("two", { to = { "http://%s", "http://%s" }, health = { path = "/healthz", every = "50ms", fast = "300ms", down = 5 } })
 		app:proxy("/x", two) app:get("/status", function() return two:status()[1].state end)`, members[0].addr, members[1].addr)
 	s := startApp(t, app(t, script), "--env", "production")
 	state := func(want string) {

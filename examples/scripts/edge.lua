@@ -1,7 +1,7 @@
 -- The edge of several sites on one machine: TLS, hosts on listeners of their own, proxies and files.
 -- Run:   rws edge.lua, with an application on 9001
 -- Then:  rws trust edge.lua                               once, so that this machine believes the certificates
---        curl https://files.localhost:8443/hello.txt
+--        curl https://files.localhost:8443/style.css
 --        curl https://shop.localhost:8443/                the application
 --        curl localhost:9100/metrics                      not on the addresses of visitors
 -- In production app:tls gets certificates by ACME, and the first listener is ":443":

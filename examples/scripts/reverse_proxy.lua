@@ -1,6 +1,6 @@
 -- A reverse proxy: two backends with checks, retries and a breaker, guards before them, and a page for bad days.
--- Run:   rws reverse_proxy.lua, with backends on 9001 and 9002, as `rws serve . --port 9001`
--- Then:  curl -i localhost:3000/api/hello.txt     the backend is asked for /hello.txt
+-- Run:   rws reverse_proxy.lua, with backends on 9001 and 9002, as `rws serve public --port 9001`
+-- Then:  curl -i localhost:3000/api/index.html    the backend is asked for /index.html
 --        curl localhost:3000/backends             how they are
 --        rws routes reverse_proxy.lua             what leads where
 

@@ -47,7 +47,7 @@ func (s *site) banner() {
 	if list := s.tls(); len(list) > 0 {
 		fmt.Fprintf(&b, "  %s\n", color.add(dim, "tls: "+strings.Join(list, " · ")))
 	}
-	for _, line := range edge(p) {
+	for _, line := range s.edge() {
 		fmt.Fprintf(&b, "  %s\n", color.add(dim, line))
 	}
 	if off := off(p); len(off) > 0 {
@@ -103,19 +103,31 @@ func (s *site) listening(ready time.Duration) {
 		"timeout", p.Config.Timeout.String(), "max_body", settings.MaxBody, "max_header", settings.MaxHeaderBytes,
 		"max_connections", settings.MaxConns, "all_requests", p.Limits(), "rate_limits", append([]string{}, p.RateLimits()...), "memory_limit", settings.MemoryLimit, "sessions", shown(p.Config, "session.store"),
 		"cache", shown(p.Config, "cache.url"), "signing_key", p.Config.Secrets(), "metrics", strings.Join(p.Config.Metrics.Listen, ""), "tls", s.tls(),
-		"upstreams", texts(p.Upstreams()), "streams", texts(p.Streams()), "unverified", append([]string{}, p.Unverified()...), "ready_ms", ready.Milliseconds())
+		"upstreams", texts(p.Upstreams()), "streams", texts(s.streams()), "unverified", append([]string{}, p.Unverified()...), "ready_ms", ready.Milliseconds())
 }
 
 // edge lists the upstreams, and the addresses beside those of HTTP.
-func edge(p *luabind.Program) []string {
+func (s *site) edge() []string {
 	var lines []string
-	for _, text := range texts(p.Upstreams()) {
+	for _, text := range texts(s.current().Upstreams()) {
 		lines = append(lines, "upstream "+text)
 	}
 	if len(lines) > maxListed {
 		lines = append(lines[:maxListed:maxListed], fmt.Sprintf("%d upstreams more: rws routes", len(lines)-maxListed))
 	}
-	return append(lines, texts(p.Streams())...)
+	return append(lines, texts(s.streams())...)
+}
+
+// streams are the addresses beside those of HTTP, as they are open: with the port that was free where the script
+// leaves it to the system.
+func (s *site) streams() []luabind.StreamInfo {
+	list := s.current().Streams()
+	for i, a := range s.server.StreamAddrs() {
+		if i < len(list) && a.Network() != "unix" {
+			list[i].Listen = a.String()
+		}
+	}
+	return list
 }
 
 // texts are things as people read them.

@@ -18,10 +18,10 @@ const maxLoadString = 1 << 20
 // installLoad replaces loadstring and load by ones that keep the bounds of Compile.
 func installLoad(L *lua.LState) {
 	L.SetGlobal("loadstring", L.NewFunction(func(L *lua.LState) int {
-		return pushChunk(L, L.CheckString(1), L.OptString(2, "<string>"))
+		return pushChunk(L, L.CheckString(1), L.OptString(2, noName))
 	}))
 	L.SetGlobal("load", L.NewFunction(func(L *lua.LState) int {
-		name := L.OptString(2, "<string>")
+		name := L.OptString(2, noName)
 		if text, ok := L.Get(1).(lua.LString); ok {
 			return pushChunk(L, string(text), name)
 		}
@@ -55,6 +55,7 @@ func pieces(L *lua.LState, next *lua.LFunction) (text, problem string) {
 // pushChunk pushes the function that text is, or nil and what is wrong.
 func pushChunk(L *lua.LState, text, name string) int {
 	vm.Changes(L)
+	name = chunkName(name)
 	if len(text) > maxLoadString {
 		return refuse(L, fmt.Sprintf("%s: the source is longer than %d MB", name, maxLoadString>>20))
 	}
@@ -65,6 +66,23 @@ func pushChunk(L *lua.LState, text, name string) int {
 	stateOf(L).chunks.add(proto, Where(L))
 	L.Push(L.NewFunctionFromProto(proto))
 	return 1
+}
+
+// noName is what a chunk without a name is called.
+const noName = "<string>"
+
+// maxChunkName bounds what is shown of a name, in characters.
+const maxChunkName = 60
+
+// chunkName is what places show of a name that a script gave: without the "=" or "@" that Lua leaves
+// out, in one line, as places end with ":12:". With "=" begin those inside the program, which are
+// passed over.
+func chunkName(name string) string {
+	name = strings.TrimLeft(strings.Join(strings.Fields(strings.ToValidUTF8(name, "\uFFFD")), " "), "=@ ")
+	if name == "" {
+		return noName
+	}
+	return cut(name, maxChunkName)
 }
 
 // maxChunks is how many chunks are remembered.

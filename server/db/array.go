@@ -54,9 +54,14 @@ func writeElement(b *strings.Builder, v any) error {
 	return nil
 }
 
+// floatText writes whole numbers with each of their digits as long as 64 bits are near: no integer is
+// read from 1e+15, and the shortest digits of the same float64 are another integer above 2^53.
 func floatText(f float64) string {
 	if math.IsInf(f, 0) {
 		return strings.TrimPrefix(strconv.FormatFloat(f, 'g', -1, 64), "+") + "inity"
+	}
+	if f == math.Trunc(f) && wholeDigits(f) == 0 {
+		return strconv.FormatFloat(f, 'f', 0, 64)
 	}
 	return strconv.FormatFloat(f, 'g', -1, 64)
 }

@@ -20,7 +20,8 @@ type Named map[string]any
 // parameters: for statements that were not written for this package, as in migrations.
 type Verbatim struct{}
 
-// List is an argument that stands for several, as in "id in (?)". An empty one matches nothing.
+// List is an argument that stands for several, as in "id in (?)". Nothing is in an empty one: "not in"
+// is true then. Beside others, as in "in (1, ?)", it is null.
 type List []any
 
 // Either is a list whose meaning depends on where it stands: several values in "in (?)", and
@@ -230,14 +231,19 @@ func argument(engine Engine, v any) (any, error) {
 	return nil, fmt.Errorf("a %T cannot be stored: use nil, bool, int64, float64, string, []byte, time.Time or JSON", v)
 }
 
-// number refuses what SQLite would store as null and MySQL refuses. What no bigint can hold MySQL gets
-// as text, of which it says that it does not fit: 2^63 as a number becomes 2^63 - 1, and a bit(64)
-// takes 2^63 for all that is larger.
+// number refuses what SQLite would store as null and MySQL refuses. Large whole numbers are integers,
+// which both keep exact where a float64 is rounded or gets a fraction: in decimals, and in text. What
+// no bigint can hold MySQL gets as text, of which it says that it does not fit: 2^63 as a number
+// becomes 2^63 - 1, and a bit(64) takes 2^63 for all that is larger.
 func number(engine Engine, f float64) (any, error) {
 	if engine != Postgres && (math.IsNaN(f) || math.IsInf(f, 0)) {
 		return nil, fmt.Errorf("%v is not a number that %s can store", f, engine)
 	}
-	if engine == MySQL && (f >= 1<<63 || f < -1<<63) {
+	fits := f >= -1<<63 && f < 1<<63
+	switch {
+	case math.Abs(f) >= 1<<53 && fits:
+		return int64(f), nil
+	case engine == MySQL && !fits:
 		return strconv.FormatFloat(f, 'f', wholeDigits(f), 64), nil
 	}
 	return f, nil

@@ -372,3 +372,23 @@ func TestTheServerStopsWorkingWhenTheDeadlineHasPassed(t *testing.T) {
 		}
 	}
 }
+
+func TestNothingIsInAnEmptyList(t *testing.T) {
+	everywhere(t, func(t *testing.T, d *db.DB) {
+		run(t, d, "create table t (id int, name varchar(20), at timestamp null, price decimal(10,2))",
+			"insert into t (id, name, at, price) values (1, 'a', '2026-01-31 00:00:00', 1.5)", "insert into t (id) values (2)")
+		for _, column := range []string{"id", "name", "at", "price", "(id + 1)", "lower(name)"} {
+			for condition, want := range map[string]int{
+				" in (?)": 0, " not in (?)": 2, "\nNOT\n IN( ? )": 2, " In(?)": 0,
+			} {
+				assert.EqualValues(t, want, value(t, d, "select count(*) from t where "+column+condition, db.List{}), column+condition)
+			}
+			assert.EqualValues(t, 1, value(t, d, "select count(*) from t where "+column+" not in (:none) and id in (:some) and "+column+" not in (:none) and not "+column+" in (:none)",
+				db.Named{"none": db.List{}, "some": db.List{1, 7}}), column)
+			assert.EqualValues(t, 1, value(t, d, "select count(*) from t where id < ? and "+column+" not in (?) and id > ? and 'x' not in (?)", 3, db.Either{}, 1, db.List{"y"}), column)
+		}
+		r, err := d.Exec(ctx, "delete from t where id not in (?)", db.List{})
+		require.NoError(t, err)
+		assert.EqualValues(t, 2, r.Affected)
+	})
+}

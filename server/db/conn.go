@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // preparedLimit is how many statements stay prepared on a connection of SQLite or MySQL; the
@@ -22,7 +21,8 @@ var preparedLimit = map[Engine]int{SQLite: 256, MySQL: 100}
 type connector struct {
 	engine   Engine
 	inner    driver.Connector
-	readOnly bool // MySQL: each session begins so
+	readOnly bool     // MySQL: each session begins so
+	changes  *changes // Postgres
 }
 
 func (c connector) Driver() driver.Driver { return c.inner.Driver() }
@@ -38,7 +38,10 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 		_ = inner.Close()
 		return nil, errors.New("the driver lacks what this program needs of it")
 	}
-	out := &conn{driverConn: able, engine: c.engine, line: line}
+	out := &conn{driverConn: able, engine: c.engine, line: line, changes: c.changes}
+	if c.changes != nil {
+		out.fresh = c.changes.count.Load()
+	}
 	if limit := preparedLimit[c.engine]; limit > 0 {
 		out.prepared = &preparedCache{limit: limit, byText: make(map[string]*list.Element), order: list.New()}
 	}
@@ -80,7 +83,9 @@ type conn struct {
 	killer      *killer
 	line        *line
 	tx          *connTx // that is open
-	soiled      bool    // something may be left of a statement: see lasting
+	changes     *changes
+	fresh       int64 // of changes, when nothing was prepared
+	soiled      bool  // something may be left of a statement: see lasting
 }
 
 func (c *conn) Close() error {
@@ -136,14 +141,17 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 		return nil, err
 	}
 	c.soil(ctx)
+	c.refresh(ctx)
 	result, err := c.exec(ctx, query, args)
 	for n := 0; n < replans && c.replan(err); n++ {
 		result, err = c.exec(ctx, query, args)
 	}
 	if err != nil {
 		c.failed(ctx, err)
+		return result, err
 	}
-	return result, err
+	c.changed(query)
+	return result, nil
 }
 
 func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
@@ -177,6 +185,7 @@ func (c *conn) query(ctx context.Context, r *driverRows, query string, args []dr
 		return err
 	}
 	c.soil(ctx)
+	c.refresh(ctx)
 	r.conn, r.ctx, r.query = c, ctx, query
 	if q, ok := ctx.(quiet); ok {
 		if r.ctx = q.caller; r.ctx.Err() != nil {
@@ -189,6 +198,7 @@ func (c *conn) query(ctx context.Context, r *driverRows, query string, args []dr
 		err = r.open(ctx, query, args)
 	}
 	if err == nil {
+		c.changed(query)
 		return nil
 	}
 	r.watch.end()
@@ -214,7 +224,7 @@ func (c *conn) keeps(query string, args []driver.NamedValue) bool {
 // changesSession: SQLite checks some pragmas, and finds tables, when it prepares; what is run
 // once is not kept.
 func changesSession(query string) bool {
-	switch verbOf(query) {
+	switch verbOf(SQLite, query) {
 	case "select", "insert", "update", "delete", "with", "replace", "values", "savepoint", "release", "rollback":
 		return false
 	}
@@ -245,21 +255,6 @@ func stale(err error) bool {
 	}
 	my, ok := errors.AsType[*mysql.MySQLError](err)
 	return ok && (my.Number == 1615 || my.Number == 1243)
-}
-
-// replans is how often a statement is prepared anew: the table may be changed between that and its
-// run, too.
-const replans = 3
-
-// replan says that a table of Postgres changed under a prepared statement, which did nothing. The
-// driver has forgotten it by then, and running it again prepares it anew; on another connection it
-// might be as old. A transaction has failed.
-func (c *conn) replan(err error) bool {
-	if err == nil || c.engine != Postgres || c.tx != nil {
-		return false
-	}
-	pg, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && planChanged(pg)
 }
 
 // driverRows are rows with the values of this package.

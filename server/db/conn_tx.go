@@ -17,6 +17,8 @@ type connTx struct {
 	driver.Tx
 	conn *conn
 	lost error // why it is gone; nil while it is there
+
+	changed bool // see changes
 }
 
 // BeginTx asks for another connection when this one turns out to be closed.
@@ -97,7 +99,11 @@ func (t *connTx) Commit() error {
 		_ = t.Tx.Rollback()
 		return err
 	}
-	return t.Tx.Commit()
+	err := t.Tx.Commit()
+	if t.changed && err == nil {
+		t.conn.changes.count.Add(1)
+	}
+	return err
 }
 
 // Rollback ends the transaction.

@@ -20,14 +20,23 @@ const (
 
 // Each is [Querier.Query] for rows that are gone through with other statements between, and maybe
 // not to their end. In a transaction of Postgres the server keeps them (declare, fetch), so the
-// rest costs nothing. In one of MySQL, which has no such thing for its clients, another statement
+// rest costs nothing. What writes and returns rows is run to its end first, since a server may
+// write as its rows are read. In a transaction of MySQL, which has no such thing for its clients, another statement
 // has the rest read into memory, up to 32 MiB; beyond that reading on fails with the code busy,
 // and the transaction goes on.
 func Each(ctx context.Context, q Querier, statement string, args ...any) (*Rows, error) {
 	if tx, ok := q.(*Tx); ok && tx.Engine() == Postgres {
 		return tx.declare(ctx, statement, args)
 	}
-	return q.Query(ctx, statement, args...)
+	rows, err := q.Query(ctx, statement, args...)
+	if err != nil {
+		return nil, err
+	}
+	if err := rows.settle(); err != nil {
+		_ = rows.Close()
+		return nil, err
+	}
+	return rows, nil
 }
 
 // A cursor is a result that a server of Postgres keeps until the end of its transaction.

@@ -53,6 +53,9 @@ func (e *Error) fromPostgres(err error) bool {
 	e.State, e.Constraint, e.Table, e.Column = pg.Code, pg.ConstraintName, pg.TableName, pg.ColumnName
 	e.Offset = int(pg.Position)
 	e.Err = &postgresError{pg}
+	if planChanged(pg) {
+		e.Err = fmt.Errorf("a table was changed under a statement that was prepared before: run the transaction again, which prepares it anew: %w", e.Err)
+	}
 	if pg.Code == "42P18" {
 		e.Err = fmt.Errorf("%w: say its type, as in ?::text", e.Err)
 	}

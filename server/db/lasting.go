@@ -15,6 +15,16 @@ type lasting struct {
 	soils bool   // it may leave something behind that cannot be seen: nobody gets the connection next
 }
 
+// with adds what another part of the statement leaves behind. What a transaction does not end comes first.
+func (l lasting) with(other lasting) lasting {
+	soils := l.soils || other.soils
+	if l.why == "" || l.local && other.why != "" && !other.local {
+		l = other
+	}
+	l.soils = soils
+	return l
+}
+
 // commits says why a statement cannot run in a transaction of MySQL; "" when it can.
 func commits(engine Engine, words []string) string {
 	if engine != MySQL || len(words) == 0 || slices.Contains(words[:min(4, len(words))], "temporary") {
@@ -32,17 +42,7 @@ func commits(engine Engine, words []string) string {
 	return ""
 }
 
-// lastingOf looks at the beginning of a statement.
-func lastingOf(engine Engine, source, verb string) lasting {
-	call := lastingCall(engine, source)
-	if call.why != "" {
-		return call
-	}
-	l := lastingVerb(engine, source, verb)
-	l.soils = l.soils || call.soils
-	return l
-}
-
+// lastingVerb looks at the beginning of a statement.
 func lastingVerb(engine Engine, source, verb string) lasting {
 	switch verb {
 	case "select", "insert", "update", "delete", "with", "values", "replace":
@@ -83,6 +83,16 @@ func is(words []string, first ...string) bool {
 	return len(words) >= len(first) && slices.Equal(words[:len(first)], first)
 }
 
+// hold says that the words have others among them, one after another.
+func hold(words []string, others ...string) bool {
+	for i := range words {
+		if is(words[i:], others...) {
+			return true
+		}
+	}
+	return false
+}
+
 // makesTemporary says that something is created for the connection alone.
 func makesTemporary(words []string) bool {
 	if !is(words, "create") {
@@ -113,6 +123,12 @@ var pragmasThatTell = []string{
 }
 
 func lastingSQLite(words []string) lasting {
+	if is(words, "explain") { // a pragma takes effect while it is prepared
+		words = words[1:]
+	}
+	if is(words, "query", "plan") {
+		words = words[2:]
+	}
 	switch {
 	case is(words, "attach"), is(words, "detach"):
 		return lasting{why: fmt.Sprintf("%q would hold for one of several connections: open the other file as a database of its own (app:db)", words[0])}
@@ -166,7 +182,7 @@ func lastingPostgres(words []string) lasting {
 	case is(words, "do"), is(words, "call"), is(words, "declare"), is(words, "execute"):
 		return lasting{soils: true}
 	case makesTemporary(words):
-		return lasting{why: "what is temporary belongs to one connection, which others get next: make it in a transaction, with \"on commit drop\"", local: strings.Contains(strings.Join(words, " "), "on commit drop")}
+		return lasting{why: "what is temporary belongs to one connection, which others get next: make it in a transaction, with \"on commit drop\"", local: hold(words, "on", "commit", "drop")}
 	}
 	return lasting{}
 }
@@ -184,44 +200,6 @@ func explained(words []string) []string {
 		words = words[1:]
 	}
 	return words
-}
-
-func lastingMySQL(words []string) lasting {
-	switch {
-	case is(words, "set"):
-		return lastingSet(words[1:])
-	case is(words, "use"):
-		return lasting{why: `"use" would hold for whoever uses the connection next: write database.table, or open the other database by its URL`}
-	case is(words, "lock", "tables"), is(words, "lock", "table"), is(words, "unlock"):
-		return lasting{why: fmt.Sprintf("%q would hold for whoever uses the connection next: lock rows in a transaction, with \"for update\"", words[0])}
-	case is(words, "backup"):
-		return lasting{why: "\"backup\" of MariaDB would hold changes of tables up, for this program and others, for as long as the connection lives: run it in a migration without a transaction, or by a program for backups"}
-	case is(words, "flush") && (slices.Contains(words, "lock") || slices.Contains(words, "export")):
-		return lasting{why: "\"flush tables with read lock\" would hold for whoever uses the connection next, and for every writer: run it in a migration without a transaction, for as long as that runs"}
-	case is(words, "call"), is(words, "do"):
-		return lasting{soils: true}
-	case is(words, "prepare"), is(words, "execute"), is(words, "deallocate"), is(words, "handler"):
-		return lasting{why: fmt.Sprintf("%q would change what others find on the connection: statements are kept prepared without it", words[0])}
-	case makesTemporary(words):
-		return lasting{why: "what is temporary belongs to one connection, which others get next: make it in a transaction, and drop it there", local: true, soils: true}
-	}
-	return lasting{}
-}
-
-// lastingSet lets pass what is for the whole server, and for one statement.
-func lastingSet(words []string) lasting {
-	if len(words) == 0 {
-		return lasting{}
-	}
-	switch words[0] {
-	case "global", "persist", "persist_only", "password", "statement":
-		return lasting{}
-	case "@":
-		if !is(words, "@", "@") {
-			return lasting{why: "variables belong to one connection: set and use them in a transaction", local: true, soils: true}
-		}
-	}
-	return lasting{why: `"set" would hold for whoever uses the connection next: put it into the URL (?sql_mode=…, ?time_zone=…), or write "set statement … for …"`}
 }
 
 // allowed refuses what is not for a connection that others get next.

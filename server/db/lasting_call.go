@@ -36,23 +36,28 @@ func lastingCall(engine Engine, source string) lasting {
 	return l
 }
 
-func lastingCallPostgres(words []string) lasting {
+func lastingCallPostgres(words []string) (l lasting) {
 	for i, w := range words {
-		rest := words[i+1:]
-		switch {
-		case w == "into" && intoTemporary(rest):
-			return lasting{why: "what is temporary belongs to one connection, which others get next: make it in a transaction, with \"create temp table … on commit drop as select …\""}
-		case strings.HasPrefix(w, "pg_temp") && is(rest, "."):
-			return lasting{local: true, why: "what is temporary belongs to one connection, which others get next: make it in a transaction, and use it there"}
-		case w == "update" && updatesSettings(rest):
-			return lasting{why: "an update of pg_settings would hold for whoever uses the connection next: use \"set local\" in a transaction, or put the setting into the URL (?options=-c%20name=value)"}
-		case !is(rest, "("):
-		case w == "set_config":
-			local := lastArgument(rest[1:]) == "true"
-			return lasting{local: local, why: "set_config would hold for whoever uses the connection next: use it in a transaction, with true as the last argument, or put the setting into the URL (?options=-c%20name=value)"}
-		case sessionLock(w):
-			return lasting{why: fmt.Sprintf("%s would hold for whoever uses the connection next: use pg_advisory_xact_lock in a transaction, whose end frees it", w)}
-		}
+		l = l.with(lastingWordPostgres(w, words[i+1:]))
+	}
+	return l
+}
+
+// lastingWordPostgres looks at one word and what comes behind it.
+func lastingWordPostgres(w string, rest []string) lasting {
+	switch {
+	case w == "into" && intoTemporary(rest):
+		return lasting{why: "what is temporary belongs to one connection, which others get next: make it in a transaction, with \"create temp table … on commit drop as select …\""}
+	case strings.HasPrefix(w, "pg_temp") && is(rest, "."):
+		return lasting{local: true, why: "what is temporary belongs to one connection, which others get next: make it in a transaction, and use it there"}
+	case w == "update" && updatesSettings(rest):
+		return lasting{why: "an update of pg_settings would hold for whoever uses the connection next: use \"set local\" in a transaction, or put the setting into the URL (?options=-c%20name=value)"}
+	case !is(rest, "("):
+	case w == "set_config":
+		local := lastArgument(rest[1:]) == "true"
+		return lasting{local: local, why: "set_config would hold for whoever uses the connection next: use it in a transaction, with true as the last argument, or put the setting into the URL (?options=-c%20name=value)"}
+	case sessionLock(w):
+		return lasting{why: fmt.Sprintf("%s would hold for whoever uses the connection next: use pg_advisory_xact_lock in a transaction, whose end frees it", w)}
 	}
 	return lasting{}
 }
@@ -100,15 +105,15 @@ func lastArgument(words []string) string {
 	return ""
 }
 
-func lastingCallMySQL(words []string) lasting {
+func lastingCallMySQL(words []string) (l lasting) {
 	for i, w := range words {
 		rest := words[i+1:]
 		switch {
 		case w == "get_lock" && is(rest, "("):
-			return lasting{why: "get_lock would hold for whoever uses the connection next: use rws.lock, or lock rows in a transaction, with \"for update\""}
+			l = l.with(lasting{why: "get_lock would hold for whoever uses the connection next: use rws.lock, or lock rows in a transaction, with \"for update\""})
 		case w == "into" && is(rest, "@"), w == "@" && is(rest[min(1, len(rest)):], ":", "="):
-			return lasting{why: "variables belong to one connection: set and use them in a transaction", local: true, soils: true}
+			l = l.with(lasting{why: "variables belong to one connection: set and use them in a transaction", local: true, soils: true})
 		}
 	}
-	return lasting{}
+	return l
 }

@@ -19,7 +19,8 @@ func TestWhatWouldStayOnAConnectionIsRefused(t *testing.T) {
 				"pragma query_only(1)": "read only", "pragma recursive_triggers=1": "in a migration", "pragma [synchronous] = off": "put it into the URL",
 				"attach 'x.db' as x": "app:db", "detach x": "app:db", "vacuum into '/tmp/x'": "db:backup", "vacuum main into ?": "db:backup",
 				"create temp table a (n int)": "with name as", "create temporary view a as select 1": "with name as", "create table if not exists temp.a (n int)": "with name as",
-				"pragma defer_foreign_keys = on": "in a transaction",
+				"pragma defer_foreign_keys = on":    "in a transaction",
+				"explain pragma foreign_keys = off": "put it into the URL", "explain query plan pragma query_only = 1": "read only", "/* */ explain pragma main.ignore_check_constraints(1)": "in a migration", "explain query plan attach 'x.db' as x": "app:db",
 			},
 			db.Postgres: {
 				"set search_path = x": "set local", "set session role x": "set local", "reset all": "set local", "set local work_mem = '1MB'": "means nothing outside of a transaction",
@@ -27,6 +28,8 @@ func TestWhatWouldStayOnAConnectionIsRefused(t *testing.T) {
 				"select set_config('work_mem', '1MB', false)": "true as the last argument", `with a as (select pg_catalog."set_config"('x.y', (1, true)::text, is_local => false)) select 1`: "true as the last argument",
 				"select set_config('work_mem', '1MB', true)": "in a transaction", "select pg_advisory_lock(1)": "pg_advisory_xact_lock", "explain analyze select pg_try_advisory_lock_shared(1)": "pg_advisory_xact_lock",
 				"create table pg_temp.a (n int)": "use it there", "select 1 as n into pg_temp.a": "use it there", "create function pg_temp.f() returns int language sql as 'select 1'": "use it there",
+				"select set_config('a.x', '1', true), set_config('role', 'pg_monitor', false)": "true as the last argument", "select set_config('a.x', (select set_config('role', 'pg_monitor', false)), true)": "true as the last argument",
+				"create temp table a as select 'on commit drop' as s": "on commit drop", `create temp table a as select 1 as "on commit drop"`: "on commit drop",
 				"create temp view a as select 1": "on commit drop", "create temp sequence a": "on commit drop", "explain analyze create temp table a as select 1": "on commit drop", "explain (analyze, verbose) create temp table a as select 1": "on commit drop",
 				"update pg_settings set setting = '1MB' where name = 'work_mem'": "set local", `with a as (update only pg_catalog."pg_settings" set setting = '1MB' returning 1) select 1`: "set local", "load 'x'": "one of several", "unlisten *": "nobody would hear",
 				"select 1 as n into temp a": "on commit drop", "select 1 as n into local temporary a": "on commit drop",
@@ -37,6 +40,13 @@ func TestWhatWouldStayOnAConnectionIsRefused(t *testing.T) {
 				"flush tables with read lock": "for every writer", "backup stage start": "for backups", "backup lock t": "for backups", "flush tables t for export": "for every writer", "xa start 'x'": "use a transaction", "select get_lock('a', 1)": "rws.lock",
 				"/*!50000 set names latin1 */": "", "/*M!100000 set names latin1 */": "", "/*!999999 select */ /*! 1; */ set names latin1": "", "/*! commit */": "", "/*!40101 use mysql */": "",
 				"select @x := 1": "in a transaction", "select 1 into @x": "in a transaction", "do get_lock('a', 1)": "rws.lock",
+				"set global wait_timeout = 28800, session autocommit = 0": "put it into the URL", "set global wait_timeout = 28800, sql_mode = ''": `says "global"`, "set password = password('p'), time_zone = '+04:00'": "put it into the URL",
+				"set global max_connections = greatest(151, 150), @a = 1": "in a transaction", "set @@global.wait_timeout = 28800, @@session.autocommit = 0": "put it into the URL",
+				"set statement max_statement_time = 9 for begin": "transactions are begun", "set statement max_statement_time = 9 for # why\n commit": "transactions are begun", "set statement max_statement_time = 9 for xa start 'x'": "use a transaction",
+				"set statement max_statement_time = 9 for set session autocommit = 0": "put it into the URL", "set statement max_statement_time = 9 for use mysql": "database.table", "set statement max_statement_time = 9 for lock tables t read": "for update",
+				"/* */ set /* */ statement max_statement_time = (select 9), lock_wait_timeout = 9 for execute immediate 'select 1'": "kept prepared", "set statement max_statement_time = 9 for flush tables with read lock": "for every writer",
+				"set statement max_statement_time = 9 for create temporary table a (n int)": "drop it there", "set statement max_statement_time = 9 for prepare a from 'select 1'": "kept prepared", "set statement max_statement_time = 9 for set @a = 5": "in a transaction",
+				"set statement max_statement_time = 9 for set statement lock_wait_timeout = 9 for begin": "transactions are begun",
 			},
 		}[d.Engine()]
 		for statement, want := range refused {
@@ -58,6 +68,21 @@ func TestWhatWouldStayOnAConnectionIsRefused(t *testing.T) {
 		for _, statement := range inTx {
 			require.NoError(t, db.InTx(ctx, d, db.TxOptions{}, func(tx *db.Tx) error { run(t, tx, statement); return nil }), statement)
 		}
+		notInTx := map[db.Engine][]string{
+			db.SQLite: {"explain pragma ignore_check_constraints = 1"},
+			db.Postgres: {
+				"select set_config('a.x', '1', true), set_config('role', 'pg_monitor', false)", "with a as (select set_config('a.x', '1', true)), b as (select set_config('a.x', '1', false)) select 1",
+				"create temp table a as select 'on commit drop' as s", `create temp table a as select 1 as "on commit drop"`,
+			},
+			db.MySQL: {
+				"set statement max_statement_time = 9 for commit", "set statement max_statement_time = 9 for create table a (n int)", "set @a = 1, autocommit = 0", "set autocommit = (select @a := 0)",
+				"set global max_connections = 151, @a = 1, session sql_mode = ''", "set password = password('p'), time_zone = '+04:00'",
+			},
+		}[d.Engine()]
+		for _, statement := range notInTx {
+			err := db.InTx(ctx, d, db.TxOptions{}, func(tx *db.Tx) error { _, err := tx.Exec(ctx, statement); return err })
+			assert.Equal(t, db.CodeRefused, db.CodeOf(err), statement)
+		}
 		lasting := map[db.Engine]string{db.SQLite: "pragma foreign_keys = off", db.Postgres: "set work_mem = '1MB'", db.MySQL: "set names latin1"}[d.Engine()]
 		err := db.InTx(ctx, d, db.TxOptions{}, func(tx *db.Tx) error { _, err := tx.Exec(ctx, lasting); return err })
 		assert.Equal(t, db.CodeRefused, db.CodeOf(err), lasting)
@@ -76,6 +101,16 @@ func TestWhatOnlyReadsOrIsKeptIsNotRefused(t *testing.T) {
 		_, err := db.All(ctx, d, statement)
 		assert.NoError(t, err, statement)
 	}
+}
+
+func TestSettingsForOneStatementOrTheWholeServerPass(t *testing.T) {
+	d := open(t, peers.MariaDB(t))
+	run(t, d, "create table t (id int primary key auto_increment, n int)", "set global max_connections = 151, global wait_timeout = 28800", "set @@global.wait_timeout = 28800")
+	r, err := d.Exec(ctx, "set statement max_statement_time = 9, lock_wait_timeout = (select 9) for insert into t (n) values (?)", 7)
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, r.ID)
+	assert.EqualValues(t, 7, value(t, d, "set statement max_statement_time = 9 for select n from t"))
+	require.NoError(t, db.InTx(ctx, d, db.TxOptions{}, func(tx *db.Tx) error { run(t, tx, "set statement max_statement_time = 9 for set @a = 5"); return nil }))
 }
 
 func TestATransactionOfMySQLIsNotCommittedByAChangeOfTables(t *testing.T) {

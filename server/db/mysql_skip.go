@@ -83,7 +83,7 @@ func sizeOfDriver(row []driver.Value) int {
 }
 
 func onlyReads(query string) bool {
-	switch verbOf(query) {
+	switch verbOf(MySQL, effective(MySQL, query)) {
 	case "select", "values", "with", "table":
 		return true
 	}

@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"math"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -37,4 +38,37 @@ func TestANumberThatDoesNotFitIsAnErrorOfMySQL(t *testing.T) {
 			assert.Equal(t, db.CodeValue, db.CodeOf(err), "%s %v", column, f)
 		}
 	}
+}
+
+// All numbers of Lua are float64, of which those above 2^53 have shorter digits than their own.
+func TestLargeWholeNumbersAreExact(t *testing.T) {
+	everywhere(t, func(t *testing.T, d *db.DB) {
+		run(t, d, "create table t (id bigint primary key, s varchar(100), price decimal(30,0))")
+		text := map[db.Engine]string{db.MySQL: "char(30)"}[d.Engine()]
+		if text == "" {
+			text = "text"
+		}
+		for _, power := range []float64{53, 60, 61, 62} {
+			for _, f := range []float64{math.Pow(2, power), -math.Pow(2, power), math.Pow(2, power) + 2048, -1 << 63} {
+				run(t, d, "delete from t")
+				_, err := d.Exec(ctx, "insert into t (id, s) values (?, cast(? as "+text+"))", f, f)
+				require.NoError(t, err)
+				assert.Equal(t, [][]any{{int64(f), strconv.FormatInt(int64(f), 10)}}, all(t, d, "select id, s from t where id = ?", f))
+				assert.EqualValues(t, int64(f), value(t, d, "select cast(? as "+map[db.Engine]string{db.SQLite: "integer", db.Postgres: "bigint", db.MySQL: "signed"}[d.Engine()]+")", f))
+			}
+		}
+		if d.Engine() == db.SQLite {
+			return // which has no decimals
+		}
+		for f, want := range map[float64]string{1 << 60: "1152921504606846976", -1 << 63: "-9223372036854775808", 1 << 63: "9223372036854775808", 1 << 69: "590295810358705651712"} {
+			assert.Equal(t, want, value(t, d, "select cast(? as decimal(30,0))", f))
+			run(t, d, "delete from t")
+			_, err := d.Exec(ctx, "insert into t (id, price) values (1, ?)", f)
+			require.NoError(t, err)
+			assert.Equal(t, want, value(t, d, "select price from t"))
+		}
+		if d.Engine() == db.Postgres {
+			assert.Equal(t, []any{int64(1 << 60)}, value(t, d, "select ?::bigint[]", []any{float64(1 << 60)}))
+		}
+	})
 }

@@ -36,7 +36,7 @@ func openMySQL(a *address, o Options) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the URL cannot be used: %w", err)
 	}
-	p := newPool(sql.OpenDB(connector{MySQL, inner, o.ReadOnly}), o)
+	p := newPool(sql.OpenDB(connector{engine: MySQL, inner: inner, readOnly: o.ReadOnly}), o)
 	return &DB{engine: MySQL, name: a.redacted(), read: p, write: p}, nil
 }
 

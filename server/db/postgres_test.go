@@ -255,16 +255,58 @@ func TestAnAbortedTransactionSaysWhatFailedFirst(t *testing.T) {
 }
 
 func TestATableThatChangesUnderATransactionIsWorthAnotherTry(t *testing.T) {
-	d := open(t, peers.Postgres(t)+"&max_open=1")
+	url := peers.Postgres(t)
+	d, other := open(t, url+"&max_open=1"), open(t, url)
 	run(t, d, "create table t (n int)", "insert into t values (1)")
 	all(t, d, "select * from t")
-	run(t, d, "alter table t add column m int")
+	run(t, other, "alter table t add column m int")
 	err := db.InTx(ctx, d, db.TxOptions{}, func(tx *db.Tx) error {
 		_, err := db.All(ctx, tx, "select * from t")
 		return err
 	})
 	assert.Equal(t, db.CodeSerialization, db.CodeOf(err), "%v", err)
+	assert.ErrorContains(t, err, "run the transaction again")
 	require.NoError(t, db.InTx(ctx, d, db.TxOptions{}, func(tx *db.Tx) error { _, err := db.All(ctx, tx, "select * from t"); return err }))
+}
+
+func TestATableThatTheProgramChangesFailsNoTransaction(t *testing.T) {
+	d := open(t, peers.Postgres(t)+"&max_open=3")
+	run(t, d, "create table t (n int)", "insert into t values (1)", "create view v as select n from t")
+	const text, viewed, inserts = "select * from t where n = ?", "select * from v", "insert into t (n) values (?) returning *"
+	use := func(tx *db.Tx) {
+		for _, rows := range [][][]any{all(t, tx, text, 1), all(t, tx, viewed), all(t, tx, inserts, 2)} {
+			assert.NotEmpty(t, rows)
+		}
+		rows, err := db.Each(ctx, tx, text, 1)
+		require.NoError(t, err)
+		require.True(t, rows.Next())
+		require.NoError(t, rows.Close())
+	}
+	in := func(f func(tx *db.Tx)) {
+		require.NoError(t, db.InTx(ctx, d, db.TxOptions{}, func(tx *db.Tx) error { f(tx); return nil }))
+	}
+	everyConnection := func() {
+		in(func(a *db.Tx) { in(func(b *db.Tx) { in(func(c *db.Tx) { use(a); use(b); use(c) }) }) })
+	}
+	everyConnection()
+	run(t, d, "alter table t add column m int")
+	everyConnection()
+	run(t, d, "create or replace view v as select n, m from t")
+	everyConnection()
+	in(func(tx *db.Tx) {
+		use(tx)
+		run(t, tx, "alter table t add column o int")
+		use(tx)
+		run(t, tx, "/* again */ drop table t cascade", "create table t (a text, n int)", "insert into t values ('x', 1)", "create view v as select a from t")
+		use(tx)
+	})
+	everyConnection()
+	in(func(a *db.Tx) {
+		run(t, a, "alter table t add column late int")
+		value(t, d, "select 1")
+	})
+	everyConnection()
+	idle(t, d)
 }
 
 func TestForgedCursorsOfPostgres(t *testing.T) {

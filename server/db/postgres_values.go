@@ -1,9 +1,6 @@
 package db
 
-import (
-	"math"
-	"strconv"
-)
+import "strconv"
 
 // postgresText writes a number or truth as text, which the server reads as the type that the
 // parameter has. The driver would write it in the form of that type by itself, and for that cut
@@ -15,9 +12,6 @@ func postgresText(v any) any {
 	case int64:
 		return strconv.FormatInt(v, 10)
 	case float64:
-		if v == math.Trunc(v) && math.Abs(v) < 1e21 {
-			return strconv.FormatFloat(v, 'f', -1, 64) // no integer is read from 1e+15
-		}
 		return floatText(v)
 	}
 	return v

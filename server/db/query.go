@@ -112,7 +112,7 @@ func (d *DB) exec(ctx context.Context, on runner, st *statement, text string, va
 // changesRows says whether a statement counts the rows that it changes.
 func (st *statement) changesRows() bool {
 	switch st.verb {
-	case "insert", "update", "delete", "replace":
+	case "insert", "update", "delete", "replace", "merge":
 		return true
 	case "with":
 		return !st.reads

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -20,6 +21,7 @@ type Rows struct {
 	root    *root   // of the transaction, or nil
 	ahead   [][]any // rows read before they were asked for
 	current []any
+	ended   bool // there are no others
 	err     error
 }
 
@@ -72,6 +74,7 @@ func (r *Rows) Next() bool {
 
 func (r *Rows) scan() bool {
 	if !r.inner.Next() {
+		r.ended = true
 		r.fail(r.inner.Err())
 		return false
 	}
@@ -112,6 +115,18 @@ func (r *Rows) Close() error {
 	return r.err
 }
 
+// cutOff is Close for rows whose transaction or session ends while they are read. What is in memory
+// can be read on.
+func (r *Rows) cutOff() {
+	if r.inner == nil {
+		return
+	}
+	over := !r.ended
+	if _ = r.Close(); over && r.err == nil {
+		r.err = &Error{Code: CodeClosed, Statement: r.st.source, Err: errors.New("the rows ended with the transaction that they were asked for in: go through them before it ends")}
+	}
+}
+
 // finish closes what is below.
 func (r *Rows) finish() {
 	if r.inner == nil {
@@ -149,6 +164,28 @@ func (r *Rows) bufferUpTo(size int) bool {
 	all := r.keep(size)
 	r.current = current
 	return all
+}
+
+// settle has a statement that may write run to its end, where nothing else does so: its rows are
+// read into memory. Of one that may as well only read, no more than [maxHeld] are.
+func (r *Rows) settle() error {
+	switch {
+	case r.root != nil || !r.st.mayWrite():
+		return nil
+	case r.st.changesRows() && r.st.verb != "with":
+		return r.buffer()
+	}
+	r.keep(maxHeld)
+	return r.err
+}
+
+// mayWrite says that a statement changes something, as far as its words tell.
+func (st *statement) mayWrite() bool {
+	switch st.verb {
+	case "table", "show", "describe", "desc":
+		return false
+	}
+	return !st.reads
 }
 
 // makeRoom frees the connection of a transaction or session. What writes is read to its end,

@@ -37,9 +37,10 @@ func (r *results) makeRoom(engine Engine, tables bool) {
 	r.open = open
 }
 
+// close ends those that are not at their end: whoever reads on gets an error, not the end.
 func (r *results) close() {
 	for _, rows := range r.open {
-		_ = rows.Close()
+		rows.cutOff()
 	}
 	r.open = nil
 }

@@ -182,6 +182,10 @@ func (p *parser) word(word string) {
 func (p *parser) finish() {
 	st := p.st
 	st.parts = append(st.parts, p.part.String())
+	runs := effective(p.engine, p.src)
+	if len(runs) < len(p.src) {
+		st.verb = verbOf(p.engine, runs)
+	}
 	switch st.verb {
 	case "select", "values", "explain":
 		st.reads = true
@@ -190,7 +194,7 @@ func (p *parser) finish() {
 	}
 	st.schema = changesSchema(st.verb)
 	if !p.fragment {
-		st.look(p.engine, p.src)
+		st.look(p.engine, p.src, runs)
 	}
 	if st.style == styleMarks {
 		st.count = len(st.names)
@@ -201,11 +205,11 @@ func (p *parser) finish() {
 	st.text = st.render(p.engine, nil)
 }
 
-// look finds what the statement does beyond itself.
-func (st *statement) look(engine Engine, source string) {
-	st.lasting = lastingOf(engine, source, st.verb)
+// look finds what the statement does beyond itself. What runs is effective of its source.
+func (st *statement) look(engine Engine, source, runs string) {
+	st.lasting = lastingCall(engine, source).with(lastingVerb(engine, runs, st.verb))
 	if engine == MySQL && st.verb != "select" {
-		st.commits = commits(engine, beginning(engine, source, enough))
+		st.commits = commits(engine, beginning(engine, runs, enough))
 	}
 }
 
@@ -219,11 +223,15 @@ func (st *statement) render(engine Engine, widths []int) string {
 	number := 0
 	seen := make(map[string]int)
 	for i, name := range st.names {
-		b.WriteString(st.parts[i])
 		width := 1
 		if widths != nil {
 			width = widths[i]
 		}
+		if width == 0 && st.inList(i) {
+			b.WriteString(st.emptyIn(engine, i))
+			continue
+		}
+		b.WriteString(st.parts[i])
 		first := number + 1
 		if at, ok := seen[name]; ok && name != "" {
 			first = at
@@ -250,14 +258,15 @@ func verbatim(engine Engine, source string) (*statement, error) {
 	}
 	for i, p := range pieces {
 		for _, text := range readings(engine, p.Text) {
-			piece := &statement{source: source, verb: verbOf(text)}
+			runs := effective(engine, text)
+			piece := &statement{source: source, verb: verbOf(engine, runs)}
 			if err := piece.refused(); err != nil {
 				return st, err
 			}
 			if i == 0 {
 				st.verb = piece.verb
 			}
-			piece.look(engine, text)
+			piece.look(engine, text, runs)
 			st.include(piece)
 		}
 	}
@@ -267,11 +276,7 @@ func verbatim(engine Engine, source string) (*statement, error) {
 // include adds what a part of the statement does.
 func (st *statement) include(piece *statement) {
 	st.schema = st.schema || changesSchema(piece.verb)
-	soils := st.lasting.soils || piece.lasting.soils
-	if st.lasting.why == "" {
-		st.lasting = piece.lasting
-	}
-	st.lasting.soils = soils
+	st.lasting = st.lasting.with(piece.lasting)
 	st.commits = cmp.Or(st.commits, piece.commits)
 }
 
@@ -314,19 +319,24 @@ func changesSchema(verb string) bool {
 	return false
 }
 
-// verbOf returns the first word of a statement in lower case.
-func verbOf(source string) string {
-	l := lexer{src: source, engine: SQLite}
-	t := l.next()
-	for t.kind == kindSpace {
-		t = l.next()
+// verbOf returns the first word of a statement in lower case; without one, what it begins with.
+func verbOf(engine Engine, source string) string {
+	l := lexer{src: source, engine: engine}
+	first := ""
+	for t := l.next(); t.kind != kindEnd; t = l.next() {
+		if t.kind == kindWord {
+			return strings.ToLower(l.text(t))
+		}
+		if t.kind != kindSpace && first == "" {
+			first = l.text(t)
+		}
 	}
-	return strings.ToLower(l.text(t))
+	return first
 }
 
 func placeholders(b *strings.Builder, engine Engine, first, width int) {
 	if width == 0 {
-		b.WriteString("null") // "in (null)" is never true
+		b.WriteString("null")
 	}
 	for n := range width {
 		if n > 0 {

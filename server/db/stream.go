@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -122,9 +123,13 @@ func (s *Stream) Close(err error) {
 	}
 }
 
-// leave closes what is not read to its end.
+// leave closes what is not read to its end. What may write is read on, or it would be undone.
 func (s *Stream) leave() {
-	if s.rows.pool != nil && s.rows.inner != nil && s.rows.db.engine != SQLite && !s.rows.skip(maxDrained) {
+	size := maxDrained
+	if s.rows.st.mayWrite() {
+		size = math.MaxInt
+	}
+	if s.rows.pool != nil && s.rows.inner != nil && s.rows.db.engine != SQLite && !s.rows.skip(size) {
 		s.cancel() // which closes the connection, and would end a transaction
 	}
 	_ = s.close()

@@ -68,10 +68,10 @@ func (c *Client) replies(names []string, cmds []goredis.Cmder, err error) ([]any
 }
 
 // stops reports whether an error is about all commands: one that no server sent, or that of a
-// transaction which was not begun.
+// transaction which was not begun, or, over several slots of a cluster, not even sent.
 func stops(err error) bool {
 	_, sent := errors.AsType[goredis.Error](err)
-	return !sent || goredis.IsExecAbortError(err) || errors.Is(err, goredis.TxFailedErr)
+	return !sent || goredis.IsExecAbortError(err) || errors.Is(err, goredis.TxFailedErr) || errors.Is(err, goredis.ErrCrossSlot)
 }
 
 // Watched is what [Client.Watch] gives to read with before a transaction.

@@ -129,6 +129,31 @@ var stateful = map[string]string{
 	"MONITOR": "redis-cli", "SYNC": "redis-cli", "PSYNC": "redis-cli",
 }
 
+// statefulParts are commands of which some do.
+var statefulParts = map[string]map[string]string{
+	"CLIENT": {
+		"REPLY": "would leave the next caller of the connection without replies", "TRACKING": "would have the server send the next caller of the connection what is none of its replies",
+		"CACHING": "belongs to CLIENT TRACKING, which is not sent", "NO-EVICT": "would hold for whoever uses the connection next", "NO-TOUCH": "would hold for whoever uses the connection next",
+	},
+	"SCRIPT": {"DEBUG": "would have the scripts of whoever uses the connection next debugged, and undone; use redis-cli --ldb"},
+}
+
+// checkPart refuses those.
+func checkPart(name string, args []any) error {
+	if len(args) < 2 {
+		return nil
+	}
+	part, _ := args[1].(string)
+	if b, ok := args[1].([]byte); ok {
+		part = string(b)
+	}
+	part = strings.ToUpper(part)
+	if why := statefulParts[name][part]; why != "" {
+		return &Error{Code: "argument", Command: name, Message: name + " " + part + " " + why}
+	}
+	return nil
+}
+
 // checkArgs returns the name of a command in capitals.
 func checkArgs(args []any) (string, error) {
 	if len(args) == 0 {
@@ -142,8 +167,8 @@ func checkArgs(args []any) (string, error) {
 	if better := stateful[name]; better != "" {
 		return "", &Error{Code: "argument", Command: name, Message: "connections are shared, so this command is not sent; use " + better}
 	}
-	if name == "CLIENT" && wordAt(args, "REPLY") == 1 {
-		return "", &Error{Code: "argument", Command: name, Message: "CLIENT REPLY would leave the next caller of the connection without replies"}
+	if err := checkPart(name, args); err != nil {
+		return "", err
 	}
 	for i, arg := range args[1:] {
 		switch arg.(type) {

@@ -57,7 +57,13 @@ func TestErrorsSayWhatFailedAndNoMore(t *testing.T) {
 	_, err = c.Do(t.Context(), "multi")
 	assert.EqualError(t, err, "redis: MULTI: connections are shared, so this command is not sent; use Tx")
 
-	assert.Equal(t, "argument", code(t, c, "client", "reply", "off"))
+	for _, stateful := range [][]any{{"client", "reply", "off"}, {"CLIENT", []byte("Tracking"), "on"}, {"client", "caching", "yes"}, {"CLIENT", "NO-EVICT", "on"}, {"client", "no-touch", "on"}, {"script", "debug", "sync"}} {
+		assert.Equal(t, "argument", code(t, c, stateful...), stateful)
+	}
+	_, err = c.Do(t.Context(), "client", "id")
+	require.NoError(t, err)
+	_, err = c.Do(t.Context(), "script", "exists", "debug")
+	require.NoError(t, err)
 
 	wrong := open(t, strings.Replace(url, "://:", "://:wrong-", 1))
 	_, err = wrong.Do(t.Context(), "GET", "k")

@@ -22,7 +22,7 @@ func Folder(fsys fs.FS, dir string) ([]Migration, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the migrations in %s: %w", dir, err)
 	}
-	f := folder{fsys: fsys, dir: dir, byVersion: make(map[int64]*Migration)}
+	f := folder{fsys: fsys, dir: dir, byVersion: make(map[int64]*Migration), first: make(map[int64]string)}
 	for _, e := range entries {
 		if e.IsDir() || !strings.HasSuffix(e.Name(), ".sql") {
 			continue
@@ -38,6 +38,7 @@ type folder struct {
 	fsys      fs.FS
 	dir       string
 	byVersion map[int64]*Migration
+	first     map[int64]string // the file that was read first of each
 }
 
 func (f *folder) read(name string) error {
@@ -57,7 +58,7 @@ func (f *folder) read(name string) error {
 	g := f.byVersion[version]
 	if g == nil {
 		g = &Migration{Version: version, Name: form[2]}
-		f.byVersion[version] = g
+		f.byVersion[version], f.first[version] = g, file
 	}
 	if g.Name != form[2] {
 		return fmt.Errorf("%s: version %d is also that of a migration called %s", file, version, g.Name)
@@ -97,8 +98,11 @@ func (f *folder) list() ([]Migration, error) {
 	var out []Migration
 	for _, g := range f.byVersion {
 		if g.Up.empty() {
-			file := cmp.Or(g.Up.File, g.Down.File)
-			return nil, fmt.Errorf("%s: there is no way up: %s is missing or empty", file, path.Join(f.dir, fmt.Sprintf("%03d_%s.up.sql", g.Version, g.Name)))
+			up := path.Join(f.dir, fmt.Sprintf("%03d_%s.up.sql", g.Version, g.Name))
+			if g.Down.File == "" {
+				return nil, fmt.Errorf("%s: the file is empty", f.first[g.Version])
+			}
+			return nil, fmt.Errorf("%s: there is no way up: %s is missing or empty", g.Down.File, up)
 		}
 		out = append(out, *g)
 	}

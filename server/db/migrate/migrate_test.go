@@ -339,6 +339,7 @@ func TestFoldersThatAreWrong(t *testing.T) {
 		"migrations/first.sql: the name is not":          {"first.sql": "select 1"},
 		"version 1 is also that of a migration called a": {"001_a.up.sql": "select 1", "01_b.up.sql": "select 1"},
 		"migrations/001_a.up.sql is missing or empty":    {"001_a.down.sql": "select 1"},
+		"migrations/004_empty.up.sql: the file is empty": {"004_empty.up.sql": ""},
 		"goes up, too":                       {"001_a.up.sql": "select 1", "001_a.sql": "select 1"},
 		"001_a.sql:3: a second -- +goose up": {"001_a.sql": "-- +goose Up\nselect 1;\n-- +goose Up"},
 		"no -- +goose Up":                    {"001_a.sql": "-- +goose Down\nselect 1"},

@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -213,22 +212,30 @@ func TestBackendsComeAndGo(t *testing.T) {
 
 func TestManyAreCheckedAtTheSameTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var now, most atomic.Int32
+		var mu sync.Mutex
+		now, most := 0, 0
 		ids := make([]string, 500)
 		for i := range ids {
 			ids[i] = fmt.Sprint("b", i)
 		}
 		w := newWard(t, health.Options{Check: health.Check{Probe: func(ctx context.Context, _ health.Target) error {
-			most.Store(max(most.Load(), now.Add(1)))
-			defer now.Add(-1)
+			mu.Lock()
+			now++
+			most = max(most, now)
+			mu.Unlock()
 			<-ctx.Done() // as slow as can be
+			mu.Lock()
+			now--
+			mu.Unlock()
 			return ctx.Err()
 		}}}, ids...)
 		w.Start(t.Context())
 		defer w.Close()
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		assert.EqualValues(t, len(ids), most.Load())
+		mu.Lock()
+		assert.Equal(t, len(ids), most)
+		mu.Unlock()
 		for _, id := range ids {
 			assert.False(t, w.Up(id))
 		}
