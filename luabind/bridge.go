@@ -47,7 +47,7 @@ func (c *Ctx) bridgeTo(L *lua.LState, h http.Handler) {
 	}
 	r := c.r.WithContext(ctx)
 	c.unread(r)
-	go rl.run(h, r)
+	go rl.run(c.state.program.answering(h, rl), r)
 	waitApart(L, func() { <-rl.head })
 	before := c.res.headers()
 	c.res.reset(bodyBridge)
