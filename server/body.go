@@ -65,6 +65,14 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, b.after(start, n, err)
 }
 
+// Buffered is how much can be read without waiting for the client; 0 where that is not known.
+func (b *body) Buffered() int {
+	if inner, ok := b.inner.(interface{ Buffered() int }); ok {
+		return inner.Buffered()
+	}
+	return 0
+}
+
 func (b *body) Close() error { return b.inner.Close() }
 
 // before sets the deadline of a read. Setting one costs more than reading from a buffer, so one

@@ -12,8 +12,13 @@ import (
 )
 
 // ErrSlowBody is what reading a request body gives when the client does not send it in time, see
-// Settings.BodyIdle.
-var ErrSlowBody = errors.New("the client does not send the request body in time")
+// Settings.BodyIdle. It has the method HTTPStatus, for 408.
+var ErrSlowBody error = slowBody{}
+
+type slowBody struct{}
+
+func (slowBody) Error() string   { return "the client does not send the request body in time" }
+func (slowBody) HTTPStatus() int { return http.StatusRequestTimeout }
 
 // PanicError is a panic of a handler.
 type PanicError struct {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -112,4 +113,57 @@ func TestProxiesUpgrade(t *testing.T) {
 	rest, err := io.ReadAll(r)
 	require.NoError(t, err)
 	assert.Equal(t, "hellobye", string(rest))
+}
+
+// A client cannot have removed what the server sets before a proxy by naming it in its Connection field.
+func TestVisitorsCannotTakeAwayWhatIsSetBeforeAProxy(t *testing.T) {
+	back := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, r.Header["X-From"], r.Header["X-Hop"], r.Header["Authorization"], r.Header["Te"])
+	}))
+	defer back.Close()
+	to := proxied(t, proxy.Options{}, back.URL)
+	s := run(t, app(map[string]http.Handler{"/": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Header.Set("X-From", "edge")
+		to.ServeHTTP(w, r)
+	})}), server.Options{})
+	for connection, closes := range map[string]bool{
+		"X-From, x-hop": false, "x-from,authorization,X-Hop , TE": false, "X-From, close, X-HOP": true, "keep-alive, X-From, X-Hop": false, "X-From\r\nConnection: x-hop": false,
+	} {
+		res, body := response(t, dial(t, s, "GET / HTTP/1.1\r\nHost: a\r\nX-From: visitor\r\nX-Hop: 1\r\nAuthorization: b\r\nTE: trailers\r\nConnection: "+connection+"\r\n\r\n"))
+		assert.Equal(t, "[edge] [] [b] [trailers]", body, connection)
+		assert.Equal(t, closes, res.Close, connection)
+	}
+}
+
+// What a visitor did wrong is told in words that say nothing of the backend; the log names it.
+func TestVisitorsLearnNothingOfABackend(t *testing.T) {
+	back := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }))
+	defer back.Close()
+	a := app(map[string]http.Handler{"/": proxied(t, proxy.Options{}, back.URL)})
+	a.Settings.BodyIdle = 50 * time.Millisecond
+	s := run(t, a, server.Options{})
+	for name, c := range map[string]struct {
+		text   string
+		cut    bool
+		status int
+		detail string
+	}{
+		"bad chunk":     {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n", false, 400, "The request body can't be read: "},
+		"cut short":     {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 90000\r\n\r\nabc", true, 400, "The request body ended before all of it had come."},
+		"stalled":       {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 90000\r\n\r\nabc", false, 408, "The request body did not arrive in time."},
+		"stalled small": {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc", false, 408, "The request body did not arrive in time."},
+		"host list":     {"GET / HTTP/1.1\r\nHost: a,b\r\n\r\n", false, 400, "host"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := dial(t, s, c.text)
+			if c.cut {
+				require.NoError(t, conn.(interface{ CloseWrite() error }).CloseWrite())
+			}
+			res, body := response(t, conn)
+			assert.Equal(t, c.status, res.StatusCode)
+			assert.Contains(t, body, c.detail)
+			assert.NotContains(t, body, "127.0.0.1")
+			assert.NotContains(t, body, "backend")
+		})
+	}
 }

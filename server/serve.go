@@ -15,6 +15,7 @@ import (
 	"rws/server/http3"
 	"rws/server/logs"
 	"rws/server/problem"
+	"rws/server/proxy"
 	"rws/server/router"
 )
 
@@ -79,6 +80,9 @@ func (t *transaction) answer() {
 	if fault := t.refuse(); fault != nil {
 		problem.Write(&t.writer, r, *fault)
 		return
+	}
+	if r.ProtoMajor < 2 { // the others have no such field, and are refused with one
+		proxy.StripNominated(r.Header)
 	}
 	t.Server = t
 	h.before.ServeHTTP(&t.writer, r)

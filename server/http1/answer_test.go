@@ -2,8 +2,10 @@ package http1_test
 
 import (
 	"bufio"
+	"crypto/tls"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -13,6 +15,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"rws/server/certs"
 )
 
 // dated takes the Date out of an answer.
@@ -153,6 +157,43 @@ func TestPanicBreaksTheAnswerOff(t *testing.T) {
 		panic("oops")
 	})), get)
 	assert.True(t, strings.HasSuffix(got, "2\r\nab\r\n"), "no last chunk: %q", got)
+}
+
+// To HTTP/1.0 the end of the connection is that of the answer: one that is broken off must not end as one
+// that is complete does.
+func TestPanicResetsWhatOnlyTheConnectionEnds(t *testing.T) {
+	pair, err := certs.SelfSigned()
+	require.NoError(t, err)
+	for name, secure := range map[string]bool{"plain": false, "tls": true} {
+		for path, complete := range map[string]bool{"/whole": true, "/part": false} {
+			t.Run(name+path, func(t *testing.T) {
+				s := handler(func(w http.ResponseWriter, r *http.Request) {
+					_, _ = io.WriteString(w, "abc")
+					w.(http.Flusher).Flush()
+					if r.URL.Path == "/part" {
+						panic(http.ErrAbortHandler)
+					}
+				})
+				l, err := net.Listen("tcp", "127.0.0.1:0")
+				require.NoError(t, err)
+				conn, err := net.Dial("tcp", l.Addr().String())
+				require.NoError(t, err)
+				defer conn.Close()
+				if secure {
+					l = tls.NewListener(l, certs.Static(pair).Config())
+					conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
+				}
+				done := make(chan error, 1)
+				go func() { done <- s.Serve(l) }()
+				defer func() { s.Close(); <-done }()
+				require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
+				_, err = io.WriteString(conn, "GET "+path+" HTTP/1.0\r\nHost: a\r\n\r\n")
+				require.NoError(t, err)
+				_, err = io.ReadAll(conn)
+				assert.Equal(t, complete, err == nil, "%v", err)
+			})
+		}
+	}
 }
 
 func TestFilesAreSentWhole(t *testing.T) {

@@ -89,6 +89,18 @@ func (b *body) read(p []byte) (int, error) {
 	return n, b.fault
 }
 
+// Buffered is how much of a body of known length can be read without waiting for the client.
+func (b *body) Buffered() int {
+	if !b.mu.TryLock() {
+		return 0 // somebody waits for it
+	}
+	defer b.mu.Unlock()
+	if b.finished || b.fault != nil || b.expect || b.left <= 0 {
+		return 0
+	}
+	return int(min(b.left, int64(b.t.conn.in.Len())))
+}
+
 // Close leaves the rest to the end of the request.
 func (b *body) Close() error { return nil }
 

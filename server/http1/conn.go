@@ -129,6 +129,10 @@ func (c *conn) next() error {
 	c.in.Skip(len(raw))
 	c.in.Settle()
 	if !t.run() {
+		if t.aborted && t.sent && t.kind == framedByClose {
+			c.reset()
+			return io.EOF
+		}
 		if t.lingers() {
 			c.linger()
 		}
@@ -289,6 +293,27 @@ func (c *conn) linger() {
 			return
 		}
 	}
+}
+
+// reset closes the connection without a goodbye: where its end is that of the answer, only so the client
+// learns that this was not all. TLS says goodbye when it is closed, so the connection below goes first.
+func (c *conn) reset() {
+	nc := c.nc
+	if c.tls != nil {
+		nc = c.tls.NetConn()
+	}
+	for below := nc; ; {
+		if tcp, ok := below.(interface{ SetLinger(int) error }); ok {
+			_ = tcp.SetLinger(0) // fails on a closed connection
+			break
+		}
+		wrapper, ok := below.(interface{ NetConn() net.Conn })
+		if !ok {
+			break
+		}
+		below = wrapper.NetConn()
+	}
+	_ = nc.Close()
 }
 
 // How long a connection that is to be closed waits for what the client is sending: for each read,

@@ -34,6 +34,7 @@ type response struct {
 	sayKeepAlive bool // to an HTTP/1.0 client, which needs to hear it
 	hijacked     bool
 	handled      bool // the handler has returned
+	aborted      bool // the handler has broken the answer off
 	sniff        bool // the type of the content is still to be guessed
 	kind         int  // framedBy…
 	length       int64

@@ -114,6 +114,7 @@ func (t *transaction) addTrailer(name, value string) {
 func (t *transaction) run() (more bool) {
 	defer t.life.end()
 	if !t.serve() {
+		t.aborted = true
 		t.body.giveUp()
 		return false
 	}

@@ -69,7 +69,14 @@ func refusal(code int, detail string) *Error {
 
 // clientError is a request whose body could not be read, or whose client is gone.
 func clientError(err error) *Error {
-	return &Error{Phase: "request", Status: clientStatus(err), refused: true, Err: err, detail: "The request body can't be read."}
+	return &Error{Phase: "request", Status: clientStatus(err), refused: true, Err: err, detail: clientDetail(err)}
+}
+
+func clientDetail(err error) string {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return "The request body ended before all of it had come."
+	}
+	return "The request body can't be read."
 }
 
 // clientStatus is what the server makes of the same errors; any other is a body that is badly framed.
@@ -78,7 +85,7 @@ func clientStatus(err error) int {
 		return http.StatusRequestEntityTooLarge
 	}
 	switch {
-	case errors.Is(err, http1.ErrClientLeft), errors.Is(err, context.Canceled), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, http1.ErrClientLeft), errors.Is(err, context.Canceled), errors.Is(err, syscall.ECONNRESET):
 		return status.ClientClosedRequest
 	case errors.Is(err, context.DeadlineExceeded):
 		return http.StatusGatewayTimeout
@@ -123,8 +130,7 @@ func (c *call) explain(t *try, err error) *Error {
 	}
 	switch {
 	case ok && known.Client:
-		e = clientError(known.Err)
-		e.Status = http.StatusBadRequest
+		e = refusal(http.StatusBadRequest, "The request can't be passed on: "+known.Err.Error()+".")
 	case isTimeout(e.Err):
 		e.Status, e.kind = http.StatusGatewayTimeout, onTimeout
 	}
@@ -145,6 +151,11 @@ func (c *call) at(t *try, e *Error) *Error {
 
 // ended is a request that was over before its answer.
 func (c *call) ended(cause error) *Error {
+	if c.source != nil && c.in.ProtoMajor == 1 && errors.Is(cause, http1.ErrClientLeft) {
+		if fault := c.source.rest(); fault != nil {
+			return clientError(fault)
+		}
+	}
 	e := &Error{Phase: "header", Status: statusOf(cause, http.StatusServiceUnavailable), Err: cause}
 	switch {
 	case errors.Is(cause, http1.ErrClientLeft), errors.Is(cause, context.Canceled):
@@ -240,5 +251,5 @@ func (c *call) plain(e *Error) bool {
 	if e, ok := errors.AsType[*http.MaxBytesError](e.Err); ok {
 		known = e
 	}
-	return known == nil && e.Status != status.ClientClosedRequest
+	return known == nil && e.Status != status.ClientClosedRequest && e.Status != http.StatusRequestTimeout
 }

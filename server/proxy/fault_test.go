@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -42,6 +43,7 @@ func failing(t testing.TB) map[string]string {
 		"huge header":  scripted(t, "HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 100<<10)+"\r\n\r\n", true),
 		"1xx flood":    scripted(t, strings.Repeat("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", 20)+"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", true),
 		"unasked 101":  scripted(t, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", true),
+		"status 600":   scripted(t, "HTTP/1.1 600 Unknown\r\nContent-Length: 0\r\n\r\n", true),
 		"no such name": "http://no-such-name.invalid:80",
 	}
 }
@@ -119,11 +121,12 @@ func TestClientsFaultsNeverCountAgainstABackend(t *testing.T) {
 		"bad later chunk": {"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0x1\r\n", 400},
 		"too large":       {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n123456789", 413},
 		"too many chunks": {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n123456789\r\n0\r\n\r\n", 413},
-		"hung up":         {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab", 499},
+		"cut short":       {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab", 400},
+		"cut in a chunk":  {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", 400},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c2, r := raw(t, f.addr, c.text)
-			if c.want == 499 {
+			if strings.HasPrefix(name, "cut") {
 				require.NoError(t, c2.(*net.TCPConn).CloseWrite())
 			}
 			res, _ := answer(t, r)
@@ -139,6 +142,19 @@ func TestClientsFaultsNeverCountAgainstABackend(t *testing.T) {
 	}
 	assert.Zero(t, h.Stats().Retries)
 	assert.Zero(t, h.Stats().Failed)
+}
+
+// What is wrong with a host is not said to be the body.
+func TestHostsThatAreListsAreNamedAsSuch(t *testing.T) {
+	h := to(t, proxy.Options{}, echo(t))
+	for _, host := range []string{"a,b", "a:1:2", "a b", "u@a"} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Host = host
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		assert.Equal(t, 400, w.Code, host)
+		assert.Contains(t, w.Body.String(), "The host has an improper character", host)
+	}
 }
 
 func TestAClientThatLeavesCancelsTheBackend(t *testing.T) {

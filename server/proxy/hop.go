@@ -3,6 +3,7 @@ package proxy
 import (
 	"net/http"
 	"strings"
+	"sync"
 )
 
 // isHop reports fields that are about one connection or are made anew for the next (RFC 9110 §7.6.1),
@@ -48,6 +49,59 @@ func unnominate(to, from http.Header, keep *names) {
 			delete(to, canonical(name))
 		}
 	}
+}
+
+// StripNominated takes out of the header of an HTTP/1 request what its Connection field names, but for what
+// the proxy protects, and the names out of the field: "close", "keep-alive" and the fields about the
+// connection, as "upgrade" and "TE", stay. It is for a server to call before anything else sees the request:
+// left in the field, a name would later take away what a guard has set.
+func StripNominated(h http.Header) {
+	lists, ok := h["Connection"]
+	if !ok || onlyOptions(lists) {
+		return
+	}
+	var options []string
+	for _, list := range lists {
+		for item := range strings.SplitSeq(list, ",") {
+			switch name := strings.Trim(item, " \t"); {
+			case name == "":
+			case isOption(name):
+				options = append(options, name)
+			case !usual().has(name):
+				delete(h, canonical(name))
+			}
+		}
+	}
+	if len(options) == 0 {
+		delete(h, "Connection")
+		return
+	}
+	h["Connection"] = []string{strings.Join(options, ", ")}
+}
+
+// usual are the names that are protected everywhere.
+var usual = sync.OnceValue(func() *names {
+	n, err := parseNames(protected)
+	if err != nil {
+		panic(err) // the list is ours
+	}
+	return &n
+})
+
+func onlyOptions(lists []string) bool {
+	for _, list := range lists {
+		for item := range strings.SplitSeq(list, ",") {
+			if !isOption(strings.Trim(item, " \t")) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// isOption reports what may stay in a Connection field.
+func isOption(name string) bool {
+	return strings.EqualFold(name, "close") || strings.EqualFold(name, "keep-alive") || strings.EqualFold(name, "upgrade") || isHop(canonical(name))
 }
 
 // isLateTrailer reports trailer fields that are passed on: none that frames, addresses or authorises the

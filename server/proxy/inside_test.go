@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"math"
+	"net/http"
 	"testing"
 	"time"
 
@@ -28,6 +29,24 @@ func FuzzGRPCTimeout(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		if d, ok := parseGRPCTimeout(text); ok && d < 0 {
 			t.Fatalf("%q is %s", text, d)
+		}
+	})
+}
+
+// Whatever a client names, nothing that is set later is taken away by it, and what it says of the connection stays.
+func FuzzStripNominated(f *testing.F) {
+	for _, seed := range []string{"X-From", "close, x-from", "Upgrade,,X-From ,TE", "x_from", "", " , ", "Keep-Alive\x00, X-From"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, connection string) {
+		h := http.Header{"Connection": {connection}, "Authorization": {"a"}}
+		StripNominated(h)
+		assert.NotEmpty(t, h["Authorization"])
+		later := http.Header{"X-From": {"edge"}}
+		unnominate(later, h, &names{})
+		assert.NotEmpty(t, later["X-From"])
+		for _, option := range []string{"close", "upgrade", "keep-alive"} {
+			assert.Equal(t, hasToken([]string{connection}, option), hasToken(h["Connection"], option))
 		}
 	})
 }

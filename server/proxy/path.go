@@ -70,6 +70,9 @@ func (p *paths) check(escaped, query string) error {
 	if err := router.CheckPath(escaped); err != nil {
 		return err
 	}
+	if hidesDots(escaped) {
+		return errors.New(`the path has a segment "." or ".." with parameters behind a ";"`)
+	}
 	for i := range len(query) {
 		if c := query[i]; c <= ' ' || c >= 0x7f || c == '#' {
 			return errors.New("the query has a character that must be encoded")
@@ -82,6 +85,25 @@ func (p *paths) check(escaped, query string) error {
 		return errors.New(`the path has an encoded "/" or "\"`)
 	}
 	return nil
+}
+
+// hidesDots reports segments that are "." or ".." to servers which take parameters off first, as those of
+// Java do: "/x/..;/admin" and "/x/..;a=b/admin" are "/admin" to them. The dots and the semicolon may be
+// encoded, and so may the slash before them.
+func hidesDots(escaped string) bool {
+	if !strings.Contains(escaped, ";") && !strings.Contains(escaped, "%3") {
+		return false
+	}
+	path, err := url.PathUnescape(escaped)
+	if err != nil {
+		return true
+	}
+	for segment := range strings.FieldsFuncSeq(path, func(c rune) bool { return c == '/' || c == '\\' }) {
+		if name, _, _ := strings.Cut(segment, ";"); name == "." || name == ".." {
+			return true
+		}
+	}
+	return false
 }
 
 // hidesSeparator reports "%2F" and "%5C".

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
+
+	"rws/server/http1"
 )
 
 // prepare makes the request for the backend, or says why there is none.
@@ -135,9 +137,9 @@ func upgradeOf(r *http.Request) string {
 	return name
 }
 
-// validHost is stricter than a Host header needs to be: no user, no path.
+// validHost is what the server makes of a host too, and stricter: a list is none.
 func validHost(host string) bool {
-	return httpguts.ValidHostHeader(host) && !strings.ContainsAny(host, "/@?#\\")
+	return http1.ValidHost(host) && httpguts.ValidHostHeader(host) && !strings.ContainsAny(host, "/@?#\\,")
 }
 
 // otherSNI reports a request for another host than the one the TLS connection was made for.

@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/net/http2"
 
 	"rws/server/proxy"
 )
@@ -87,6 +89,64 @@ func TestRetries(t *testing.T) {
 			assert.Zero(t, h.Stats().Retries)
 		})
 	}
+}
+
+// Small bodies of known length, as those of most forms and APIs, survive a backend that is gone, in one piece
+// with the head or behind it.
+func TestBodiesOfKnownLengthFindAnotherBackend(t *testing.T) {
+	good, _ := counting(t, 200)
+	h := to(t, proxy.Options{}, nobody(t), good)
+	f := serve(t, h)
+	for _, method := range []string{"POST", "PATCH"} {
+		for range 4 {
+			head := method + " / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 4\r\n\r\n"
+			_, r := raw(t, f.addr, head+"body")
+			res, body := answer(t, r)
+			assert.Equal(t, 200, res.StatusCode)
+			assert.Equal(t, "200 4", body)
+			c, r := raw(t, f.addr, head+"b")
+			eventually(t, func() bool { return h.Stats().Active == 1 })
+			_, _ = io.WriteString(c, "ody")
+			res, body = answer(t, r)
+			assert.Equal(t, 200, res.StatusCode)
+			assert.Equal(t, "200 4", body)
+		}
+	}
+	assert.NotZero(t, h.Stats().Retries)
+}
+
+// A backend that refuses a stream says that it has done nothing with it (RFC 9113 §8.7): any method is repeated.
+func TestStreamsThatAreRefusedAreRepeated(t *testing.T) {
+	refuses := listen(t, func(c net.Conn) {
+		_, _ = io.CopyN(io.Discard, c, int64(len(http2.ClientPreface)))
+		framer := http2.NewFramer(c, c)
+		_ = framer.WriteSettings()
+		for {
+			f, err := framer.ReadFrame()
+			if err != nil {
+				return
+			}
+			switch f := f.(type) {
+			case *http2.SettingsFrame:
+				if !f.IsAck() {
+					_ = framer.WriteSettingsAck()
+				}
+			case *http2.DataFrame:
+				if f.StreamEnded() {
+					_ = framer.WriteRSTStream(f.StreamID, http2.ErrCodeRefusedStream)
+				}
+			}
+		}
+	})
+	good, _ := counting(t, 200)
+	h := to(t, proxy.Options{}, "h2c://"+refuses, good)
+	f := serve(t, h)
+	for range 4 {
+		res, body := send(t, f, "POST", "body")
+		assert.Equal(t, 200, res.StatusCode)
+		assert.Equal(t, "200 4", body)
+	}
+	assert.NotZero(t, h.Stats().Retries)
 }
 
 // When all fail the last answer is passed on, from each backend once.

@@ -62,6 +62,20 @@ func (r *reading) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Buffered is how much can be read without waiting for the client, as far as that is known.
+func (r *reading) Buffered() int {
+	s := r.source
+	if !s.reading.TryLock() {
+		return 0 // somebody waits for it
+	}
+	defer s.reading.Unlock()
+	n := len(s.kept) - r.at
+	if from, ok := s.from.(interface{ Buffered() int }); ok && s.end == nil {
+		n += from.Buffered()
+	}
+	return n
+}
+
 // begin decides, before anything is read, whether it will be kept: who closes a reading then knows what
 // the next one will find, though the read may still wait.
 func (r *reading) begin() (room int, ok bool) {
@@ -117,6 +131,18 @@ func (s *source) settle() {
 	s.state.Lock()
 	defer s.state.Unlock()
 	s.keep = 0
+}
+
+// maxRest is how much may be on the way from a client that has closed its side: more than the buffers of
+// most systems hold.
+const maxRest = 8 << 20
+
+// rest reads what is left of the body of a client that has closed its side of the connection, so that
+// nothing is waited for, and says what is wrong with it: whether it left before it had sent all.
+func (s *source) rest() error {
+	s.settle()
+	_, _ = io.CopyN(io.Discard, &reading{source: s}, maxRest) // the source keeps the error
+	return s.clientFault()
 }
 
 // clientFault is why the body of the client could not be read, or nil.

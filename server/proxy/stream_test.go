@@ -131,6 +131,39 @@ func TestRequestsStreamAtOnce(t *testing.T) {
 	}
 }
 
+// A backend hears of a request before its body has come, however small that is.
+func TestSmallBodiesAreNotWaitedFor(t *testing.T) {
+	heads := make(chan struct{}, 1)
+	at := backend(t, func(w http.ResponseWriter, r *http.Request) {
+		heads <- struct{}{}
+		body, _ := io.ReadAll(r.Body)
+		_, _ = w.Write(body)
+	})
+	for name, o := range map[string]proxy.Options{"usual": {}, "no tries": {Retry: proxy.Retry{Tries: 1}}} {
+		t.Run(name, func(t *testing.T) {
+			f := serve(t, to(t, o, at))
+			c, r := raw(t, f.addr, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe")
+			<-heads
+			_, err := io.WriteString(c, "llo")
+			require.NoError(t, err)
+			_, body := answer(t, r)
+			assert.Equal(t, "hello", body)
+
+			from, send := io.Pipe()
+			q, err := http.NewRequest("POST", f.url("/"), from)
+			require.NoError(t, err)
+			q.ContentLength = 5
+			go func() {
+				<-heads
+				_, _ = io.WriteString(send, "hello")
+				_ = send.Close()
+			}()
+			_, body = do(t, h2Client(t), q)
+			assert.Equal(t, "hello", body)
+		})
+	}
+}
+
 func TestTrailersPassBothWays(t *testing.T) {
 	at := backend(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Trailer", "X-Sum")

@@ -114,7 +114,7 @@ func (c *call) check(t *try) *Error {
 	res := t.res
 	switch {
 	case res.StatusCode == http.StatusSwitchingProtocols && !c.agrees(res):
-	case res.StatusCode < 200 && res.StatusCode != http.StatusSwitchingProtocols, res.StatusCode > 999:
+	case res.StatusCode < 200 && res.StatusCode != http.StatusSwitchingProtocols, res.StatusCode > 599:
 	default:
 		return nil
 	}

@@ -94,7 +94,8 @@ const lastWords = 5 * time.Second
 
 // run returns when the tunnel is over. Both connections are then closed.
 func (t *tunnel) run(ctx context.Context, leaving <-chan struct{}, idle time.Duration) {
-	var lanes sync.WaitGroup
+	var lanes, goodbyes sync.WaitGroup // apart: nothing may be added to the first while it is waited for
+	defer goodbyes.Wait()
 	over := make(chan struct{})
 	lanes.Go(func() { t.pass(&t.toBack, t.ahead) })
 	lanes.Go(func() { t.pass(&t.toClient, t.back) })
@@ -112,8 +113,8 @@ func (t *tunnel) run(ctx context.Context, leaving <-chan struct{}, idle time.Dur
 			return
 		case <-leaving:
 			leaving, last = nil, true
-			lanes.Go(t.toClient.leave)
-			lanes.Go(t.toBack.leave)
+			goodbyes.Go(t.toClient.leave)
+			goodbyes.Go(t.toBack.leave)
 			watch.Reset(lastWords)
 		case <-watch.C:
 			if left := idle - t.silent(); left > 0 && !last {

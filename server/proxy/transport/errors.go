@@ -122,7 +122,7 @@ func (o *Options) reason(phase Phase, err error) string {
 	case errors.Is(err, os.ErrDeadlineExceeded) && phase == PhaseWrite:
 		return fmt.Sprintf("it took nothing for %s: ", o.ReadIdle)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return fmt.Sprintf("nothing came for %s; raise the idle timeout if it may be silent for longer: ", o.ReadIdle)
+		return fmt.Sprintf("nothing came for %s; raise the read timeout if it may be silent for longer: ", o.ReadIdle)
 	case errors.Is(err, errTooLarge):
 		return fmt.Sprintf("more than %d bytes: ", o.MaxHeaderBytes)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):

@@ -12,8 +12,12 @@ import (
 )
 
 // continueWait is how long the backend has to answer "Expect: 100-continue" before the body is sent
-// nonetheless; some servers know nothing of it (RFC 9110 §10.1.1).
-const continueWait = time.Second
+// nonetheless: some servers know nothing of it (RFC 9110 §10.1.1), and the client waits meanwhile, which
+// is sent 100 Continue when its body is first read.
+const continueWait = 100 * time.Millisecond
+
+// uploadGrace is how long the rest of a request is waited for after its answer.
+const uploadGrace = time.Second
 
 // unwatched is how long the head of an answer is waited for before the context is watched. Watching
 // makes the server watch over its client too, which costs several microseconds and 17 allocations, and
@@ -243,7 +247,7 @@ func (x *exchange) half(ok bool) {
 		x.mu.Unlock()
 		return
 	case ok && x.halves > 0: // the rest of the request is not waited for long
-		x.grace = time.AfterFunc(continueWait, x.abandon)
+		x.grace = time.AfterFunc(uploadGrace, x.abandon)
 		x.mu.Unlock()
 		return
 	}

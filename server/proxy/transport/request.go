@@ -14,7 +14,7 @@ import (
 	"rws/server/http1/wire"
 )
 
-// smallBody is how large a body may be to be read first and go out with the head.
+// smallBody is how large a body may be to be read first and go out with the head, if it is there already.
 const smallBody = 16 << 10
 
 // How the body of a request is sent.
@@ -69,10 +69,17 @@ func bodyKind(r *http.Request) int {
 		return noBody
 	case r.ContentLength <= 0:
 		return inChunks
-	case r.ContentLength <= smallBody && !expects(r):
+	case r.ContentLength <= smallBody && !expects(r) && isHere(r):
 		return inline
 	}
 	return byLength
+}
+
+// isHere reports whether all of the body can be read without waiting for a client. A body says how much of
+// it can by a method Buffered() int, as bufio.Reader has it; one that can be had again is in memory.
+func isHere(r *http.Request) bool {
+	b, ok := r.Body.(interface{ Buffered() int })
+	return r.GetBody != nil || ok && int64(b.Buffered()) >= r.ContentLength
 }
 
 func expects(r *http.Request) bool {

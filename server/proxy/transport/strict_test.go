@@ -149,7 +149,7 @@ func improper(t *testing.T, tr *transport.Transport, scheme string) {
 		t.Run(scheme+" "+name, func(t *testing.T) {
 			r := get(t)
 			change(r)
-			if name == "path with ctl" || scheme == "h2c" && sentLater[name] { // escaping makes it proper
+			if name == "path with ctl" || sentLater[scheme+" "+name] { // escaping makes it proper
 				assert.Equal(t, transport.PhaseDial, fails(t, tr, r).Phase)
 				return
 			}
@@ -162,8 +162,8 @@ func improper(t *testing.T, tr *transport.Transport, scheme string) {
 	assert.Zero(t, tr.Stats().Dials)
 }
 
-// sentLater are faults that come to light over HTTP/2 when there is a connection.
-var sentLater = map[string]bool{"short body": true, "trailer": true}
+// sentLater are faults that come to light when there is a connection.
+var sentLater = map[string]bool{"http short body": true, "h2c short body": true, "h2c trailer": true}
 
 // Fields that frame a message are made anew, in whatever spelling they come.
 func TestFramingIsOurs(t *testing.T) {
@@ -213,7 +213,7 @@ func TestDeadlines(t *testing.T) {
 		"no answer":         {transport.Options{Address: hang, Response: short}, nil, transport.PhaseHeader, "none within 50ms"},
 		"no answer to body": {transport.Options{Address: hang, Response: short}, opaque("abc"), transport.PhaseHeader, "none within 50ms"},
 		"head in drips":     {transport.Options{Address: drip, Response: short}, nil, transport.PhaseHeader, "none within 50ms"},
-		"no more":           {transport.Options{Address: stall, ReadIdle: short}, nil, transport.PhaseBody, "nothing came for 50ms"},
+		"no more":           {transport.Options{Address: stall, ReadIdle: short}, nil, transport.PhaseBody, "nothing came for 50ms; raise the read timeout"},
 		"takes nothing":     {transport.Options{Address: deaf, ReadIdle: short}, strings.NewReader(strings.Repeat("x", 32<<20)), transport.PhaseWrite, "it took nothing for 50ms"},
 	} {
 		t.Run(name, func(t *testing.T) {

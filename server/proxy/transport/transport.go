@@ -107,7 +107,8 @@ func New(o Options) (*Transport, error) {
 
 // RoundTrip implements [http.RoundTripper]. The host of r.URL is not used: the request goes to the
 // backend, with r.Host and the path and query of r.URL. Fields are sent as they are in r.Header;
-// Content-Length, Transfer-Encoding and Trailer are made anew. The body is closed.
+// Content-Length, Transfer-Encoding and Trailer are made anew. The body is closed. A small one that is
+// here already, as its method Buffered() int tells, goes out with the head.
 //
 // Errors are of type *[Error]. A request that is refused because a kept connection turned out to be
 // closed is sent once more on a new one if that can do no harm.
