@@ -40,6 +40,22 @@ func isZero(v lua.LValue) bool {
 	return false
 }
 
+// noEmptyLists refuses lists without an element, which a variable that is not set may have become: what
+// they are about would be off without a word.
+func noEmptyLists(t *lua.LTable, prefix string, names ...string) error {
+	for _, name := range names {
+		if list, ok := t.RawGetString(name).(*lua.LTable); ok && isEmpty(list) {
+			return fmt.Errorf("option %q: the list is empty: leave it out, or name one", prefix+name)
+		}
+	}
+	return nil
+}
+
+func isEmpty(t *lua.LTable) bool {
+	key, _ := t.Next(lua.LNil)
+	return key == lua.LNil
+}
+
 // mustFit raises an error about the options of a function, if there is one.
 func mustFit(L *lua.LState, name string, err error) {
 	if err != nil {
