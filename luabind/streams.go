@@ -77,6 +77,9 @@ func (o *tcpOptions) check(t *lua.LTable) error {
 	if err := noZeros("timeout", t.RawGetString("timeout")); err != nil {
 		return err
 	}
+	if err := o.checkLimits(); err != nil {
+		return err
+	}
 	return checkZeros(t)
 }
 

@@ -25,7 +25,7 @@ func noZeros(name string, v lua.LValue, except ...string) error {
 	return nil
 }
 
-// isZero reports whether an option is 0, be it with a unit.
+// isZero reports whether an option is 0, be it with a unit or a share.
 func isZero(v lua.LValue) bool {
 	switch v := v.(type) {
 	case lua.LNumber:
@@ -34,7 +34,10 @@ func isZero(v lua.LValue) bool {
 		if d, err := bind.ParseDuration(string(v)); err == nil {
 			return d == 0
 		}
-		n, err := bind.ParseSize(string(v))
+		if n, err := bind.ParseSize(string(v)); err == nil {
+			return n == 0
+		}
+		n, err := shareOf("", v)
 		return err == nil && n == 0
 	}
 	return false
