@@ -30,7 +30,7 @@ type TLS struct {
 
 	// Redirect are addresses, as in Settings.Listen, that speak plain HTTP: they send clients to the
 	// same place over TLS (308), at the first address that speaks it, and answer the challenges of
-	// authorities. Restart.
+	// authorities. Hosts that no certificate is for are refused (421). Restart.
 	Redirect []string
 }
 
@@ -218,7 +218,8 @@ func (s *Server) serveRedirects(settings Settings) {
 // challenges is where authorities look (RFC 8555 §8.3).
 const challenges = "/.well-known/acme-challenge/"
 
-// redirect answers plain HTTP. Only the host that was asked for is ever redirected to.
+// redirect answers plain HTTP. Only the host that was asked for is ever redirected to, and only one
+// that there are certificates for: a Host header leads nobody elsewhere.
 func (s *Server) redirect(port int) http.Handler {
 	over, err := middleware.RedirectHTTPS(middleware.RedirectHTTPSOptions{Port: port})
 	if err != nil {
@@ -227,6 +228,10 @@ func (s *Server) redirect(port int) http.Handler {
 	elsewhere := over(http.NotFoundHandler())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.URL.Path, challenges) {
+			if r.Host != "" && !s.certs.Load().store.Serves(r.Host) {
+				problem.Write(w, r, problem.Details{Status: http.StatusMisdirectedRequest, Detail: "There is no certificate here for the host of the request."})
+				return
+			}
 			elsewhere.ServeHTTP(w, r)
 			return
 		}
