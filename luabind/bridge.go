@@ -8,11 +8,13 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
 	"rws/luabind/vm"
+	"rws/server/problem"
 )
 
 // A bridge lets Lua middleware stand before a handler of the engine, as a static folder or
@@ -31,7 +33,8 @@ type bridge struct {
 	free   sync.Once
 	cancel context.CancelFunc
 
-	dropped bool // another answer is sent instead; set before resume is closed
+	dropped atomic.Bool // another answer is sent instead; set before resume is closed
+	informs sync.Mutex  // held while a status before the answer is sent
 	wrote   bool
 	panic   any
 }
@@ -43,7 +46,8 @@ func (c *Ctx) bridgeTo(L *lua.LState, h http.Handler) {
 		w: c.w, header: maps.Clone(c.w.Header()), head: make(chan struct{}), resume: make(chan struct{}),
 		done: make(chan struct{}), cancel: cancel,
 	}
-	r := c.r.WithContext(ctx)
+	r := c.unreadBody(c.r.WithContext(ctx))
+	c.bridges = append(c.bridges, rl)
 	go rl.run(h, r)
 	waitApart(L, func() { <-rl.head })
 	before := c.res.headers()
@@ -94,15 +98,43 @@ func (rl *bridge) finish(header http.Header, status int) {
 	rl.sendHead()
 }
 
-// drop ends the handler; another answer is sent.
+// drop ends the handler; another answer is sent. It does not wait for the handler, which may be one
+// that waits for who calls this.
 func (rl *bridge) drop() {
-	rl.dropped = true
+	rl.free.Do(func() {
+		rl.dropped.Store(true)
+		close(rl.resume)
+	})
 	rl.cancel()
-	rl.release()
-	<-rl.done
 }
 
 func (rl *bridge) release() { rl.free.Do(func() { close(rl.resume) }) }
+
+// hush waits until a handler that was dropped writes no more: it may be in the middle of a status before
+// the answer.
+func (rl *bridge) hush() {
+	rl.informs.Lock()
+	defer rl.informs.Unlock()
+}
+
+// settle waits for the handlers of the engine that were started, at the end of the request or of what runs
+// within another handler. The isolate is not held.
+func (c *Ctx) settle() {
+	for _, b := range c.bridges {
+		b.drop()
+		<-b.done
+	}
+}
+
+// Started reports whether the handler has begun to answer, or another answer is sent.
+func (rl *bridge) Started() bool {
+	select {
+	case <-rl.head:
+		return true
+	default:
+		return problem.Started(rl.w)
+	}
+}
 
 // Header returns the headers as the handler sees them; once the head is out, where trailers go.
 func (rl *bridge) Header() http.Header {
@@ -115,8 +147,7 @@ func (rl *bridge) Header() http.Header {
 // WriteHeader waits for the chain to return.
 func (rl *bridge) WriteHeader(status int) {
 	if status < 200 && status != http.StatusSwitchingProtocols {
-		maps.Copy(rl.w.Header(), rl.header)
-		rl.w.WriteHeader(status)
+		rl.inform(status)
 		return
 	}
 	rl.once.Do(func() {
@@ -127,9 +158,20 @@ func (rl *bridge) WriteHeader(status int) {
 	rl.sendHead()
 }
 
+// inform sends a status before the answer (RFC 9110 §15.2), unless another answer is under way.
+func (rl *bridge) inform(status int) {
+	rl.informs.Lock()
+	defer rl.informs.Unlock()
+	if rl.dropped.Load() {
+		return
+	}
+	maps.Copy(rl.w.Header(), rl.header)
+	rl.w.WriteHeader(status)
+}
+
 // sendHead sends what the chain has made of the head, once.
 func (rl *bridge) sendHead() {
-	if rl.wrote || rl.dropped {
+	if rl.wrote || rl.dropped.Load() {
 		return
 	}
 	rl.wrote = true
@@ -142,7 +184,7 @@ func (rl *bridge) sendHead() {
 // Write sends b, after the head.
 func (rl *bridge) Write(b []byte) (int, error) {
 	rl.WriteHeader(http.StatusOK)
-	if rl.dropped {
+	if rl.dropped.Load() {
 		return 0, fmt.Errorf("another answer was sent: %w", http.ErrHandlerTimeout)
 	}
 	return rl.w.Write(b)
@@ -151,7 +193,7 @@ func (rl *bridge) Write(b []byte) (int, error) {
 // Flush sends what has been written.
 func (rl *bridge) Flush() {
 	rl.WriteHeader(http.StatusOK)
-	if !rl.dropped {
+	if !rl.dropped.Load() {
 		_ = http.NewResponseController(rl.w).Flush()
 	}
 }
@@ -163,7 +205,7 @@ func (rl *bridge) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		close(rl.head)
 	})
 	<-rl.resume
-	if rl.dropped {
+	if rl.dropped.Load() {
 		return nil, nil, fmt.Errorf("taking over the connection: %w", http.ErrHandlerTimeout)
 	}
 	rl.wrote = true

@@ -16,6 +16,10 @@ import (
 	"rws/server/exchange"
 )
 
+// ErrTimeout is the [context.Cause] in the context of a handler for which [Timeout] has answered. It is a
+// [context.DeadlineExceeded].
+var ErrTimeout = fmt.Errorf("the answer took too long: %w", context.DeadlineExceeded)
+
 // Timeout answers 504 when a handler has not begun to answer after d, counted from the arrival of the
 // request, and ends the context of the request then, so that what the handler waits for ends too.
 //
@@ -137,7 +141,7 @@ func (w *timeoutWriter) expire() {
 			w.answer()
 			return
 		case w.state.CompareAndSwap(informing, overdue):
-			w.life.End(context.DeadlineExceeded, nil)
+			w.life.End(context.DeadlineExceeded, ErrTimeout)
 			return
 		case w.state.Load() >= overdue:
 			return
@@ -148,7 +152,7 @@ func (w *timeoutWriter) expire() {
 // answer is that of the timer, called once by who has set the state.
 func (w *timeoutWriter) answer() {
 	defer close(w.answered)
-	w.life.End(context.DeadlineExceeded, nil)
+	w.life.End(context.DeadlineExceeded, ErrTimeout)
 	if w.request.ProtoMajor == 1 { // or net/http first waits for the rest of a body that the handler is reading
 		w.ResponseWriter.Header().Set("Connection", "close")
 	}
@@ -170,8 +174,7 @@ func (w *timeoutWriter) begin() bool {
 		case byTimer:
 			return false
 		case informing, overdue:
-			w.informs.Lock() // until the other goroutine of the handler has done so
-			w.informs.Unlock()
+			w.informed()
 		case byNobody:
 			if w.late() {
 				w.expire()
@@ -240,6 +243,12 @@ func (w *timeoutWriter) inform(status int) {
 	if due {
 		w.answer()
 	}
+}
+
+// informed waits until another goroutine of the handler has sent a status before the answer.
+func (w *timeoutWriter) informed() {
+	w.informs.Lock()
+	defer w.informs.Unlock()
 }
 
 // sendInterim sends a status with the header of the handler, and leaves that of the writer below as it was.
