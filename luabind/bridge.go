@@ -14,6 +14,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"rws/luabind/vm"
+	"rws/server/exchange"
 	"rws/server/problem"
 )
 
@@ -22,9 +23,10 @@ import (
 // about to send the head. Then next() returns, Lua may change status and headers, and when
 // the chain has returned the handler goes on and streams straight to the client.
 type bridge struct {
-	w      http.ResponseWriter
-	header http.Header
-	status int
+	program *Program
+	w       http.ResponseWriter
+	header  http.Header
+	status  int
 
 	head   chan struct{} // closed when the handler wants to send the head, or is done
 	resume chan struct{} // closed when the chain has returned
@@ -43,7 +45,7 @@ type bridge struct {
 func (c *Ctx) bridgeTo(L *lua.LState, h http.Handler) {
 	ctx, cancel := context.WithCancel(c.r.Context())
 	rl := &bridge{
-		w: c.w, header: maps.Clone(c.w.Header()), head: make(chan struct{}), resume: make(chan struct{}),
+		program: c.state.program, w: c.w, header: maps.Clone(c.w.Header()), head: make(chan struct{}), resume: make(chan struct{}),
 		done: make(chan struct{}), cancel: cancel,
 	}
 	r := c.unreadBody(c.r.WithContext(ctx))
@@ -77,6 +79,7 @@ func (rl *bridge) run(h http.Handler, r *http.Request) {
 	defer rl.once.Do(func() { close(rl.head) })
 	defer func() { rl.panic = recover() }()
 	h.ServeHTTP(rl, r)
+	rl.fail(r)
 	rl.once.Do(func() {
 		if rl.status == 0 {
 			rl.status = http.StatusOK
@@ -84,6 +87,13 @@ func (rl *bridge) run(h http.Handler, r *http.Request) {
 		close(rl.head)
 	})
 	<-rl.resume
+}
+
+// fail answers for a handler that has left its fault to the server, so that functions see what is sent.
+func (rl *bridge) fail(r *http.Request) {
+	if ex := exchange.From(r.Context()); ex.Fault != nil && !rl.Started() {
+		rl.program.fail(rl, r, ex.Fault)
+	}
 }
 
 // finish sends the head and lets the handler go on, until it is done.

@@ -26,7 +26,7 @@ const bridged = `
 	app:config { stall = "1s", secret = "0123456789abcdef0123456789abcdef" }
 	app:use(function(c, next) local res = next() res.headers["X-Outer"] = "1" return res end)
 	local function around(c, next) return next() end
-	local T = rws.timeout "30ms"
+	local T, long = rws.timeout "30ms", rws.timeout "20s"
 	app:get("/ok", function() return "ok" end)
 	app:get("/late", T, function() rws.sleep("5s") return "late" end)
 	app:get("/late/around", around, T, around, function() rws.sleep("5s") return "late" end)
@@ -39,13 +39,13 @@ const bridged = `
 	app:get("/edge", T, function() rws.sleep("30ms") return "edge" end)
 	app:get("/edge/caught", T, around, rws.request_id(), function() rws.try(rws.sleep, "30ms") return "edge" end)
 	app:get("/stream", T, rws.compress(), function(c) return c:stream(function(out) out:write("a") rws.sleep("60ms") out:write("b") end) end)
-	app:get("/fail", T, rws.compress(), function(c) c:fail(403, "no") end)
-	app:get("/error", T, rws.compress(), around, rws.request_id(), function() error("broken") end)
+	app:get("/fail", long, rws.compress(), function(c) c:fail(403, "no") end)
+	app:get("/error", long, rws.compress(), around, rws.request_id(), function() error("broken") end)
 	app:get("/instead", function(c, next) next() return "instead" end, T, function() rws.sleep("5s") end)
 	app:get("/instead/stream", function(c, next) next() return "instead" end, rws.compress(), function(c)
 		return c:stream(function(out) for n = 1, 100 do out:write("x") rws.sleep("10ms") end end) end)
 	app:get("/caught", function(c, next) local ok = rws.try(next) error("outside") end, T, function() rws.sleep("5s") end)
-	app:get("/token", rws.csrf(), T, around, function(c) return "token" end)
+	app:get("/token", rws.csrf(), long, around, function(c) return "token" end)
 	app:on_error(504, function(c) return c:text("too late", 504) end)
 `
 
@@ -56,7 +56,7 @@ var bridgedAnswers = map[string]struct {
 }{
 	"/ok": {[]int{200}, "ok"}, "/late": {[]int{504}, ""}, "/late/around": {[]int{504}, ""}, "/late/caught": {[]int{504}, ""},
 	"/late/cached": {[]int{504}, ""}, "/late/compressed": {[]int{504}, ""}, "/late/narrow": {[]int{504}, ""}, "/late/stream": {[]int{504}, ""},
-	"/edge": {[]int{200, 504}, ""}, "/edge/caught": {[]int{200, 504}, ""}, "/stream": {[]int{200}, "ab"}, "/fail": {[]int{403}, "no"},
+	"/edge": {[]int{200, 504}, ""}, "/edge/caught": {[]int{200, 504}, ""}, "/stream": {[]int{200, 504}, ""}, "/fail": {[]int{403}, "no"},
 	"/error": {[]int{500}, ""}, "/instead": {[]int{200}, "instead"}, "/instead/stream": {[]int{200}, "instead"},
 	"/caught": {[]int{500}, ""}, "/token": {[]int{200}, "token"},
 }
@@ -104,6 +104,9 @@ func askBridged(t *testing.T, client *http.Client, address string) {
 		want := bridgedAnswers[path]
 		assert.Contains(t, want.statuses, res.StatusCode, path+": "+string(body))
 		assert.Contains(t, string(body), want.body, path)
+		if path == "/stream" && res.StatusCode == 200 {
+			assert.Equal(t, "ab", string(body), "what has begun goes on")
+		}
 		if res.StatusCode < 500 && path != "/fail" {
 			assert.Equal(t, "1", res.Header.Get("X-Outer"), path)
 		}
@@ -117,7 +120,7 @@ func serveQuietly(t *testing.T, source, isolates string) (address string, stop f
 	require.NoError(t, err)
 	s := server.New(server.Options{Logger: slog.New(slog.DiscardHandler)})
 	app := *p.App
-	app.Settings.Listen = []string{"127.0.0.1:0"}
+	app.Settings.Listen, app.Settings.Listeners = []string{"127.0.0.1:0"}, nil
 	require.NoError(t, s.Start(t.Context(), &app))
 	return s.Addrs()[0].String(), func() {
 		assert.NoError(t, s.Shutdown(context.Background()))

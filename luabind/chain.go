@@ -87,6 +87,7 @@ func (s *segment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // behind another segment of the same request.
 func (s *segment) within(outer *Ctx, w http.ResponseWriter, r *http.Request) {
 	c := outer.within(w, r)
+	c.route = c.state.routes[s.route] // that of a fallback is not the one that it stands behind
 	c.run.Context = c.ex
 	c.run.Owner = c
 	defer s.program.limit(&c.run, c.deadline(r.Context()))()
