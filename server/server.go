@@ -45,7 +45,7 @@ type Server struct {
 	entrances []*entrance
 	sides     []net.Listener               // of App.Sides
 	beside    []*http.Server               // on them
-	redirects []net.Listener               // of TLS.Redirect
+	redirects []net.Listener               // of TLS.Redirect, as package listen opened them
 	plain     *http1.Server                // on them; nil for none
 	streams   streams                      // of App.Streams
 	certs     atomic.Pointer[certificates] // nil without TLS
