@@ -48,6 +48,7 @@ type Server struct {
 	redirects []net.Listener               // of TLS.Redirect, as package listen opened them
 	plain     *http1.Server                // on them; nil for none
 	streams   streams                      // of App.Streams
+	shared    bool                         // another process has the sockets, and takes the place of this one
 	certs     atomic.Pointer[certificates] // nil without TLS
 	undo      func()                       // puts the garbage collector back
 
