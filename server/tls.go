@@ -188,9 +188,6 @@ func (s *Server) openRedirects(ctx context.Context, settings Settings) error {
 		if err != nil {
 			return fmt.Errorf("listening for plain HTTP, to redirect it to TLS: %w", err)
 		}
-		if settings.WriteIdle > 0 {
-			l = idleListener{l, settings.WriteIdle}
-		}
 		s.redirects = append(s.redirects, l)
 	}
 	return nil
@@ -207,6 +204,9 @@ func (s *Server) serveRedirects(settings Settings) {
 		MaxHeaderBytes: 16 << 10, Log: s.options.Logger,
 	}
 	for _, l := range s.redirects {
+		if settings.WriteIdle > 0 {
+			l = idleListener{l, settings.WriteIdle}
+		}
 		s.work.Go(func() {
 			if err := s.plain.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 				s.options.Logger.Error("accepting connections that are redirected to TLS", "addr", l.Addr().String(), "err", err)
