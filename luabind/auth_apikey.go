@@ -113,7 +113,7 @@ func (r apiKeyRecord) record(L *lua.LState) (apikey.Record, error) {
 // database, whose scopes may be one text.
 func (p *Program) lookUpKey(ctx context.Context, callback int, id string) (record *apikey.Record, err error) {
 	give := func(*lua.LState, *Ctx) []lua.LValue { return []lua.LValue{lua.LString(id)} }
-	err = p.call(ctx, callback, &Ctx{}, give, func(L *lua.LState, v lua.LValue) error {
+	err = p.call(ctx, callback, newCtx(nil, nil, nil, nil), give, func(L *lua.LState, v lua.LValue) error {
 		if v == lua.LNil || v == lua.LFalse || bind.IsNull(L, v) {
 			return nil
 		}

@@ -22,14 +22,16 @@ func (c *Ctx) readBody(L *lua.LState) []byte {
 	if c.bodyRead {
 		return c.body
 	}
-	c.bodyRead = true
+	c.bodyRead, c.reader = true, c
 	if c.r.Body == nil || c.r.Body == http.NoBody {
 		return nil
 	}
+	var body []byte
 	err := c.reading(L, func() (err error) {
-		c.body, err = io.ReadAll(c.r.Body)
+		body, err = io.ReadAll(c.r.Body)
 		return err
 	})
+	c.body = body
 	if err != nil {
 		fault.Raise(L, bodyError(err))
 	}
@@ -75,6 +77,9 @@ func bodyError(err error) *fault.Error {
 	}
 	if errors.Is(err, server.ErrSlowBody) {
 		return &fault.Error{Code: "timeout", Status: http.StatusRequestTimeout, Message: err.Error(), Cause: err}
+	}
+	if mine, ok := errors.AsType[*unreadableError](err); ok {
+		return &fault.Error{Code: "body", Message: mine.Error(), Cause: err}
 	}
 	return &fault.Error{Code: "body", Status: http.StatusBadRequest, Message: "the request body could not be read: " + err.Error(), Cause: err}
 }

@@ -2,19 +2,20 @@ package luabind
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"maps"
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
 	"rws/luabind/vm"
+	"rws/server/exchange"
+	"rws/server/problem"
 )
 
 // A bridge lets Lua middleware stand before a handler of the engine, as a static folder or
@@ -22,9 +23,10 @@ import (
 // about to send the head. Then next() returns, Lua may change status and headers, and when
 // the chain has returned the handler goes on and streams straight to the client.
 type bridge struct {
-	w      http.ResponseWriter
-	header http.Header
-	status int
+	program *Program
+	w       http.ResponseWriter
+	header  http.Header
+	status  int
 
 	head   chan struct{} // closed when the handler wants to send the head, or is done
 	resume chan struct{} // closed when the chain has returned
@@ -33,7 +35,8 @@ type bridge struct {
 	free   sync.Once
 	cancel context.CancelFunc
 
-	dropped bool // another answer is sent instead; set before resume is closed
+	dropped atomic.Bool // another answer is sent instead; set before resume is closed
+	informs sync.Mutex  // held while a status before the answer is sent
 	wrote   bool
 	panic   any
 }
@@ -42,11 +45,11 @@ type bridge struct {
 func (c *Ctx) bridgeTo(L *lua.LState, h http.Handler) {
 	ctx, cancel := context.WithCancel(c.r.Context())
 	rl := &bridge{
-		w: c.w, header: maps.Clone(c.w.Header()), head: make(chan struct{}), resume: make(chan struct{}),
+		program: c.state.program, w: c.w, header: maps.Clone(c.w.Header()), head: make(chan struct{}), resume: make(chan struct{}),
 		done: make(chan struct{}), cancel: cancel,
 	}
-	r := c.r.WithContext(ctx)
-	c.unread(r)
+	r := c.unreadBody(c.r.WithContext(ctx))
+	c.bridges = append(c.bridges, rl)
 	go rl.run(c.state.program.answering(h, rl), r)
 	waitApart(L, func() { <-rl.head })
 	before := c.res.headers()
@@ -58,17 +61,6 @@ func (c *Ctx) bridgeTo(L *lua.LState, h http.Handler) {
 		}
 	}
 	c.res.header, c.res.status = rl.header, rl.status
-}
-
-// unread gives r, a copy, the body again that Lua has read as a whole.
-func (c *Ctx) unread(r *http.Request) {
-	if !c.bodyRead || r.Body == nil || r.Body == http.NoBody {
-		return
-	}
-	r.Body, r.ContentLength, r.TransferEncoding = http.NoBody, int64(len(c.body)), nil
-	if len(c.body) > 0 {
-		r.Body = io.NopCloser(bytes.NewReader(c.body))
-	}
 }
 
 // waitApart waits for what has limits of its own, as a backend or a large upload: the time that Lua has stands still.
@@ -87,6 +79,7 @@ func (rl *bridge) run(h http.Handler, r *http.Request) {
 	defer rl.once.Do(func() { close(rl.head) })
 	defer func() { rl.panic = recover() }()
 	h.ServeHTTP(rl, r)
+	rl.fail(r)
 	rl.once.Do(func() {
 		if rl.status == 0 {
 			rl.status = http.StatusOK
@@ -94,6 +87,13 @@ func (rl *bridge) run(h http.Handler, r *http.Request) {
 		close(rl.head)
 	})
 	<-rl.resume
+}
+
+// fail answers for a handler that has left its fault to the server, so that functions see what is sent.
+func (rl *bridge) fail(r *http.Request) {
+	if ex := exchange.From(r.Context()); ex.Fault != nil && !rl.Started() {
+		rl.program.fail(rl, r, ex.Fault)
+	}
 }
 
 // finish sends the head and lets the handler go on, until it is done.
@@ -108,15 +108,43 @@ func (rl *bridge) finish(header http.Header, status int) {
 	rl.sendHead()
 }
 
-// drop ends the handler; another answer is sent.
+// drop ends the handler; another answer is sent. It does not wait for the handler, which may be one
+// that waits for who calls this.
 func (rl *bridge) drop() {
-	rl.dropped = true
+	rl.free.Do(func() {
+		rl.dropped.Store(true)
+		close(rl.resume)
+	})
 	rl.cancel()
-	rl.release()
-	<-rl.done
 }
 
 func (rl *bridge) release() { rl.free.Do(func() { close(rl.resume) }) }
+
+// hush waits until a handler that was dropped writes no more: it may be in the middle of a status before
+// the answer.
+func (rl *bridge) hush() {
+	rl.informs.Lock()
+	defer rl.informs.Unlock()
+}
+
+// settle waits for the handlers of the engine that were started, at the end of the request or of what runs
+// within another handler. The isolate is not held.
+func (c *Ctx) settle() {
+	for _, b := range c.bridges {
+		b.drop()
+		<-b.done
+	}
+}
+
+// Started reports whether the handler has begun to answer, or another answer is sent.
+func (rl *bridge) Started() bool {
+	select {
+	case <-rl.head:
+		return true
+	default:
+		return problem.Started(rl.w)
+	}
+}
 
 // Header returns the headers as the handler sees them; once the head is out, where trailers go.
 func (rl *bridge) Header() http.Header {
@@ -129,8 +157,7 @@ func (rl *bridge) Header() http.Header {
 // WriteHeader waits for the chain to return.
 func (rl *bridge) WriteHeader(status int) {
 	if status < 200 && status != http.StatusSwitchingProtocols {
-		maps.Copy(rl.w.Header(), rl.header)
-		rl.w.WriteHeader(status)
+		rl.inform(status)
 		return
 	}
 	rl.once.Do(func() {
@@ -141,9 +168,20 @@ func (rl *bridge) WriteHeader(status int) {
 	rl.sendHead()
 }
 
+// inform sends a status before the answer (RFC 9110 §15.2), unless another answer is under way.
+func (rl *bridge) inform(status int) {
+	rl.informs.Lock()
+	defer rl.informs.Unlock()
+	if rl.dropped.Load() {
+		return
+	}
+	maps.Copy(rl.w.Header(), rl.header)
+	rl.w.WriteHeader(status)
+}
+
 // sendHead sends what the chain has made of the head, once.
 func (rl *bridge) sendHead() {
-	if rl.wrote || rl.dropped {
+	if rl.wrote || rl.dropped.Load() {
 		return
 	}
 	rl.wrote = true
@@ -156,7 +194,7 @@ func (rl *bridge) sendHead() {
 // Write sends b, after the head.
 func (rl *bridge) Write(b []byte) (int, error) {
 	rl.WriteHeader(http.StatusOK)
-	if rl.dropped {
+	if rl.dropped.Load() {
 		return 0, fmt.Errorf("another answer was sent: %w", http.ErrHandlerTimeout)
 	}
 	return rl.w.Write(b)
@@ -165,7 +203,7 @@ func (rl *bridge) Write(b []byte) (int, error) {
 // Flush sends what has been written.
 func (rl *bridge) Flush() {
 	rl.WriteHeader(http.StatusOK)
-	if !rl.dropped {
+	if !rl.dropped.Load() {
 		_ = http.NewResponseController(rl.w).Flush()
 	}
 }
@@ -177,7 +215,7 @@ func (rl *bridge) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		close(rl.head)
 	})
 	<-rl.resume
-	if rl.dropped {
+	if rl.dropped.Load() {
 		return nil, nil, fmt.Errorf("taking over the connection: %w", http.ErrHandlerTimeout)
 	}
 	rl.wrote = true

@@ -70,71 +70,74 @@ func (s *segment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	state := s.program.pick()
-	c := &Ctx{state: state, route: state.routes[s.route], w: w, r: r, ex: ex}
+	c := newCtx(state, w, r, ex)
+	c.route = state.routes[s.route]
 	ex.Data = c
 	c.run.Context = ex
 	c.run.Owner = c
 	defer s.program.limit(&c.run, c.deadline(r.Context()))()
 	defer c.end()
-	if !s.enter(c, &c.run, w, r) {
-		return
+	defer c.settle()
+	if s.enter(c) {
+		c.send(&c.res, w)
 	}
-	c.send(&c.res, w)
 }
 
 // within runs a segment that lies behind middleware of the engine, which itself lies
 // behind another segment of the same request.
-func (s *segment) within(c *Ctx, w http.ResponseWriter, r *http.Request) {
-	run := &vm.Run{Context: c.ex, Owner: c}
-	defer s.program.limit(run, c.deadline(r.Context()))()
-	outerW, outerR := c.w, c.r
-	if !s.enter(c, run, w, r) {
-		return
+func (s *segment) within(outer *Ctx, w http.ResponseWriter, r *http.Request) {
+	c := outer.within(w, r)
+	c.route = c.state.routes[s.route] // that of a fallback is not the one that it stands behind
+	c.run.Context = c.ex
+	c.run.Owner = c
+	defer s.program.limit(&c.run, c.deadline(r.Context()))()
+	defer c.settle()
+	defer context.AfterFunc(r.Context(), c.abandon)()
+	if s.enter(c) && !c.abandoned() {
+		c.send(&c.res, w)
 	}
-	res := c.res
-	c.res = response{}
-	c.see(outerW, outerR)
-	c.send(&res, w)
 }
 
 // enter runs the segment's functions in the isolate. It reports false when the request
 // has been answered, or has nobody left to answer.
-func (s *segment) enter(c *Ctx, run *vm.Run, w http.ResponseWriter, r *http.Request) bool {
-	if err := c.state.isolate.Enter(run); err != nil {
-		s.refused(w, r, err)
+func (s *segment) enter(c *Ctx) bool {
+	if err := c.state.isolate.Enter(&c.run); err != nil {
+		s.refused(c.w, c.r, err)
 		return false
 	}
-	if err := s.call(c, run, w, r); err != nil {
+	if err := s.call(c); err != nil && !c.abandoned() {
 		c.answerError(err)
 	}
 	return true
 }
 
+// errAbandoned ends functions whose answer nobody takes, for those outside them have answered.
+var errAbandoned = errors.New("another answer was sent")
+
+// abandon is called when the context of what lies behind middleware has ended, but not the request.
+func (c *Ctx) abandon() {
+	if c.ex.Err() == nil && c.r.Context().Err() == context.Canceled {
+		c.run.Interrupt(errAbandoned)
+	}
+}
+
+func (c *Ctx) abandoned() bool { return c.run.Cause() == errAbandoned }
+
 // call runs the segment; the run has entered.
-func (s *segment) call(c *Ctx, run *vm.Run, w http.ResponseWriter, r *http.Request) error {
-	defer c.state.isolate.Leave(run)
-	c.see(w, r)
-	L := run.Thread()
+func (s *segment) call(c *Ctx) error {
+	defer c.state.isolate.Leave(&c.run)
+	L := c.run.Thread()
 	_, err := vm.Call(L, c.state.entry(L), c.value(), c.state.segmentValue(s))
-	return orElse(err, c.late(run, w), c.gather(L))
+	return orElse(err, c.late(), c.gather(L))
 }
 
 // late is the fault of functions that return after their time, as one does that has caught the error of
 // a wait: whether their answer still counts must not hang on who is faster. One that has begun goes on.
-func (c *Ctx) late(run *vm.Run, w http.ResponseWriter) error {
-	if !run.Late() || problem.Started(w) {
+func (c *Ctx) late() error {
+	if !c.run.Late() || problem.Started(c.w) {
 		return nil
 	}
 	return &fault.Error{Code: "timeout", At: c.route.source, Message: vm.ErrDeadline.Error() + " before the answer was ready", Cause: vm.ErrDeadline}
-}
-
-// see makes w and r what the functions that run next see: middleware of the engine between them may
-// have changed the header fields.
-func (c *Ctx) see(w http.ResponseWriter, r *http.Request) {
-	if c.r != r {
-		c.fields[fieldHeaders] = nil
-	}
-	c.w, c.r = w, r
 }
 
 // orElse returns the first error that there is.

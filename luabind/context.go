@@ -24,6 +24,9 @@ const contextType = "rws.Context"
 
 // A Ctx is a request as a handler sees it: the c of function(c). Lua may keep it, so it
 // is never reused; once the request is over its methods raise.
+//
+// What lies behind middleware of the engine has a Ctx of its own, see within: its answer is
+// another one than that of the functions outside, which may answer while it is still at work.
 type Ctx struct {
 	run   vm.Run
 	state *state
@@ -32,26 +35,48 @@ type Ctx struct {
 	r     *http.Request
 	ex    *exchange.Exchange
 	res   response
-	over  atomic.Bool
 
 	object  lua.LUserData // c
 	answer  lua.LUserData // c.res
-	extra   *lua.LTable   // what scripts store
+	headers lua.LValue    // c.headers: middleware of the engine may have changed them
+	bridges []*bridge     // to handlers of the engine, while they may be at work
+
+	*request
+	own request // what request leads to in the outermost
+}
+
+// A request is what all that answers a request has in common. It is read and written in the isolate.
+type request struct {
+	over    atomic.Bool
+	extra   *lua.LTable // what scripts store
 	user    shownUser
 	fields  [lazyFields]lua.LValue
-	session *Session // nil until it is used
+	session atomic.Pointer[Session] // nil until it is used
 
 	form     *form // once read
 	body     []byte
 	bodyRead bool
+	spool    *spool // the body as it came, once a form was read from it
+	reader   *Ctx   // who has read the body, or begun to
 	cleanup  []func()
+}
+
+// newCtx returns the outermost Ctx of a request.
+func newCtx(s *state, w http.ResponseWriter, r *http.Request, ex *exchange.Exchange) *Ctx {
+	c := &Ctx{state: s, w: w, r: r, ex: ex}
+	c.request = &c.own
+	return c
+}
+
+// within returns the Ctx of what lies behind middleware of the engine.
+func (c *Ctx) within(w http.ResponseWriter, r *http.Request) *Ctx {
+	return &Ctx{state: c.state, route: c.route, w: w, r: r, ex: c.ex, request: c.request}
 }
 
 // Fields that are made when they are first read.
 const (
 	fieldParams = iota
 	fieldQuery
-	fieldHeaders
 	fieldCookies
 	fieldForm
 	fieldFiles
@@ -110,7 +135,7 @@ func contextOfType() bind.Type {
 			},
 			"params":  lazy(fieldParams, makeParams),
 			"query":   lazy(fieldQuery, makeQuery),
-			"headers": lazy(fieldHeaders, makeHeaders),
+			"headers": func(L *lua.LState, self any) lua.LValue { return contextOf(L, self).headersOf(L) },
 			"cookies": lazy(fieldCookies, makeCookies),
 			"session": lazy(fieldSession, makeSession),
 			"tls":     func(L *lua.LState, self any) lua.LValue { return makeTLS(L, contextOf(L, self)) },
@@ -144,7 +169,7 @@ func contextOfType() bind.Type {
 		Set: setContextField,
 		String: func(self any) string {
 			c := self.(*Ctx)
-			return c.r.Method + " " + c.r.URL.Path + c.session.who()
+			return c.r.Method + " " + c.r.URL.Path + c.session.Load().who()
 		},
 	}
 }
@@ -293,12 +318,15 @@ func contextQueries(L *lua.LState, c *Ctx) int {
 	return 1
 }
 
-// makeHeaders holds the headers under their lower-case names; looking one up takes any
+// headersOf holds the headers under their lower-case names; looking one up takes any
 // case and "_" for "-".
-func makeHeaders(L *lua.LState, c *Ctx) lua.LValue {
-	t := headerTable(L, c.r.Header)
-	t.RawSetString("host", lua.LString(c.r.Host))
-	return t
+func (c *Ctx) headersOf(L *lua.LState) lua.LValue {
+	if c.headers == nil {
+		t := headerTable(L, c.r.Header)
+		t.RawSetString("host", lua.LString(c.r.Host))
+		c.headers = t
+	}
+	return c.headers
 }
 
 // contextFail ends the request with a status.

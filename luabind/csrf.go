@@ -88,8 +88,10 @@ func (p *Program) csrfKey() ([]byte, error) {
 // One without a user is nobody's, and may begin between a page and its form.
 func (p *Program) sessionOf(r *http.Request) (string, error) {
 	e := exchange.From(r.Context())
-	if c, ok := e.Data.(*Ctx); ok && c.session != nil && c.session.loaded.Load() {
-		return signedIn(r.Context(), c.session.s)
+	if c, ok := e.Data.(*Ctx); ok {
+		if s := c.session.Load(); s != nil && s.loaded.Load() {
+			return signedIn(r.Context(), s.s)
+		}
 	}
 	m, err := p.sessions()
 	if err != nil {

@@ -58,3 +58,8 @@ func QuickStatement(p *Program, statement string) bool {
 func LoadTimes(limit, notice time.Duration) func(*Options) {
 	return func(o *Options) { o.loadLimit, o.loadNotice = limit, notice }
 }
+
+// CertPoll sets how often the files of app:tcp are looked at.
+func CertPoll(every time.Duration) func(*Options) {
+	return func(o *Options) { o.certPoll = every }
+}

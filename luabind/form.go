@@ -56,10 +56,11 @@ func (c *Ctx) parseForm(L *lua.LState) *form {
 	var err error
 	switch t := c.mediaType(); {
 	case t == "application/x-www-form-urlencoded":
-		err = c.reading(L, func() error { return f.readText(c.r) })
+		err = f.readText(c.readBody(L))
 	case t == "multipart/form-data":
 		c.cleanup = append(c.cleanup, f.remove)
-		err = c.reading(L, func() error { return f.readParts(c.r) })
+		body := c.spooled(f)
+		err = c.reading(L, func() error { return f.readParts(c.r, body) })
 	case c.r.Method != http.MethodGet && c.r.Method != http.MethodHead && (t != "" || c.r.ContentLength != 0):
 		err = errNoForm{t}
 	}
@@ -83,16 +84,8 @@ func formError(err error) *fault.Error {
 	return bodyError(err)
 }
 
-// readText reads the fields of a plain form. The body stays there for whoever comes next, as a proxy.
-func (f *form) readText(r *http.Request) error {
-	text, err := io.ReadAll(r.Body)
-	if err != nil {
-		return err
-	}
-	r.Body = struct {
-		io.Reader
-		io.Closer
-	}{bytes.NewReader(text), r.Body}
+// readText reads the fields of a plain form.
+func (f *form) readText(text []byte) (err error) {
 	if bytes.Count(text, []byte("&")) >= maxFields {
 		return errLimit(fmt.Sprintf("%d fields", maxFields))
 	}
@@ -103,13 +96,13 @@ func (f *form) readText(r *http.Request) error {
 // readParts reads a multipart form (RFC 7578). Part by part, because http.ParseMultipartForm
 // takes a body that ends within the head of a part for a whole one, and leaves out parts
 // without a name.
-func (f *form) readParts(r *http.Request) error {
+func (f *form) readParts(r *http.Request, from io.Reader) error {
 	_, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	boundary := params["boundary"]
 	if err != nil || boundary == "" {
 		return errors.New("the content type of the form has no boundary")
 	}
-	body := &closing{Reader: r.Body, mark: []byte("--" + boundary + "--")}
+	body := &closing{Reader: from, mark: []byte("--" + boundary + "--")}
 	parts := multipart.NewReader(body, boundary)
 	memory, text := int64(formMemory), int64(maxFormText)
 	for n := 1; ; n++ {

@@ -29,6 +29,9 @@ func (p *Program) Start(ctx context.Context) error {
 		return err
 	}
 	p.startUpstreams(ctx)
+	if err := p.startCertificates(ctx); err != nil {
+		return err
+	}
 	return p.states[0].runHooks(ctx, "start")
 }
 
@@ -61,6 +64,9 @@ func (p *Program) Reload(ctx context.Context, old *Program) error {
 	p.inherit(old)
 	p.shared.kept.begin(p)
 	p.startUpstreams(ctx)
+	if err := p.startCertificates(ctx); err != nil {
+		return err
+	}
 	next := p.states[0]
 	if len(next.hooks["reload"]) == 0 {
 		return nil

@@ -2,6 +2,7 @@ package luabind
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -216,7 +217,7 @@ func (p *Program) named(callback int, wrap middleware.Func) middleware.Func {
 }
 
 func (p *Program) askName(w http.ResponseWriter, r *http.Request, callback int) (name string, err error) {
-	c := p.glance(w, r)
+	c := p.glance(w, r, errors.New("the function that names who a limit counts comes before the body: go by headers, cookies, the path or the user"))
 	give := func(_ *lua.LState, c *Ctx) []lua.LValue { return []lua.LValue{c.value()} }
 	err = p.call(r.Context(), callback, c, give, func(_ *lua.LState, v lua.LValue) error {
 		switch v := v.(type) {
@@ -237,25 +238,28 @@ func (p *Program) askName(w http.ResponseWriter, r *http.Request, callback int) 
 }
 
 // glance is a request for a function that only looks at it: what it answers is dropped, and the
-// body is not there.
-func (p *Program) glance(w http.ResponseWriter, r *http.Request) *Ctx {
+// body is not there, for the given reason.
+func (p *Program) glance(w http.ResponseWriter, r *http.Request, noBody error) *Ctx {
 	e := exchange.From(r.Context())
 	unread := *r
-	unread.Body = unreadable{}
-	c := &Ctx{w: w, r: &unread, ex: e}
+	unread.Body = unreadable{noBody}
+	c := newCtx(nil, w, &unread, e)
 	if outer, ok := e.Data.(*Ctx); ok {
 		c.extra, c.route = outer.extra, outer.route
 	}
 	return c
 }
 
-// unreadable is the body of a request that has not got so far.
-type unreadable struct{}
+// unreadable is the body of a request for a function that has no business with it: reading it is a fault
+// of the script.
+type unreadable struct{ reason error }
 
-func (unreadable) Read([]byte) (int, error) {
-	return 0, fmt.Errorf("the function that names who a limit counts comes before the body: go by headers, cookies, the path or the user")
-}
-func (unreadable) Close() error { return nil }
+func (u unreadable) Read([]byte) (int, error) { return 0, &unreadableError{u.reason} }
+func (unreadable) Close() error               { return nil }
+
+type unreadableError struct{ error }
+
+func (e *unreadableError) Unwrap() error { return e.error }
 
 // guardRoute puts "auth" and "limit" of the spec into the chain of a route, of which the first links
 // are those of the app and its groups.

@@ -177,9 +177,11 @@ func (s *state) miss(w http.ResponseWriter, r *http.Request, e *fault.Error) {
 	ex := exchange.From(r.Context())
 	c, ok := ex.Data.(*Ctx)
 	if !ok {
-		c = &Ctx{state: s, w: w, r: r, ex: ex}
+		c = newCtx(s, w, r, ex)
 		ex.Data = c
 		defer c.end()
+	} else {
+		c = c.within(w, r)
 	}
 	res := c.failed(e, status)
 	c.send(&res, w)

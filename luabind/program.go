@@ -28,6 +28,7 @@ import (
 	"rws/luabind/fault"
 	"rws/luabind/vm"
 	"rws/server"
+	"rws/server/certs"
 	"rws/server/client"
 	"rws/server/httpcache"
 	"rws/server/template"
@@ -68,6 +69,7 @@ type Options struct {
 	testing bool // see RunTests
 	// What loadLimit and loadNotice are in tests.
 	loadLimit, loadNotice time.Duration
+	certPoll              time.Duration // between looks at the files of app:tcp; default that of certs
 }
 
 // A Program is a script that has been loaded and the app it declared. Close it when no
@@ -105,6 +107,7 @@ type Program struct {
 	upstreams   []*Upstream     // in the order of the script
 	streams     []server.Stream // of app:tcp and app:udp
 	relays      []*relayed      // the same
+	certs       []*certs.Store  // of app:tcp
 	proxied     []*proxied      // in the order of the script
 	trials      []*trial        // the same of app:canary
 	mirrored    []*mirrored     // the same of app:mirror

@@ -191,8 +191,14 @@ func (a *App) upstreamFor(L *lua.LState, c *proxyCall, n int, o *poolOptions) *U
 
 // proxyOptions are those of the engine.
 func (s *state) proxyOptions(L *lua.LState, u *Upstream, o *proxyOptions) (e proxy.Options, err error) {
-	e = proxy.Options{Pool: u.pool, Strip: o.Strip, Host: o.Host, Request: o.Request.edits(), Response: o.Response.edits(),
-		Forwarded: o.Forwarded, Protect: o.Protect, Logger: s.program.log()}
+	e = proxy.Options{Pool: u.pool, Strip: o.Strip, Host: o.Host,
+		Forwarded: o.Forwarded, Protect: headerPatterns(o.Protect), Logger: s.program.log()}
+	if e.Request, err = o.Request.edits(); err != nil {
+		return e, fmt.Errorf("option \"request\": %w", err)
+	}
+	if e.Response, err = o.Response.edits(); err != nil {
+		return e, fmt.Errorf("option \"response\": %w", err)
+	}
 	if o.Paths != nil {
 		e.Paths = proxy.Paths{Slashes: o.Paths.Slashes, Encoded: o.Paths.Encoded}
 	}
@@ -210,20 +216,6 @@ func (s *state) proxyOptions(L *lua.LState, u *Upstream, o *proxyOptions) (e pro
 	}
 	s.proxyHooks(&e, o)
 	return e, nil
-}
-
-func (o *editOptions) edits() proxy.Edits {
-	if o == nil {
-		return proxy.Edits{}
-	}
-	e := proxy.Edits{Remove: o.Remove, Set: o.Set}
-	if len(o.Add) > 0 {
-		e.Add = map[string][]string{}
-	}
-	for name, value := range o.Add {
-		e.Add[name] = []string{value}
-	}
-	return e
 }
 
 // rewriteRules reads { "^/v1/(.*)$", "/$1" }, or a list of such pairs.

@@ -1,6 +1,8 @@
 package luabind
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -24,13 +26,13 @@ func (s *state) proxyHooks(e *proxy.Options, o *proxyOptions) {
 	if o.OnRequest != nil {
 		callback := s.keepCallback(o.OnRequest)
 		e.OnRequest = func(w http.ResponseWriter, in, out *http.Request) error {
-			return p.proxyHook(w, in, callback, func(L *lua.LState) lua.LValue { return bind.New(L, proxyRequestType, out) })
+			return p.proxyHook(w, in, callback, functionAt(o.OnRequest), func(L *lua.LState) lua.LValue { return bind.New(L, proxyRequestType, out) })
 		}
 	}
 	if o.OnResponse != nil {
 		callback := s.keepCallback(o.OnResponse)
 		e.OnResponse = func(in *http.Request, res *http.Response) error {
-			return p.proxyHook(nil, in, callback, func(L *lua.LState) lua.LValue { return bind.New(L, proxyResponseType, res) })
+			return p.proxyHook(nil, in, callback, functionAt(o.OnResponse), func(L *lua.LState) lua.LValue { return bind.New(L, proxyResponseType, res) })
 		}
 	}
 	if o.Fallback != nil {
@@ -39,21 +41,28 @@ func (s *state) proxyHooks(e *proxy.Options, o *proxyOptions) {
 }
 
 // proxyHook calls a function of the script with the request and what it is about.
-func (p *Program) proxyHook(w http.ResponseWriter, in *http.Request, callback int, about func(L *lua.LState) lua.LValue) error {
+func (p *Program) proxyHook(w http.ResponseWriter, in *http.Request, callback int, at string, about func(L *lua.LState) lua.LValue) error {
 	if w == nil {
 		w = nobody{http.Header{}}
 	}
-	c := p.glance(w, in)
+	c := p.glance(w, in, errHookBody)
 	return p.call(in.Context(), callback, c, func(L *lua.LState, c *Ctx) []lua.LValue {
 		return []lua.LValue{c.value(), about(L)}
 	}, func(_ *lua.LState, v lua.LValue) error {
 		if v == lua.LNil {
 			return nil
 		}
-		return &fault.Error{Code: "result", Message: "a hook of a proxy returned a " + v.Type().String(),
+		what := "a " + v.Type().String()
+		if v == &c.answer {
+			what = "an answer, which is not sent"
+		}
+		return &fault.Error{Code: "result", At: at, Message: "a hook of a proxy returned " + what,
 			Hint: "it changes the request or the answer it is given and returns nothing; refuse with c:fail(403), or answer in middleware before the proxy: function(c, next)"}
 	})
 }
+
+// errHookBody is about c.body in a hook.
+var errHookBody = errors.New("a hook of a proxy has no body: it goes straight to the backend; read it in middleware before the proxy: function(c, next)")
 
 // nobody is a writer for what is dropped.
 type nobody struct{ header http.Header }
@@ -123,16 +132,25 @@ func setProxyRequest(L *lua.LState, self any, key string, v lua.LValue) bool {
 	switch {
 	case key == "path" && strings.HasPrefix(value, "/"): // the proxy looks at what comes of it
 		r.URL.Path, r.URL.RawPath = value, ""
-	case key == "query":
+	case key == "query" && validQuery(value):
 		r.URL.RawQuery = strings.TrimPrefix(value, "?")
 	case key == "host" && httpguts.ValidHostHeader(value):
 		r.Host = value
 	case key == "method" && httpguts.ValidHeaderFieldName(value):
 		r.Method = value
 	default:
-		fault.Raisef(L, "argument", "request.%s: %q is none", key, value)
+		fault.Raise(L, &fault.Error{Code: "argument", Message: fmt.Sprintf("request.%s: %q is none", key, value), Hint: hintOf[key]})
 	}
 	return true
+}
+
+// hintOf says what to do about a field of a request that cannot be sent.
+var hintOf = map[string]string{"query": "make it with rws.url.query_encode, which encodes names and values"}
+
+// validQuery reports whether a query can stand in the first line of a request (RFC 3986 §3.4, and what
+// browsers leave as it is).
+func validQuery(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '#' })
 }
 
 func setProxyResponse(L *lua.LState, self any, key string, v lua.LValue) bool {

@@ -55,7 +55,10 @@ func (o *timeoutOptions) decode(L *lua.LState, t *lua.LTable) error {
 	if err != nil {
 		return err
 	}
-	return noZeros("timeout", t)
+	if err := noZeros("timeout", t); err != nil {
+		return err
+	}
+	return o.check()
 }
 
 // proxyTimeout are the times of a proxy: its own, or those of the upstream.

@@ -102,7 +102,7 @@ func (r *response) reset(kind bodyKind) {
 		r.buf = nil
 	}
 	if r.bridge != nil {
-		r.bridge.drop()
+		r.bridge.drop() // it is waited for at the end: its handler may need the isolate to end
 		r.bridge = nil
 		r.header, r.mime = nil, nil
 		r.status = 0

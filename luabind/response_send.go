@@ -21,6 +21,9 @@ func (r *response) effectiveStatus() int {
 // send writes the response. No lock is held, but for streams, which take it again.
 func (c *Ctx) send(res *response, w http.ResponseWriter) {
 	res = c.keepSession(res)
+	for _, b := range c.bridges {
+		b.hush()
+	}
 	if res.kind == bodyBridge {
 		res.bridge.finish(res.headers(), res.status)
 		return

@@ -60,6 +60,9 @@ func (o *retryOptions) read(r *proxy.Retry) error {
 	if o.Backoff != nil {
 		r.Backoff = cmp.Or(*o.Backoff, time.Nanosecond) // 0 would be the default
 	}
+	if err := checkMethods(o.Methods); err != nil {
+		return err
+	}
 	for _, method := range o.Methods {
 		r.Methods = append(r.Methods, strings.ToUpper(method))
 	}

@@ -45,8 +45,9 @@ type heldValue struct {
 
 // makeSession returns c.session.
 func makeSession(L *lua.LState, c *Ctx) lua.LValue {
-	c.session = &Session{c: c}
-	return bind.New(L, sessionType, c.session)
+	s := &Session{c: c}
+	c.session.Store(s)
+	return bind.New(L, sessionType, s)
 }
 
 // sessionOfType describes c.session.

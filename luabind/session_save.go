@@ -21,7 +21,7 @@ const saveTime = 10 * time.Second
 // gather notes tables that the script has changed in place. It runs in the isolate, when a
 // handler is done.
 func (c *Ctx) gather(L *lua.LState) error {
-	s := c.session
+	s := c.session.Load()
 	if s == nil || s.sent.Load() || !s.loaded.Load() {
 		return nil
 	}
@@ -55,7 +55,7 @@ func (c *Ctx) handlerAt() string {
 // saveSession writes the session and adds its cookie to h. No lock is held. The client having
 // left does not keep it from being saved: a logout counts all the same.
 func (c *Ctx) saveSession(h http.Header) error {
-	s := c.session
+	s := c.session.Load()
 	if s == nil || s.sent.Load() || !s.loaded.Load() {
 		return nil
 	}
@@ -87,14 +87,15 @@ func addVary(h http.Header) {
 // keepSession saves the session with the answer res. It returns what to answer instead when
 // that fails.
 func (c *Ctx) keepSession(res *response) *response {
-	if c.session == nil || !c.session.loaded.Load() {
+	s := c.session.Load()
+	if s == nil || !s.loaded.Load() {
 		return res
 	}
 	err := c.saveSession(res.headers())
 	if err == nil {
 		return res
 	}
-	c.session.sent.Store(true) // so that the answer to this failure is not held up by another
+	s.sent.Store(true) // so that the answer to this failure is not held up by another
 	res.reset(bodyNone)
 	e := asFault(storeError(err))
 	if e.At == "" {

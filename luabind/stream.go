@@ -12,6 +12,7 @@ import (
 	"rws/luabind/fault"
 	"rws/luabind/vm"
 	"rws/server/exchange"
+	"rws/server/middleware"
 )
 
 func (c *Ctx) sendStream(res *response, w http.ResponseWriter) {
@@ -22,6 +23,11 @@ func (c *Ctx) sendStream(res *response, w http.ResponseWriter) {
 	}
 	ctx, cancel := context.WithCancelCause(c.ex)
 	defer cancel(nil)
+	defer context.AfterFunc(c.r.Context(), func() {
+		if answeredElsewhere(c.r.Context()) {
+			cancel(errAbandoned)
+		}
+	})()
 	defer onLeaving(c.ex, min(streamGrace, c.state.program.Config.StopGrace/2), func() { cancel(vm.ErrStopped) })()
 	run := &vm.Run{Owner: c, Context: ctx}
 	out := &Out{c: c, w: w, control: http.NewResponseController(w), status: status}
@@ -35,6 +41,9 @@ func (c *Ctx) sendStream(res *response, w http.ResponseWriter) {
 	if err == nil {
 		return
 	}
+	if !out.started && answeredElsewhere(c.r.Context()) {
+		return
+	}
 	if out.err == nil && ctx.Err() == nil {
 		c.state.program.logError(c.r, err)
 		if !out.started {
@@ -45,6 +54,12 @@ func (c *Ctx) sendStream(res *response, w http.ResponseWriter) {
 	}
 	// The head is gone, so the only way to tell the client is to break off.
 	panic(http.ErrAbortHandler)
+}
+
+// answeredElsewhere reports whether somebody else answers a request: rws.timeout, as the stream has not
+// begun in time, or a function around it.
+func answeredElsewhere(ctx context.Context) bool {
+	return ctx.Err() == context.Canceled || context.Cause(ctx) == middleware.ErrTimeout
 }
 
 const streamGrace = 5 * time.Second
@@ -89,7 +104,7 @@ func (o *Out) start() error {
 	if err := o.c.saveSession(o.w.Header()); err != nil {
 		return storeError(err)
 	}
-	if s := o.c.session; s != nil {
+	if s := o.c.session.Load(); s != nil {
 		s.sent.Store(true)
 	}
 	o.started = true

@@ -1,6 +1,7 @@
 package luabind
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -76,6 +77,9 @@ func (o *tcpOptions) check(t *lua.LTable) error {
 	if err := noZeros("timeout", t.RawGetString("timeout")); err != nil {
 		return err
 	}
+	if err := o.checkLimits(); err != nil {
+		return err
+	}
 	return checkZeros(t)
 }
 
@@ -136,8 +140,10 @@ func (a *App) relayOptions(L *lua.LState, name string, seen *relayed, o *tcpOpti
 	times := o.Timeout
 	e = relay.TCPOptions{Connect: times.Connect, Handshake: times.Handshake, Idle: times.Idle, Tries: o.Tries, ProxyProtocol: o.ProxyProtocol,
 		Logger: a.state.program.log(), Names: map[string]relay.Pool{}}
-	if e.TLS, err = a.state.program.ownTLS(o.Cert, o.Key); err != nil {
-		return e, err
+	if a.state.isolate.Number() == 0 {
+		if e.TLS, err = a.state.program.ownTLS(o.Cert, o.Key); err != nil {
+			return e, err
+		}
 	}
 	if t := o.TLS; t != nil {
 		if e.BackendTLS, err = a.state.program.backendTLS(t); err != nil {
@@ -259,7 +265,8 @@ func (s streamLease) Done(failed bool) {
 	s.lease.Done(upstream.Outcome{Kind: kind})
 }
 
-// ownTLS ends the TLS of clients by a certificate; nil without one.
+// ownTLS ends the TLS of clients by a certificate, whose files are looked at while the program runs; nil
+// without one.
 func (p *Program) ownTLS(cert, key string) (*tls.Config, error) {
 	if cert == "" && key == "" {
 		return nil, nil
@@ -267,13 +274,33 @@ func (p *Program) ownTLS(cert, key string) (*tls.Config, error) {
 	if cert == "" || key == "" {
 		return nil, errors.New(`options "cert" and "key": both files are needed (they may be the same)`)
 	}
-	store, err := certs.Load(p.path(cert), p.path(key))
+	store, err := certs.Open(certs.Options{Logger: p.log(), Poll: p.options.certPoll}, certs.Site{Pairs: []certs.Pair{{CertFile: p.path(cert), KeyFile: p.path(key)}}})
 	if err != nil {
 		return nil, err
 	}
-	c := store.Config().Clone()
-	c.NextProtos = nil // what is spoken behind it is not ours
-	return c, nil
+	if err := p.stores.atClose(store.Close); err != nil {
+		return nil, err
+	}
+	p.certs = append(p.certs, store)
+	return &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		c, err := store.ConfigFor(hello)
+		if err != nil {
+			return nil, err
+		}
+		c = c.Clone()
+		c.NextProtos = nil // what is spoken behind it is not ours
+		return c, nil
+	}}, nil
+}
+
+// startCertificates begins to look at the files, which ends when the program is closed.
+func (p *Program) startCertificates(ctx context.Context) error {
+	for _, store := range p.certs {
+		if err := store.Start(ctx, certs.Ports{}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // backendTLS is how backends of streams are spoken to.

@@ -104,7 +104,11 @@ func declareTLS(L *lua.LState, a *App) int {
 	}
 	var o tlsOptions
 	site := &tlsSite{at: at}
-	err := bind.Decode(L, bind.Arg[*lua.LTable](L, name, 2), &o)
+	t := bind.Arg[*lua.LTable](L, name, 2)
+	err := bind.Decode(L, t, &o)
+	if err == nil {
+		err = fullLists(t)
+	}
 	if err == nil {
 		site.options = o
 		err = site.read(L, s)
@@ -119,6 +123,16 @@ func declareTLS(L *lua.LState, a *App) int {
 	}
 	L.Push(L.Get(1))
 	return 1
+}
+
+// fullLists refuses lists of app:tls that are empty: one of authorities would let in clients without a
+// certificate.
+func fullLists(t *lua.LTable) error {
+	err := noEmptyLists(t, "", "domains", "client_ca", "client_crl", "ca", "challenges", "redirect", "directory")
+	if dns, ok := t.RawGetString("dns").(*lua.LTable); ok && err == nil {
+		err = noEmptyLists(dns, "dns.", "resolvers")
+	}
+	return err
 }
 
 // read checks the options, but no file.

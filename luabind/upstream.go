@@ -229,8 +229,11 @@ func balanceOf(L *lua.LState, v lua.LValue) (upstream.Balance, error) {
 	default:
 		return upstream.Balance{}, fmt.Errorf(`a policy such as "least_conn" expected, or { policy = "header_hash", header = "X-User" }, got %s`, v.Type())
 	}
+	if err := o.check(); err != nil {
+		return upstream.Balance{}, err
+	}
 	policy, err := balance.ParsePolicy(o.Policy)
-	return upstream.Balance{Policy: policy, Header: o.Header, Cookie: o.Cookie, Bound: o.Bound}, err
+	return upstream.Balance{Policy: policy, Header: strings.ReplaceAll(o.Header, "_", "-"), Cookie: o.Cookie, Bound: o.Bound}, err
 }
 
 // upstreamOfType describes what app:upstream returns.

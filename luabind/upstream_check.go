@@ -58,7 +58,7 @@ var overTLS = []string{"https", "h2", "grpcs", "wss", "tls"}
 // checkOptions refuses options that no backend of the pool would notice.
 func (u *Upstream) checkOptions(L *lua.LState) error {
 	o := &u.options
-	for _, check := range []func(*lua.LState) error{u.checkBackends, u.checkHealth, u.checkJudges} {
+	for _, check := range []func(*lua.LState) error{u.checkBackends, u.checkHealth, u.checkHealthTimes, u.checkJudges, u.checkPool} {
 		if err := check(L); err != nil {
 			return err
 		}
@@ -220,11 +220,16 @@ func checkZeros(t *lua.LTable) error {
 	if t == nil {
 		return nil
 	}
+	for _, check := range []func(*lua.LTable) error{checkEmpty, checkHeaderLists} {
+		if err := check(t); err != nil {
+			return err
+		}
+	}
 	if err := noZeros("", t, "slow_start", "retries", "share"); err != nil {
 		return err
 	}
 	for name, except := range map[string][]string{
-		"health": nil, "passive": nil, "breaker": nil, "pool": {"wait"}, "retry": {"budget", "backoff", "max_replay"}, "rollback": {"errors"}, "shadow": nil,
+		"health": nil, "passive": nil, "breaker": nil, "pool": {"wait"}, "retry": {"budget", "backoff", "max_replay"}, "rollback": {"errors"}, "shadow": nil, "sticky": nil, "balance": nil,
 	} {
 		if err := noZeros(name, t.RawGetString(name), except...); err != nil {
 			return err

@@ -25,6 +25,9 @@ func (s *state) targets(L *lua.LState, scheme string, v lua.LValue) ([]upstream.
 		return nil, nil, fmt.Errorf(`the backends are missing: a URL such as "http://127.0.0.1:9001", a list of them, or a function that returns one`)
 	}
 	list, err := s.program.targetList(L, scheme, v)
+	if err == nil {
+		err = checkTwice(list)
+	}
 	return list, nil, err
 }
 
@@ -61,6 +64,9 @@ func (p *Program) target(L *lua.LState, scheme string, v lua.LValue) (t upstream
 	case *lua.LTable:
 		if err := bind.Decode(L, v, &o); err != nil {
 			return t, err
+		}
+		if isZero(v.RawGetString("weight")) {
+			return t, errWeight
 		}
 	default:
 		return t, fmt.Errorf(`a URL such as "http://127.0.0.1:9001" expected, or { url = …, weight = 3 }, got %s`, v.Type())

@@ -103,7 +103,7 @@ func checkOf(L *lua.LState, v lua.LValue) (*health.Check, error) {
 	c := &health.Check{Scheme: o.Scheme, Port: o.Port, Path: o.Path, Method: o.Method, Host: o.Host, Service: o.Service,
 		Every: o.Every, Fast: o.Fast, Timeout: o.Timeout, Up: o.Up, Down: o.Down, Reuse: o.Reuse, Header: http.Header{}}
 	for name, value := range o.Headers {
-		c.Header.Set(name, value)
+		c.Header.Set(headerName(name), value)
 	}
 	var err error
 	if c.Status, err = statusesOf(o.Status); err != nil {

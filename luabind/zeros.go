@@ -25,7 +25,7 @@ func noZeros(name string, v lua.LValue, except ...string) error {
 	return nil
 }
 
-// isZero reports whether an option is 0, be it with a unit.
+// isZero reports whether an option is 0, be it with a unit or a share.
 func isZero(v lua.LValue) bool {
 	switch v := v.(type) {
 	case lua.LNumber:
@@ -34,10 +34,29 @@ func isZero(v lua.LValue) bool {
 		if d, err := bind.ParseDuration(string(v)); err == nil {
 			return d == 0
 		}
-		n, err := bind.ParseSize(string(v))
+		if n, err := bind.ParseSize(string(v)); err == nil {
+			return n == 0
+		}
+		n, err := shareOf("", v)
 		return err == nil && n == 0
 	}
 	return false
+}
+
+// noEmptyLists refuses lists without an element, which a variable that is not set may have become: what
+// they are about would be off without a word.
+func noEmptyLists(t *lua.LTable, prefix string, names ...string) error {
+	for _, name := range names {
+		if list, ok := t.RawGetString(name).(*lua.LTable); ok && isEmpty(list) {
+			return fmt.Errorf("option %q: the list is empty: leave it out, or name one", prefix+name)
+		}
+	}
+	return nil
+}
+
+func isEmpty(t *lua.LTable) bool {
+	key, _ := t.Next(lua.LNil)
+	return key == lua.LNil
 }
 
 // mustFit raises an error about the options of a function, if there is one.

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"net"
 	"net/http"
@@ -145,16 +144,9 @@ func (e *entrance) announce(w http.ResponseWriter, r *http.Request) {
 func repeatable(r *http.Request) bool {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
-		return !hasBody(r) || r.ContentLength < 0 && empty(r)
+		return !hasBody(r)
 	}
 	return false
-}
-
-// empty reports whether a body of unknown length, which all requests of HTTP/3 have that do not tell,
-// is none. What it reads of another is lost.
-func empty(r *http.Request) bool {
-	n, err := r.Body.Read(make([]byte, 1))
-	return n == 0 && err == io.EOF
 }
 
 // maxHeader is MaxHeaderBytes for who knows no negative ones.

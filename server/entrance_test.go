@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/quic-go/quic-go"
 	h3 "github.com/quic-go/quic-go/http3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -22,9 +23,22 @@ import (
 	"rws/server/listen"
 )
 
+// visits are what a client remembers of servers: sessions of TLS, and what proves its address.
+type visits struct {
+	sessions tls.ClientSessionCache
+	tokens   quic.TokenStore
+}
+
+func newVisits() visits {
+	return visits{tls.NewLRUClientSessionCache(10), quic.NewLRUTokenStore(10, 10)}
+}
+
 // h3Client speaks HTTP/3 alone.
-func h3Client(t *testing.T, cache tls.ClientSessionCache) *http.Client {
-	tr := &h3.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ClientSessionCache: cache, ServerName: "localhost"}}
+func h3Client(t *testing.T, v visits) *http.Client {
+	tr := &h3.Transport{
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ClientSessionCache: v.sessions, ServerName: "localhost"},
+		QUICConfig:      &quic.Config{TokenStore: v.tokens},
+	}
 	t.Cleanup(func() { tr.Close() })
 	return &http.Client{Transport: tr, Timeout: patience}
 }
@@ -129,7 +143,7 @@ func TestHTTP3BesideTLS(t *testing.T) {
 	res.Body.Close()
 	_, port, _ := strings.Cut(address(s), ":")
 	assert.Equal(t, `h3=":`+port+`"; ma=86400`, res.Header.Get("Alt-Svc"))
-	res, err = h3Client(t, nil).Get(url)
+	res, err = h3Client(t, visits{}).Get(url)
 	require.NoError(t, err)
 	defer res.Body.Close()
 	body, _ := io.ReadAll(res.Body)
@@ -143,7 +157,7 @@ func TestSwapUnderHTTP3LosesNothing(t *testing.T) {
 	var done atomic.Int64
 	var group sync.WaitGroup
 	for range 3 {
-		c := h3Client(t, nil)
+		c := h3Client(t, visits{})
 		group.Go(func() {
 			for {
 				select {
@@ -172,13 +186,16 @@ func TestSwapUnderHTTP3LosesNothing(t *testing.T) {
 }
 
 // resumed asks again as a client that has been there before, and so may send in its first flight.
-func resumed(t *testing.T, cache tls.ClientSessionCache, method, url, body string) string {
-	c := h3Client(t, cache)
+func resumed(t *testing.T, v visits, method, url, body string, header ...string) string {
+	c := h3Client(t, v)
 	defer c.Transport.(*h3.Transport).Close()
 	r, err := http.NewRequest(method, url, nil)
 	require.NoError(t, err)
 	if body != "" {
 		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), -1 // the server has to look
+	}
+	for _, name := range header {
+		r.Header.Set(name, "x")
 	}
 	res, err := c.Do(r)
 	require.NoError(t, err)
@@ -190,14 +207,56 @@ func resumed(t *testing.T, cache tls.ClientSessionCache, method, url, body strin
 
 func TestEarlyData(t *testing.T) {
 	_, url := withHTTP3(t, true)
-	cache := tls.NewLRUClientSessionCache(10)
-	assert.Equal(t, "200 HTTP/3.0 127.0.0.1 tls=true early=false", resumed(t, cache, "GET", url, ""))
+	known := newVisits()
+	assert.Equal(t, "200 HTTP/3.0 127.0.0.1 tls=true early=false", resumed(t, known, "GET", url, ""))
 	// On a busy machine the handshake may be complete before the request is looked at, and all is well.
 	eventually(t, "it is answered, and known", func() bool {
-		return resumed(t, cache, h3.MethodGet0RTT, url, "") == "200 HTTP/3.0 127.0.0.1 tls=true early=true"
+		return resumed(t, known, h3.MethodGet0RTT, url, "") == "200 HTTP/3.0 127.0.0.1 tls=true early=true"
 	})
 	eventually(t, "what may change something is refused", func() bool {
-		return strings.HasPrefix(resumed(t, cache, h3.MethodGet0RTT, url, "a body"), "425 ")
+		return strings.HasPrefix(resumed(t, known, h3.MethodGet0RTT, url, "a body"), "425 ")
 	})
-	assert.Equal(t, "200 HTTP/3.0 127.0.0.1 tls=true early=false", resumed(t, cache, "POST", url, "a body"), "clients wait with the rest")
+	assert.Equal(t, "200 HTTP/3.0 127.0.0.1 tls=true early=false", resumed(t, known, "POST", url, "a body"), "clients wait with the rest")
+}
+
+// Guards look at the address and at what tells who sends a request: of neither is the server sure before the
+// handshake is complete.
+func TestEarlyDataWaitsWhereItMatters(t *testing.T) {
+	_, url := withHTTP3(t, true)
+	known := newVisits()
+	const proven, early = "200 HTTP/3.0 127.0.0.1 tls=true early=false", "200 HTTP/3.0 127.0.0.1 tls=true early=true"
+	require.Equal(t, proven, resumed(t, known, "GET", url, ""))
+	eventually(t, "the client sends early", func() bool { return resumed(t, known, h3.MethodGet0RTT, url, "") == early })
+	stranger := visits{sessions: known.sessions}
+	for range 20 {
+		require.Equal(t, proven, resumed(t, stranger, h3.MethodGet0RTT, url, ""), "without a proof of the address")
+		require.Equal(t, proven, resumed(t, known, h3.MethodGet0RTT, url, "", "Cookie"))
+		require.Equal(t, proven, resumed(t, known, h3.MethodGet0RTT, url, "", "Authorization"))
+	}
+}
+
+// TestEarlyDataIsToldToBackends: they can't see it (RFC 8470 §5.1).
+func TestEarlyDataIsToldToBackends(t *testing.T) {
+	a := app(map[string]http.Handler{"/": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, exchange.From(r.Context()).EarlyData, r.Header["Early-Data"])
+	})})
+	a.Settings = server.Settings{TLS: selfSigned(t), HTTP3: true, EarlyData: true}
+	url, known := "https://"+address(run(t, a, server.Options{}))+"/", newVisits()
+	require.Equal(t, "200 false []", resumed(t, known, "GET", url, ""))
+	eventually(t, "it is early", func() bool { return resumed(t, known, h3.MethodGet0RTT, url, "") == "200 true [1]" })
+}
+
+// TestTooManyFieldsOverHTTP3: no answer of HTTP/3 has a Connection (RFC 9114 §4.2).
+func TestTooManyFieldsOverHTTP3(t *testing.T) {
+	_, url := withHTTP3(t, false)
+	r, err := http.NewRequest("GET", url, nil)
+	require.NoError(t, err)
+	for i := range 101 {
+		r.Header.Set(fmt.Sprintf("X-%d", i), "1")
+	}
+	res, err := h3Client(t, visits{}).Do(r)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	assert.Equal(t, 431, res.StatusCode)
+	assert.NotContains(t, res.Header, "Connection")
 }

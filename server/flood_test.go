@@ -2,10 +2,12 @@ package server_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -66,8 +68,28 @@ func TestFloodsOfHTTP2AreEnded(t *testing.T) {
 		"rapid reset": func(t *testing.T, a *attacker) error {
 			return a.WriteRSTStream(a.request(t, true), http2.ErrCodeCancel)
 		},
-		"ping":     func(_ *testing.T, a *attacker) error { return a.WritePing(false, [8]byte{}) },
-		"settings": func(_ *testing.T, a *attacker) error { return a.WriteSettings() },
+		"data for a stream that has ended": func(t *testing.T, a *attacker) error {
+			return a.WriteData(a.request(t, true), false, []byte("x"))
+		},
+		"an end for a stream that has ended": func(t *testing.T, a *attacker) error {
+			return a.WriteData(a.request(t, true), true, nil)
+		},
+		"ends for one stream": func(t *testing.T, a *attacker) error {
+			if a.last == ^uint32(0) {
+				a.request(t, true)
+			}
+			return a.WriteData(a.last, true, nil)
+		},
+		"malformed headers": func(_ *testing.T, a *attacker) error {
+			a.last += 2
+			return a.WriteHeaders(http2.HeadersFrameParam{StreamID: a.last, BlockFragment: []byte("\x82\x86\x84\x00\x01A\x01b"), EndStream: true, EndHeaders: true})
+		},
+		"a window of nothing": func(t *testing.T, a *attacker) error {
+			return a.WriteWindowUpdate(a.request(t, true), 0)
+		},
+		"too many streams": func(t *testing.T, a *attacker) error { a.request(t, true); return nil },
+		"ping":             func(_ *testing.T, a *attacker) error { return a.WritePing(false, [8]byte{}) },
+		"settings":         func(_ *testing.T, a *attacker) error { return a.WriteSettings() },
 		"priority": func(_ *testing.T, a *attacker) error {
 			return a.WritePriority(1, http2.PriorityParam{StreamDep: 3})
 		},
@@ -145,6 +167,46 @@ func TestHandlersCountUntilTheyReturn(t *testing.T) {
 	assert.LessOrEqual(t, most.Load(), int64(128))
 	close(release)
 }
+
+// What is under way for requests that are refused before their bodies have come is no flood: a client
+// that uploads much and is told early that it may not.
+func TestRefusedUploadsAreNoFlood(t *testing.T) {
+	a0 := app(map[string]http.Handler{})
+	a0.Routes = append(a0.Routes, server.Route{Method: "POST", Pattern: "/", Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+	})})
+	a0.Settings.H2C = true
+	s := run(t, a0, server.Options{})
+	var dials atomic.Int64
+	c := client(t, func(tr *http.Transport) {
+		tr.Protocols = new(http.Protocols)
+		tr.Protocols.SetUnencryptedHTTP2(true)
+		tr.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			dials.Add(1)
+			return new(net.Dialer).DialContext(ctx, network, addr)
+		}
+	})
+	get(t, c, "http://"+address(s)+"/") // opens the connection
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			for range 40 {
+				res, err := c.Post("http://"+address(s)+"/", "text/plain", io.LimitReader(zeros{}, 4<<20))
+				if assert.NoError(t, err) {
+					assert.Equal(t, 403, res.StatusCode)
+					_ = res.Body.Close()
+				}
+			}
+		})
+	}
+	group.Wait()
+	assert.EqualValues(t, 1, dials.Load(), "connections")
+}
+
+// zeros has no end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 // Those who read much send many WINDOW_UPDATE, which is no flood.
 func TestBigDownloadsAreNoFlood(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 
 // Share makes copies of the sockets of the server for a process that takes its place; they are the
 // caller's to close. Until then it goes on as ever. Unix sockets keep their files when it stops, unless
-// [Server.Keep] is called.
+// [Server.Keep] is called. When it stops, connections that wait for a request get a moment to send one more.
 func (s *Server) Share() (sockets []listen.Socket, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -26,6 +26,7 @@ func (s *Server) Share() (sockets []listen.Socket, err error) {
 		}
 		return nil, err
 	}
+	s.shared = true
 	return sockets, nil
 }
 
@@ -33,6 +34,7 @@ func (s *Server) Share() (sockets []listen.Socket, err error) {
 func (s *Server) Keep() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.shared = false
 	_ = s.each(func(addr string, socket any) error { listen.Keep(addr, socket); return nil })
 }
 

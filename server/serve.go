@@ -45,7 +45,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func closed(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Connection", "close")
+	if r.ProtoMajor < 3 { // where an answer with it is malformed
+		w.Header().Set("Connection", "close")
+	}
 	problem.Write(w, r, problem.Details{Status: http.StatusServiceUnavailable, Detail: "The server is stopping.",
 		Extra: http.Header{"Retry-After": {"5"}}})
 }
@@ -58,7 +60,9 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, e *entrance) (se
 	served = true // now, for a panic skips the rest
 	t := &transaction{handler: h, entrance: e}
 	t.Begin(r, &h.life)
-	t.EarlyData = http3.IsEarly(r)
+	if t.EarlyData = http3.IsEarly(r); t.EarlyData {
+		r.Header.Set("Early-Data", "1") // for who is behind us, RFC 8470 §5.1
+	}
 	t.request = r.WithContext(&t.Exchange)
 	if m := h.app.Metrics; m != nil {
 		t.counted = m.Begin()
@@ -185,7 +189,9 @@ func (t *transaction) refuse() *problem.Details {
 		return &problem.Details{Status: http.StatusServiceUnavailable, ID: t.ID(), Detail: "The server is short of memory.",
 			Extra: http.Header{"Retry-After": {"2"}}}
 	case h.settings.MaxHeaders >= 0 && count > h.settings.MaxHeaders:
-		t.writer.Header().Set("Connection", "close")
+		if r.ProtoMajor < 3 { // where an answer with it is malformed; HTTP/2 makes a GOAWAY of it
+			t.writer.Header().Set("Connection", "close")
+		}
 		return &problem.Details{Status: http.StatusRequestHeaderFieldsTooLarge, ID: t.ID(),
 			Detail: fmt.Sprintf("The request has more than %d header fields.", h.settings.MaxHeaders)}
 	case h.around.misdirected != nil && h.around.misdirected(r):

@@ -45,9 +45,10 @@ type Server struct {
 	entrances []*entrance
 	sides     []net.Listener               // of App.Sides
 	beside    []*http.Server               // on them
-	redirects []net.Listener               // of TLS.Redirect
+	redirects []net.Listener               // of TLS.Redirect, as package listen opened them
 	plain     *http1.Server                // on them; nil for none
 	streams   streams                      // of App.Streams
+	shared    bool                         // another process has the sockets, and takes the place of this one
 	certs     atomic.Pointer[certificates] // nil without TLS
 	undo      func()                       // puts the garbage collector back
 

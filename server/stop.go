@@ -94,7 +94,7 @@ func (s *Server) finish() error {
 // shutdown ends the connections of all protocols at the same time. Those of HTTP/1 end first where
 // they still may become HTTP/2.
 func (s *Server) shutdown(ctx context.Context) error {
-	stops := []func(context.Context) error{s.http1.Shutdown, s.http2.server.Shutdown}
+	stops := []func(context.Context) error{s.leaveHTTP1, s.http2.server.Shutdown}
 	for _, e := range s.entrances {
 		if e.http3 != nil {
 			stops = append(stops, e.http3.Shutdown)
@@ -109,4 +109,18 @@ func (s *Server) shutdown(ctx context.Context) error {
 		all = append(all, <-faults)
 	}
 	return errors.Join(all...)
+}
+
+// lastRequest is how long a connection of HTTP/1 may wait for a request when another process serves
+// in place of this one.
+const lastRequest = 5 * time.Second
+
+func (s *Server) leaveHTTP1(ctx context.Context) error {
+	s.mu.Lock()
+	shared := s.shared
+	s.mu.Unlock()
+	if shared {
+		return s.http1.Leave(ctx, lastRequest)
+	}
+	return s.http1.Shutdown(ctx)
 }

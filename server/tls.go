@@ -30,7 +30,7 @@ type TLS struct {
 
 	// Redirect are addresses, as in Settings.Listen, that speak plain HTTP: they send clients to the
 	// same place over TLS (308), at the first address that speaks it, and answer the challenges of
-	// authorities. Restart.
+	// authorities. Hosts that no certificate is for are refused (421). Restart.
 	Redirect []string
 }
 
@@ -188,9 +188,6 @@ func (s *Server) openRedirects(ctx context.Context, settings Settings) error {
 		if err != nil {
 			return fmt.Errorf("listening for plain HTTP, to redirect it to TLS: %w", err)
 		}
-		if settings.WriteIdle > 0 {
-			l = idleListener{l, settings.WriteIdle}
-		}
 		s.redirects = append(s.redirects, l)
 	}
 	return nil
@@ -207,6 +204,9 @@ func (s *Server) serveRedirects(settings Settings) {
 		MaxHeaderBytes: 16 << 10, Log: s.options.Logger,
 	}
 	for _, l := range s.redirects {
+		if settings.WriteIdle > 0 {
+			l = idleListener{l, settings.WriteIdle}
+		}
 		s.work.Go(func() {
 			if err := s.plain.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 				s.options.Logger.Error("accepting connections that are redirected to TLS", "addr", l.Addr().String(), "err", err)
@@ -218,7 +218,8 @@ func (s *Server) serveRedirects(settings Settings) {
 // challenges is where authorities look (RFC 8555 §8.3).
 const challenges = "/.well-known/acme-challenge/"
 
-// redirect answers plain HTTP. Only the host that was asked for is ever redirected to.
+// redirect answers plain HTTP. Only the host that was asked for is ever redirected to, and only one
+// that there are certificates for: a Host header leads nobody elsewhere.
 func (s *Server) redirect(port int) http.Handler {
 	over, err := middleware.RedirectHTTPS(middleware.RedirectHTTPSOptions{Port: port})
 	if err != nil {
@@ -227,6 +228,10 @@ func (s *Server) redirect(port int) http.Handler {
 	elsewhere := over(http.NotFoundHandler())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.URL.Path, challenges) {
+			if r.Host != "" && !s.certs.Load().store.Serves(r.Host) {
+				problem.Write(w, r, problem.Details{Status: http.StatusMisdirectedRequest, Detail: "There is no certificate here for the host of the request."})
+				return
+			}
 			elsewhere.ServeHTTP(w, r)
 			return
 		}

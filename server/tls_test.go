@@ -186,6 +186,48 @@ func TestARedirectLeadsToTheSameHostOverTLS(t *testing.T) {
 	assert.Equal(t, port, s.Addrs()[0].String()[strings.LastIndexByte(s.Addrs()[0].String(), ':')+1:])
 }
 
+func TestARedirectLeadsToNoForeignHost(t *testing.T) {
+	for _, tt := range []struct {
+		site certs.Site
+		want map[string]int
+	}{
+		{certs.Site{Source: &inMemory{}, Hosts: []string{"a.example", "*.b.example"}}, map[string]int{
+			"a.example": 308, "A.EXAMPLE.:80": 308, "x.b.example": 308, "127.0.0.1:80": 308, "localhost": 308, "[::1]:80": 308,
+			"evil.example": 421, "b.example": 421, "x.y.b.example": 421, "192.0.2.1": 421,
+		}},
+		{certs.Site{Source: &inMemory{}, Hosts: []string{"a.example"}, Rest: true}, map[string]int{"a.example": 308, "other.example": 308}},
+		{certs.Site{Pairs: []certs.Pair{pairFor(t, "a.example", "192.0.2.1")}}, map[string]int{"a.example": 308, "192.0.2.1:80": 308, "192.0.2.2": 421, "evil.example": 421}},
+	} {
+		a := app(map[string]http.Handler{"/": proto})
+		a.Settings.TLS = opens(tt.site)
+		a.Settings.TLS.Redirect = []string{"127.0.0.1:0"}
+		s := run(t, a, server.Options{})
+		for host, want := range tt.want {
+			r, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+s.RedirectAddrs()[0].String()+"/", nil)
+			require.NoError(t, err)
+			r.Host = host
+			res, err := client(t, func(*http.Transport) {}).Do(r)
+			require.NoError(t, err)
+			res.Body.Close()
+			assert.Equal(t, want, res.StatusCode, host)
+			assert.Equal(t, want == 308, res.Header.Get("Location") != "", host)
+		}
+	}
+}
+
+// pairFor writes a certificate that signs itself.
+func pairFor(t *testing.T, hosts ...string) certs.Pair {
+	t.Helper()
+	made, err := certs.SelfSigned(hosts...)
+	require.NoError(t, err)
+	key, err := x509.MarshalPKCS8PrivateKey(made.PrivateKey)
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "both.pem")
+	text := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: made.Certificate[0]}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})...)
+	require.NoError(t, os.WriteFile(file, text, 0o600))
+	return certs.Pair{CertFile: file, KeyFile: file}
+}
+
 func TestAVisitOfAnAuthorityCarriesNoRequest(t *testing.T) {
 	pair, err := certs.SelfSigned("a.example")
 	require.NoError(t, err)

@@ -62,16 +62,25 @@ func (x *index) find(name string) *site {
 	if name == "" {
 		return x.first
 	}
+	if s := x.named(name); s != nil {
+		return s
+	}
+	return x.rest
+}
+
+// named is the site that has a name, nil for none.
+func (x *index) named(name string) *site {
 	if s := x.byName[name]; s != nil {
 		return s
 	}
 	if _, parent, ok := strings.Cut(name, "."); ok {
-		if s := x.byName["*."+parent]; s != nil {
-			return s
-		}
+		return x.byName["*."+parent]
 	}
-	return x.rest
+	return nil
 }
+
+// has reports whether a site has a name.
+func (x *index) has(name string) bool { return name != "" && x.named(name) != nil }
 
 // cleanName is a name in lower case without the dot at its end.
 func cleanName(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }

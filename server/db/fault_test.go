@@ -92,8 +92,13 @@ func TestAFrozenServerMeetsTheDeadline(t *testing.T) {
 	d := open(t, server.URL())
 	require.NoError(t, d.Ping(ctx))
 	server.Pause(t)
-	start := time.Now()
-	err := d.Ping(within(t, 200*time.Millisecond))
+	var start time.Time
+	var err error
+	require.Eventually(t, func() bool { // a thread that is at work may still answer
+		start = time.Now()
+		err = d.Ping(within(t, 200*time.Millisecond))
+		return err != nil
+	}, time.Minute, time.Millisecond)
 	assert.Equal(t, db.CodeTimeout, db.CodeOf(err), "%v", err)
 	assert.Less(t, time.Since(start), 5*time.Second)
 	server.Resume(t)

@@ -72,3 +72,13 @@ func TestLargeWholeNumbersAreExact(t *testing.T) {
 		}
 	})
 }
+
+// This is what the documentation of db says of it.
+func TestTextBeyond64BitsBecomesAFloatInANumericColumnOfSQLite(t *testing.T) {
+	d := file(t, "")
+	run(t, d, "create table t (n integer, price decimal(30,0), s text)")
+	const digits = "12345678901234567890123"
+	_, err := d.Exec(ctx, "insert into t values (?, ?, ?)", digits, digits, digits)
+	require.NoError(t, err)
+	assert.Equal(t, [][]any{{1.2345678901234568e22, 1.2345678901234568e22, digits}}, all(t, d, "select * from t"))
+}

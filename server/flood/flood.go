@@ -1,10 +1,11 @@
 // Package flood guards connections of HTTP/2 against clients that keep a server busy with frames
-// which cost them next to nothing: resets of streams just opened (CVE-2023-44487), PING and SETTINGS
+// which cost them next to nothing: resets of streams just opened (CVE-2023-44487), frames for which the
+// server has to reset them (CVE-2025-8671), PING and SETTINGS
 // (CVE-2019-9512, -9515), PRIORITY and empty frames (CVE-2019-9513, -9518), CONTINUATION
 // (CVE-2023-45288).
 //
 // The server of net/http bounds what such clients make it keep, not what they make it do. [Guard]
-// reads along: it counts frames by their headers, and ends a connection whose client is over its
+// reads along, both ways: it counts frames by their headers, and ends a connection whose client is over its
 // budget with GOAWAY and ENHANCE_YOUR_CALM (RFC 9113 §10.5).
 package flood
 
@@ -21,8 +22,8 @@ import (
 // What a client may do on one connection. Budgets are buckets of tokens, which fill with time and
 // with work that is worth something.
 const (
-	// Resets a second, and at once. A page that is left while it loads cancels all it asked for, of
-	// which there are at most as many as streams.
+	// Resets a second, and at once, of the client and of the server for what the client did wrong. A page
+	// that is left while it loads cancels all it asked for, of which there are at most as many as streams.
 	resetRate, resetBurst = 200, 500
 	// Frames that only control something, a second and at once.
 	controlRate, controlBurst = 200, 2000
@@ -49,8 +50,15 @@ const (
 const (
 	flagEnd    = 0x1 // END_STREAM
 	headerSize = 9
+	codeSize   = 4 // of RST_STREAM
 	preface    = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-	calmDown   = 0xb // ENHANCE_YOUR_CALM
+)
+
+// Codes of errors (RFC 9113 §7).
+const (
+	noError       = 0x0
+	internalError = 0x2
+	calmDown      = 0xb // ENHANCE_YOUR_CALM
 )
 
 // Guard watches over a connection that begins with the preface of HTTP/2, on the side of the server.
@@ -74,6 +82,8 @@ type guarded struct {
 	mu      sync.Mutex // the budgets, which reads and writes change
 	resets  bucket
 	control bucket
+	ended   recent // streams that the server has reset
+	why     string // what the server has sent too much of; "" for nothing
 
 	writing sync.Mutex // held while something is written
 	writes  frames
@@ -88,7 +98,7 @@ func (c *guarded) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	n, err := c.Conn.Read(p)
-	if why := c.count(p[:n]); why != "" {
+	if why := c.count(p[:n]); why != "" { // also when what has been written wakes the read
 		c.end(why)
 		return 0, io.EOF
 	}
@@ -96,10 +106,10 @@ func (c *guarded) Read(p []byte) (int, error) {
 }
 
 // count returns what there is too much of.
-func (c *guarded) count(p []byte) (why string) {
+func (c *guarded) count(p []byte) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := time.Now()
+	why, now := c.why, time.Now()
 	c.reads.each(p, func(f frame) {
 		if excess := c.charge(f, now); excess != "" && why == "" {
 			why = excess
@@ -122,8 +132,11 @@ func (c *guarded) charge(f frame, now time.Time) (excess string) {
 		}
 		cost = emptyCost
 	case frameData:
-		if f.length > 0 || f.flags&flagEnd != 0 {
+		if f.length > 0 {
 			c.control.add(1)
+			return ""
+		}
+		if f.flags&flagEnd != 0 {
 			return ""
 		}
 		cost = emptyCost
@@ -148,7 +161,9 @@ func (c *guarded) end(why string) {
 	c.goaway.Store(true)
 	c.tell()
 	until := time.Now().Add(lingering)
+	c.mu.Lock() // or a write that is over the budget ends the wait
 	_ = c.Conn.SetReadDeadline(until)
+	c.mu.Unlock()
 	scratch := make([]byte, 4<<10)
 	for time.Now().Before(until) {
 		if _, err := c.Conn.Read(scratch); err != nil {
@@ -170,16 +185,43 @@ func (c *guarded) write(p []byte) (int, error) {
 	if c.goaway.Load() && !c.writes.inside() {
 		return 0, net.ErrClosed
 	}
-	worth := 0
+	c.countOut(p)
+	return c.Conn.Write(p)
+}
+
+// countOut takes what the server sends out of the budgets, or puts it in.
+func (c *guarded) countOut(p []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
 	c.writes.each(p, func(f frame) {
-		if f.kind == frameData {
-			worth += dataWorth
+		switch f.kind {
+		case frameData:
+			c.control.add(dataWorth)
+		case frameReset:
+			c.chargeReset(f, now)
 		}
 	})
-	c.mu.Lock()
-	c.control.add(float64(worth))
-	c.mu.Unlock()
-	return c.Conn.Write(p)
+}
+
+// chargeReset takes a reset by the server out of the budget of the client, if that is the reason of it.
+// What is under way for a stream that is reset already, as the rest of a body that is not wanted, is
+// answered by more of them, which is no new request. mu is held.
+func (c *guarded) chargeReset(f frame, now time.Time) {
+	before := c.ended.add(f.stream)
+	var excess string
+	switch {
+	case f.code == noError || f.code == internalError:
+		return
+	case before:
+		excess = c.control.take(1, now, "frames for streams that have ended")
+	default:
+		excess = c.resets.take(1, now, "streams with errors")
+	}
+	if excess != "" && c.why == "" && !c.goaway.Swap(true) {
+		c.why = excess
+		_ = c.Conn.SetReadDeadline(time.Unix(1, 0)) // whoever reads finds out
+	}
 }
 
 // tell sends the GOAWAY, if one is due and no frame has been sent in part only. A write under way,

@@ -11,16 +11,17 @@ type frame struct {
 	kind   byte
 	flags  byte
 	stream uint32
+	code   uint32 // of RST_STREAM
 }
 
 // frames finds the headers of frames in a stream of bytes, which comes in pieces.
 type frames struct {
 	skip   int // bytes up to the next header
-	header [headerSize]byte
+	header [headerSize + codeSize]byte
 	have   int // of the header
 }
 
-// each calls f for each header that ends in p.
+// each calls f for each header that ends in p; that of a RST_STREAM ends with its code.
 func (s *frames) each(p []byte, f func(frame)) {
 	for len(p) > 0 {
 		if s.skip > 0 {
@@ -29,18 +30,31 @@ func (s *frames) each(p []byte, f func(frame)) {
 			p = p[n:]
 			continue
 		}
-		n := copy(s.header[s.have:], p)
+		n := copy(s.header[s.have:s.wants()], p)
 		s.have += n
 		p = p[n:]
-		if s.have < headerSize {
-			return
+		if s.have < s.wants() {
+			continue
+		}
+		h := frame{length: s.length(), kind: s.header[3], flags: s.header[4], stream: binary.BigEndian.Uint32(s.header[5:]) &^ (1 << 31)}
+		if s.skip = h.length; s.have > headerSize {
+			h.code = binary.BigEndian.Uint32(s.header[headerSize:])
+			s.skip -= codeSize
 		}
 		s.have = 0
-		h := frame{int(binary.BigEndian.Uint32(s.header[:]) >> 8), s.header[3], s.header[4], binary.BigEndian.Uint32(s.header[5:]) &^ (1 << 31)}
-		s.skip = h.length
 		f(h)
 	}
 }
+
+// wants is the size of the header, as far as that is known.
+func (s *frames) wants() int {
+	if s.have >= headerSize && s.header[3] == frameReset && s.length() == codeSize {
+		return headerSize + codeSize
+	}
+	return headerSize
+}
+
+func (s *frames) length() int { return int(binary.BigEndian.Uint32(s.header[:]) >> 8) }
 
 // inside reports whether the stream has stopped in the middle of a frame.
 func (s *frames) inside() bool { return s.skip > 0 || s.have > 0 }

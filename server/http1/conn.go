@@ -142,7 +142,7 @@ func (c *conn) next() error {
 		return io.EOF
 	}
 	c.phase.Store(waiting)
-	if c.server.closing.Load() {
+	if c.server.hasty.Load() {
 		return io.EOF
 	}
 	return nil
@@ -251,7 +251,7 @@ func (c *conn) deadline(d time.Duration) {
 func (c *conn) idleDeadline() {
 	if c.phase.Load() == fresh {
 		c.deadline(c.server.ReadHeader)
-		if c.server.closing.Load() {
+		if c.server.hasty.Load() {
 			c.hurry()
 		}
 		return

@@ -60,7 +60,8 @@ type Server struct {
 	Log *slog.Logger
 
 	hangups   hangupWatch
-	closing   atomic.Bool
+	closing   atomic.Bool // no connections come any more, and answers close theirs
+	hasty     atomic.Bool // and those that wait for a request are closed
 	mu        sync.Mutex
 	listeners map[net.Listener]struct{}
 	conns     map[*conn]struct{}
@@ -109,19 +110,27 @@ func (s *Server) serveConn(nc net.Conn, h http.Handler) {
 // Shutdown closes the listeners and the connections that wait for a request, lets the requests
 // under way end, with an answer that closes the connection, and returns when all connections are
 // gone, or with the error of ctx.
-func (s *Server) Shutdown(ctx context.Context) error {
+func (s *Server) Shutdown(ctx context.Context) error { return s.Leave(ctx, 0) }
+
+// Leave is Shutdown for a server in whose place another one serves already: connections that wait for
+// a request get the given time to send one more, which is answered and told that the connection
+// closes. So no request is lost on a connection that the client takes for open.
+func (s *Server) Leave(ctx context.Context, idle time.Duration) error {
 	s.closing.Store(true)
+	if idle > 0 {
+		defer time.AfterFunc(idle, s.closeIdle).Stop()
+	}
 	s.mu.Lock()
 	fault := s.closeListeners()
-	for c := range s.conns {
-		c.closeIdle()
-	}
 	if s.empty == nil {
 		s.empty = make(chan struct{})
 	}
 	empty := s.empty
 	s.checkEmpty()
 	s.mu.Unlock()
+	if idle <= 0 {
+		s.closeIdle()
+	}
 	select {
 	case <-empty:
 		return fault
@@ -130,9 +139,20 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 }
 
+// closeIdle closes the connections that wait for a request, also those that will.
+func (s *Server) closeIdle() {
+	s.hasty.Store(true)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		c.closeIdle()
+	}
+}
+
 // Close closes the listeners and all connections at once.
 func (s *Server) Close() error {
 	s.closing.Store(true)
+	s.hasty.Store(true)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fault := s.closeListeners()

@@ -113,7 +113,7 @@ func (t *transaction) finish() bool {
 	if t.response.deadline {
 		_ = t.conn.nc.SetWriteDeadline(time.Time{}) // fails on a closed connection, as the next write will
 	}
-	return t.broken() == nil && t.keepAlive && t.body.finish() && !t.conn.server.closing.Load()
+	return t.broken() == nil && t.keepAlive && t.body.finish() && !t.conn.server.hasty.Load()
 }
 
 // discard gives the buffer back.

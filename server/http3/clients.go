@@ -42,7 +42,7 @@ func (c *clients) enter(ctx context.Context, info *quic.ClientInfo) (context.Con
 		return nil, errTooMany
 	}
 	c.handshaking.Add(1)
-	one := &client{running: make(chan struct{}, c.streams)}
+	one := &client{proven: info.AddrVerified, running: make(chan struct{}, c.streams)}
 	one.done = sync.OnceFunc(func() { c.handshaking.Add(-1) })
 	context.AfterFunc(ctx, func() {
 		one.done()
@@ -120,6 +120,7 @@ func (w watched) Accept(ctx context.Context) (*quic.Conn, error) {
 // client is one connection.
 type client struct {
 	conn    *quic.Conn // set when it is accepted
+	proven  bool       // its address was, before the handshake
 	done    func()     // with the handshake
 	running chan struct{}
 	waiting atomic.Int64

@@ -26,7 +26,10 @@ type Options struct {
 	// adds ALPN and wants TLS 1.3.
 	TLS *tls.Config
 	// EarlyData takes requests in the first flight of a client that has been here before (0-RTT), which
-	// who listens can send again. Those that may change something are answered 425; see [IsEarly].
+	// who listens can send again. The handler gets those at once that may come twice and say nothing of
+	// who sends them: GET, HEAD and OPTIONS without cookies, Authorization or a certificate, of a client
+	// whose address is proven by a token (RFC 9000 §8.1.3). It can tell them by [IsEarly]. The rest waits
+	// until the handshake is complete, and is no early data then (RFC 8470 §3).
 	EarlyData bool
 
 	// Admit may refuse clients by their address; nil admits all.
@@ -125,17 +128,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.active.Add(1)
 	defer s.active.Add(-1)
 	c := clientOf(r.Context())
+	r, ok := c.prove(r)
+	if !ok {
+		panic(http.ErrAbortHandler) // the handshake has failed
+	}
+	r = withoutBody(w, r)
 	if !c.begin(r.Context()) {
 		panic(http.ErrAbortHandler) // the client is gone, or will be
 	}
 	defer c.finish()
 	s.options.Handler.ServeHTTP(w, r)
-}
-
-// IsEarly reports whether a request came before the handshake was complete, so that it may be one
-// that somebody has recorded and sends again (RFC 8470).
-func IsEarly(r *http.Request) bool {
-	return r.ProtoMajor == 3 && r.TLS != nil && !r.TLS.HandshakeComplete
 }
 
 // Shutdown takes no more connections, tells clients to send no more requests (GOAWAY), and returns

@@ -209,8 +209,9 @@ func TestHandlersCountUntilTheyReturn(t *testing.T) {
 }
 
 // withSessions is a client that resumes, and sends early what it may.
-func withSessions(t *testing.T, cache tls.ClientSessionCache) *http.Client {
+func withSessions(t *testing.T, cache tls.ClientSessionCache, tokens quic.TokenStore) *http.Client {
 	return client(t, func(tr *h3.Transport) {
+		tr.QUICConfig = &quic.Config{TokenStore: tokens}
 		tr.TLSClientConfig.ClientSessionCache = cache
 		tr.TLSClientConfig.ServerName = "localhost"
 	})
@@ -221,11 +222,12 @@ func early(t *testing.T, on bool) (first, second string) {
 		fmt.Fprint(w, http3.IsEarly(r))
 	})})
 	cache := tls.NewLRUClientSessionCache(10)
-	c := withSessions(t, cache)
+	tokens := quic.NewLRUTokenStore(1, 1)
+	c := withSessions(t, cache, tokens)
 	_, first = get(t, c, "https://"+addr+"/")
 	c.CloseIdleConnections()
 	c.Transport.(*h3.Transport).Close()
-	c = withSessions(t, cache)
+	c = withSessions(t, cache, tokens)
 	r, err := http.NewRequest(h3.MethodGet0RTT, "https://"+addr+"/", nil)
 	require.NoError(t, err)
 	res, err := c.Do(r)

@@ -52,7 +52,7 @@ func Headers(o HeadersOptions) (Func, error) {
 				next.ServeHTTP(w, r)
 				return
 			}
-			rw := &through{ResponseWriter: w, before: func(int) { response.apply(w.Header()) }}
+			rw := &through{ResponseWriter: w, before: func(int) { response.applyLast(w.Header()) }}
 			next.ServeHTTP(rw, r)
 			rw.start(http.StatusOK) // for who answers in place of a handler that has written nothing
 		})
@@ -117,6 +117,15 @@ func checkHeader(name, value string) error {
 		return fmt.Errorf("%s belongs to the connection, and is written by the server", name)
 	}
 	return nil
+}
+
+// applyLast is for an answer: a type that was removed is not guessed again below.
+func (c *headerRules) applyLast(h http.Header) {
+	_, typed := h["Content-Type"]
+	c.apply(h)
+	if _, left := h["Content-Type"]; typed && !left {
+		h["Content-Type"] = nil
+	}
 }
 
 func (c *headerRules) apply(h http.Header) {

@@ -3,6 +3,7 @@ package middleware_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"rws/server/middleware"
+	"rws/server/problem"
 )
 
 func TestATimeoutAnswersAtOnceAndEndsTheContext(t *testing.T) {
@@ -40,20 +42,96 @@ func TestATimeoutAnswersAtOnceAndEndsTheContext(t *testing.T) {
 	})
 }
 
+// A stream and an upgraded connection last longer than what begins them.
 func TestAnAnswerThatHasBegunGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := must(middleware.Timeout(time.Second))(t)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("X-A", "1")
+			_, limited := r.Context().Deadline()
+			assert.True(t, limited)
 			w.WriteHeader(201)
-			<-r.Context().Done()
-			assert.ErrorIs(t, r.Context().Err(), context.DeadlineExceeded)
-			_, _ = io.WriteString(w, "done")
+			_, limited = r.Context().Deadline()
+			assert.False(t, limited)
+			select {
+			case <-r.Context().Done():
+				t.Error("the context has ended: ", r.Context().Err())
+			case <-time.After(time.Minute):
+			}
+			_, err := io.WriteString(w, "done")
+			assert.NoError(t, err)
 		}))
 		w := ask(h, "/")
 		assert.Equal(t, 201, w.Code)
 		assert.Equal(t, "done", w.Body.String())
 		assert.Equal(t, "1", w.Header().Get("X-A"))
 	})
+}
+
+// One that comes first is passed on with its cause.
+func TestTheEndOfARequestReachesAHandlerWithATimeout(t *testing.T) {
+	left := errors.New("left")
+	ctx, leave := context.WithCancelCause(t.Context())
+	h := must(middleware.Timeout(time.Hour))(t)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		leave(left)
+		<-r.Context().Done()
+		assert.Equal(t, context.Canceled, r.Context().Err())
+		assert.Equal(t, left, context.Cause(r.Context()))
+	}))
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil).WithContext(ctx))
+}
+
+// A writer that waits, as that of a function of a script around the handler, holds up nobody who asks
+// whether the answer has begun.
+func TestNobodyWaitsToLearnThatATimeoutAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &slowWriter{ResponseRecorder: httptest.NewRecorder(), until: make(chan struct{})}
+		h := must(middleware.Timeout(time.Second))(t)(http.HandlerFunc(func(tw http.ResponseWriter, r *http.Request) {
+			assert.False(t, problem.Started(tw))
+			<-r.Context().Done()
+			synctest.Wait() // for the timer to be in the writer below
+			assert.True(t, problem.Started(tw))
+			_, err := io.WriteString(tw, "late")
+			assert.ErrorIs(t, err, http.ErrHandlerTimeout)
+			close(w.until)
+		}))
+		h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+		assert.Equal(t, 504, w.Code, "the answer is out when the handler has returned")
+	})
+}
+
+type slowWriter struct {
+	*httptest.ResponseRecorder
+	until chan struct{}
+}
+
+func (s *slowWriter) WriteHeader(status int) {
+	<-s.until
+	s.ResponseRecorder.WriteHeader(status)
+}
+
+func TestTimeRunsOutWhileAStatusBeforeTheAnswerIsSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &slowInterim{ResponseRecorder: httptest.NewRecorder()}
+		h := must(middleware.Timeout(time.Second))(t)(http.HandlerFunc(func(tw http.ResponseWriter, r *http.Request) {
+			tw.WriteHeader(http.StatusEarlyHints)
+			assert.ErrorIs(t, r.Context().Err(), context.DeadlineExceeded)
+			_, err := io.WriteString(tw, "late")
+			assert.ErrorIs(t, err, http.ErrHandlerTimeout)
+		}))
+		h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+		assert.Equal(t, 504, w.Code)
+		assert.NotContains(t, w.Body.String(), "late")
+	})
+}
+
+type slowInterim struct{ *httptest.ResponseRecorder }
+
+func (s *slowInterim) WriteHeader(status int) {
+	if status < 200 {
+		time.Sleep(time.Minute)
+		return
+	}
+	s.ResponseRecorder.WriteHeader(status)
 }
 
 func TestAHandlerInTimeIsNotTouched(t *testing.T) {

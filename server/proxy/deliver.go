@@ -51,11 +51,11 @@ func (c *call) writeHead(t *try) {
 	if res.ContentLength < 0 && c.hasBody(res) {
 		delete(to, "Content-Length")
 	}
-	if _, typed := to["Content-Type"]; !typed {
-		to["Content-Type"] = nil // what the backend has not said nobody guesses
-	}
 	c.announce(res)
 	c.h.response.apply(to)
+	if _, typed := to["Content-Type"]; !typed {
+		to["Content-Type"] = nil // what the backend has not said, or was removed, nobody guesses
+	}
 	c.h.o.Pool.SetSticky(to, t.lease, c.in)
 	c.w.WriteHeader(res.StatusCode)
 }

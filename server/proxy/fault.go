@@ -196,13 +196,24 @@ func (c *call) fail(e *Error) {
 	switch {
 	case c.unreachable(e) && c.h.o.Fallback != nil:
 		c.h.log.WarnContext(c.ex, "no backend could be reached, the fallback answers", "id", c.ex.ID(), "pool", c.h.o.Pool.Name(), "err", e.Error())
-		c.h.o.Fallback.ServeHTTP(c.w, c.in)
+		c.h.o.Fallback.ServeHTTP(c.w, c.unread())
 	case c.grpc:
 		c.ex.Fault = e
 		c.failGRPC(e)
 	default:
 		c.fault(e)
 	}
+}
+
+// unread is the request with the body from its beginning: no backend has had it, but some of it may have
+// been read to be sent.
+func (c *call) unread() *http.Request {
+	if c.source == nil || !c.source.renewable() {
+		return c.in
+	}
+	r := c.in.WithContext(c.in.Context())
+	r.Body = &reading{source: c.source}
+	return r
 }
 
 func (c *call) count(e *Error) {

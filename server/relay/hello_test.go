@@ -44,7 +44,7 @@ func FuzzPeek(f *testing.F) {
 	f.Add([]byte{0x16, 3, 1, 0xff, 0xff})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		source := bytes.NewReader(data)
-		_, read := peek(context.Background(), given{Reader: source})
+		_, read, _ := peek(context.Background(), given{Reader: source})
 		rest, _ := io.ReadAll(source)
 		assert.True(t, bytes.Equal(data, append(read, rest...)))
 	})
@@ -52,10 +52,12 @@ func FuzzPeek(f *testing.F) {
 
 func TestPeek(t *testing.T) {
 	whole := hello("a.example")
-	name, read := peek(context.Background(), given{Reader: bytes.NewReader(whole)})
+	name, read, err := peek(context.Background(), given{Reader: bytes.NewReader(whole)})
+	assert.NoError(t, err)
 	assert.Equal(t, "a.example", name)
 	assert.Equal(t, whole, read)
-	name, read = peek(context.Background(), given{Reader: bytes.NewReader(bytes.Repeat([]byte{0x16, 3, 1, 0, 1, 1}, 50_000))})
+	name, read, err = peek(context.Background(), given{Reader: bytes.NewReader(bytes.Repeat([]byte{0x16, 3, 1, 0, 1, 1}, 50_000))})
+	assert.ErrorIs(t, err, errNoHello)
 	assert.Empty(t, name)
 	assert.LessOrEqual(t, len(read), maxHello, "a hello without end is not read for ever")
 }

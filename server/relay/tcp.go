@@ -20,7 +20,8 @@ type TCPOptions struct {
 	Pool Pool
 	// Names choose another pool by the server name that the client asks for in its TLS hello:
 	// "db.example.com", or "*.example.com" for one label. The connection is not decrypted, unless
-	// TLS is set. One that is not TLS, or asks for another name, goes to Pool.
+	// TLS is set. One that is not TLS, says nothing, or asks for another name, goes to Pool; one that
+	// begins like TLS and does not end its hello in time is closed.
 	Names map[string]Pool
 	// TLS ends the client's TLS here; nil passes through what comes.
 	TLS *tls.Config
@@ -142,7 +143,10 @@ func (t *TCP) open(ctx context.Context, client net.Conn) (opened, error) {
 		}
 		name, o.conn = secured.ConnectionState().ServerName, secured
 	} else {
-		name, o.first = peek(ctx, client)
+		var err error
+		if name, o.first, err = peek(ctx, client); err != nil {
+			return o, err
+		}
 	}
 	if o.pool = t.names.find(name, t.o.Pool); o.pool == nil {
 		return o, fmt.Errorf("there are no backends for the server name %q", name)

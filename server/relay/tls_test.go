@@ -161,3 +161,26 @@ func TestASlowHelloEnds(t *testing.T) {
 	assert.Error(t, err)
 	assert.Empty(t, p.clients)
 }
+
+// Who could have a connection taken for one without TLS by ending its hello late would reach the
+// backends of the rest with the name of another.
+func TestAHelloThatIsNotWholeDoesNotGoToTheRest(t *testing.T) {
+	p := pool(backend(t, says("rest")))
+	at, _ := front(t, relay.TCPOptions{Handshake: 30 * time.Millisecond, Pool: p, Names: map[string]relay.Pool{"a.example": pool(nowhere(t))}})
+	for _, begun := range []string{"\x16", "\x16\x03\x01", "\x16\x03\x01\x02\x00\x01\x00\x01", "\x15\x03\x01\x00\x02\x01\x00\x16"} {
+		conn := dialed(t, at, begun)
+		n, err := conn.Read(make([]byte, 1))
+		assert.Error(t, err, "%x", begun)
+		assert.Zero(t, n, "%x", begun)
+	}
+	broken := dialed(t, at, "\x16\x03\x01\x00\x04\x02\x00\x00\x00")
+	_, err := broken.Read(make([]byte, 1))
+	assert.Error(t, err, "a message that is no hello")
+	open, _ := p.state()
+	assert.Zero(t, open)
+
+	silent := dial(t, at)
+	n, err := silent.Read(make([]byte, 1))
+	require.NoError(t, err, "one that says nothing goes to the rest")
+	assert.Equal(t, 1, n)
+}

@@ -4,7 +4,8 @@
 ---
 ---Values are never put into SQL: a statement has a `?` for each, or `:name` and one table of names and
 ---values. A value is text, a number, a boolean, nil or `rws.null`, a time of `rws.now()`, or a table, which is
----stored as JSON. A list in `in (?)` is several values; a list made by `rws.array` is an array in Postgres.
+---stored as JSON. A list in `in (?)` is several values, of an empty one `not in (?)` is true; a list made by `rws.array`
+---is an array in Postgres.
 ---
 ---A row is a table with a field for each column. NULL is nil (or `rws.null`, see `rws.DbOptions`), an integer
 ---beyond 2^53 and a decimal are texts, a timestamp is an `rws.Time`, JSON is a table, a second column of the
@@ -14,7 +15,8 @@
 ---   declared `text` the text that was stored, `2030-01-31 08:00:00.000Z`.
 --- * SQLite has no decimals: what is declared `decimal` or `numeric` is stored as a whole or a floating-point
 ---   number, `1.10` as 1.1, with 15 digits. A column that is declared `text` keeps a decimal as it is; whole cents
----   in an `integer` can be counted with, too.
+---   in an `integer` can be counted with, too. A text of more digits than 64 bits hold becomes a floating-point
+---   number in a column that is declared `integer`, `decimal` or `numeric`, and nothing is raised.
 --- * MySQL and MariaDB have no booleans: `boolean` is a small number, and true comes back as 1.
 --- * In MariaDB `json` is text, and comes back as text: `rws.json.decode` reads it. In MySQL it is a table.
 ---
@@ -125,7 +127,9 @@ function db:value(sql, ...) end
 ---into memory, up to 1 MiB, and its connection is lent to others. A request keeps at most half of the connections
 ---with loops; beyond, the one that was not read for longest loses its own, and going on with it raises `busy`. So
 ---a loop may be left with `break`, and statements may run inside; a loop over very many rows together with
----statements belongs into one `db:tx`, where all use one connection.
+---statements belongs into one `db:tx`, where all use one connection. A statement that writes, as
+---`insert … returning`, is done before its first row is given out, whether the others are read or not; its rows
+---are in memory until then.
 ---
 ---```lua
 ---local db = app:db("sqlite::memory:")
@@ -492,6 +496,7 @@ function tx:value(sql, ...) end
 ---As `db:each`. While the rows are gone through other statements may run, and the loop may be left. Postgres
 ---keeps the rows for it (a cursor). MariaDB and MySQL can't: there a statement inside has the rows that are left
 ---read into memory, up to 32 MiB of them; with more, going on raises `busy`, and a `limit` helps.
+---After the end of the transaction, what was not read raises `closed`.
 ---@async
 ---@param sql string
 ---@param ... any values of `?`, or one table of names and values

@@ -1,6 +1,6 @@
 ---@meta
 
----Changes of a header: first `remove`, then `set`, then `add`.
+---Changes of a header: first `remove`, then `set`, then `add`. In names `_` is `-`, as everywhere.
 ---@class rws.ProxyEdits
 ---@field set? table<string, string> in place of what was there
 ---@field add? table<string, string> beside what was there

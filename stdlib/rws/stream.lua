@@ -9,8 +9,8 @@
 ---@field health? rws.BackendHealth a check is a connection, unless a scheme is given; `{ every = "5s" }`
 ---@field passive? boolean|rws.Passive default on: backends that cannot be reached get no connections for a while
 ---@field breaker? boolean|rws.Breaker
----@field names? table<string, any> other backends by the server name that the visitor's TLS asks for, `"db.example.com"` or `"*.example.com"`: where they are, or a table with `to` and options of its own. The connection is passed through as it is
----@field cert? string file of a certificate (PEM): TLS ends here, and backends get what is in it
+---@field names? table<string, any> other backends by the server name that the visitor's TLS asks for, `"db.example.com"` or `"*.example.com"`: where they are, or a table with `to` and options of its own. The connection is passed through as it is, unless `cert` ends its TLS here. What is no TLS, says nothing, or asks for another name goes to `to`; a hello that is begun and not ended in time is closed
+---@field cert? string file of a certificate (PEM): TLS ends here, and backends get what is in it. It is read again when it changes
 ---@field key? string its key
 ---@field tls? rws.BackendTls speaks TLS with the backends
 ---@field proxy_protocol? 1|2 tells backends the visitor's address in that version of the PROXY protocol

@@ -18,9 +18,9 @@
 ---@field challenges? string|string[] how the authority sees that a domain is yours: `"tls-alpn-01"` on port 443, `"http-01"` on port 80 with `redirect`, `"dns-01"` with `dns`. Default is whatever is possible
 ---@field dns? rws.TlsDns functions that change the DNS; needed for `"*.example.com"`
 ---@field on_demand? rws.TlsOnDemand gets certificates for other names when a client first asks for them
----@field stapling? boolean fetches OCSP responses for certificates that name a responder. Default true
+---@field stapling? boolean fetches OCSP responses for certificates by ACME that name a responder; those in files and of the local authority get none. Default true
 ---@field storage? string folder for certificates, keys and accounts; servers may share it. Default .rws/certs, of the local authority .rws/ca
----@field redirect? string|string[] addresses, as `":80"`, that speak plain HTTP and send everybody to the same place at the first address of HTTPS (308); they answer `"http-01"` too
+---@field redirect? string|string[] addresses, as `":80"`, that speak plain HTTP and send everybody to the same place at the first address of HTTPS (308); hosts that no certificate is for are refused (421), but not with on_demand; they answer `"http-01"` too
 
 ---An authority.
 ---@class rws.TlsDirectory
@@ -43,7 +43,7 @@
 
 ---Certificates for names that the script does not know.
 ---@class rws.TlsOnDemand
----@field ask string|fun(name: string): boolean a function that returns true for a name that may have one, or a URL that answers `?domain=name` with status 200. It has 5 s; a name that was refused is not asked about for 30 s
+---@field ask string|fun(name: string): boolean a function that returns true for a name that may have one, or a URL that answers `?domain=name` with status 200. It has 5 s; a name that was refused is not asked about for 30 s, and one that the authority gave no certificate for is not tried for 10 min. The client waits at most 10 s for its certificate, which is made nonetheless
 
 ---The TLS of a request.
 ---@class rws.Tls

@@ -64,6 +64,7 @@ type Options struct {
 	Logger     *slog.Logger // default slog.Default()
 
 	renewCheck time.Duration // default 10 min
+	demandWait time.Duration // see [demandWait]
 	renewRatio float64       // how much of its life a certificate has left when it is renewed; default 1/3
 }
 

@@ -1,6 +1,7 @@
 package acme
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -37,7 +38,7 @@ type work struct {
 	manager *Manager
 	cache   *certmagic.Cache
 	fixed   *certmagic.Config // of Domains
-	demand  *certmagic.Config // of other names; nil for none
+	demand  *demand           // of other names; nil for none
 	issuers []*certmagic.ACMEIssuer
 	cancel  context.CancelFunc
 	looking sync.WaitGroup // for what has to be renewed
@@ -62,8 +63,8 @@ func (m *Manager) Start(ctx context.Context, at certs.Ports) error {
 		return err
 	}
 	w := &work{manager: m}
-	w.open(at)
 	background, cancel := context.WithCancel(context.Background())
+	w.open(background, at)
 	w.cancel = cancel
 	if err := w.manage(ctx, background); err != nil {
 		w.close()
@@ -90,7 +91,7 @@ func (m *Manager) checkPorts(at certs.Ports) error {
 }
 
 // open makes the parts of certmagic.
-func (w *work) open(at certs.Ports) {
+func (w *work) open(background context.Context, at certs.Ports) {
 	o := w.manager.options
 	logger := bridge(o.Logger)
 	w.cache = certmagic.NewCache(certmagic.CacheOptions{
@@ -108,7 +109,11 @@ func (w *work) open(at certs.Ports) {
 	w.fixed = w.config(template, at)
 	if w.manager.asker != nil {
 		template.OnDemand = &certmagic.OnDemandConfig{DecisionFunc: w.manager.asker.ask}
-		w.demand = w.config(template, at)
+		c := w.config(template, at)
+		for i, issuer := range c.Issuers {
+			c.Issuers[i] = newOnce(issuer.(*certmagic.ACMEIssuer))
+		}
+		w.demand = &demand{config: c, context: background, wait: cmp.Or(o.demandWait, demandWait)}
 	}
 }
 
@@ -183,7 +188,7 @@ func (w *work) configOf(names ...string) *certmagic.Config {
 	if w.demand == nil || slices.ContainsFunc(names, w.managed) {
 		return w.fixed
 	}
-	return w.demand
+	return w.demand.config
 }
 
 // managed reports whether a name is one of the domains, or has the wildcard of one.
@@ -196,13 +201,18 @@ func (w *work) managed(name string) bool {
 
 var errNotStarted = errors.New("certificates by ACME: they are not managed yet, or no more")
 
-// Certificate implements [certs.Source]. On demand it may take as long as the authority does.
+// Certificate implements [certs.Source]. On demand it may take some seconds, as the authority does; the
+// work for it goes on when that is not enough.
 func (m *Manager) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	w := m.work.Load()
 	if w == nil {
 		return nil, errNotStarted
 	}
-	return w.configOf(hello.ServerName).GetCertificate(hello)
+	c := w.configOf(hello.ServerName)
+	if c == w.fixed || w.demand.cached(w.cache, hello.ServerName, time.Now()) {
+		return c.GetCertificate(hello)
+	}
+	return w.demand.certificate(hello)
 }
 
 // ChallengeTLS implements [certs.Challenger].

@@ -1,0 +1,78 @@
+package luabind_test
+
+import (
+	"bufio"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"rws/luabind"
+	"rws/server/certs"
+)
+
+// writePair puts a certificate that signs itself and its key into one file.
+func writePair(t *testing.T, file string, hosts ...string) {
+	t.Helper()
+	made, err := certs.SelfSigned(hosts...)
+	require.NoError(t, err)
+	key, err := x509.MarshalPKCS8PrivateKey(made.PrivateKey)
+	require.NoError(t, err)
+	text := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: made.Certificate[0]}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})...)
+	require.NoError(t, os.WriteFile(file, text, 0o600))
+}
+
+// secured sends a line through the first stream of a program, over TLS.
+func secured(t *testing.T, p *luabind.Program, protocols ...string) (names []string, answer string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	raw, err := net.Dial("tcp", l.Addr().String())
+	require.NoError(t, err)
+	served, err := l.Accept()
+	require.NoError(t, err)
+	done := make(chan struct{})
+	go func() { p.App.Streams[0].Conn(t.Context(), served); close(done) }()
+	client := tls.Client(raw, &tls.Config{InsecureSkipVerify: true, NextProtos: protocols})
+	_, err = fmt.Fprintln(client, "hello")
+	require.NoError(t, err)
+	answer, err = bufio.NewReader(client).ReadString('\n')
+	require.NoError(t, err)
+	names = client.ConnectionState().PeerCertificates[0].DNSNames
+	require.NoError(t, client.Close())
+	<-done
+	return names, answer
+}
+
+func TestTheCertificateOfAStreamIsReadAgain(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "pair.pem")
+	writePair(t, file, "old.example")
+	o := luabind.Options{File: "app.lua", Dir: dir, Source: fmt.Sprintf(`
+		app:config { isolates = 2 }
+		app:tcp("127.0.0.1:7001", { cert = "pair.pem", key = "pair.pem", to = %q })
+	`, lines(t, "a"))}
+	luabind.CertPoll(5 * time.Millisecond)(&o)
+	p, err := luabind.Load(o)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, p.Close(t.Context())) })
+	require.NoError(t, p.Start(t.Context()))
+	names, answer := secured(t, p, "postgresql")
+	assert.Equal(t, []string{"old.example"}, names)
+	assert.Equal(t, "a hello\n", answer)
+
+	writePair(t, file, "new.example")
+	assert.Eventually(t, func() bool {
+		names, _ := secured(t, p)
+		return names[0] == "new.example"
+	}, 10*time.Second, 20*time.Millisecond, "the old certificate is shown for ever")
+}

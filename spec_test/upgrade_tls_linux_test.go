@@ -1,0 +1,45 @@
+package spec_test
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// The new program takes the addresses that are redirected to TLS, too.
+func TestAnUpgradeKeepsTheRedirectsToTLS(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, writeCertificate(filepath.Join(dir, "site")))
+	plain := freeAddress(t)
+	script := fmt.Sprintf(`app:tls { cert = "site.pem", key = "site.key", redirect = %q } app:get("/", function() return "hello" end)`, plain)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "app.lua"), []byte(script), 0o600))
+	srv := startedIn(t, dir, "--listen", "127.0.0.1:0", "--log", "json", "--access-log=false")
+	where(t, srv) // it listens
+	c := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}, Timeout: patience}
+	require.NoError(t, fetch(c, "http://"+plain+"/"))
+
+	pid := replaced(t, srv)
+	require.Eventually(t, func() bool { return srv.cmd.Process.Signal(syscall.Signal(0)) != nil }, patience, 5*time.Millisecond, "the old process goes on")
+	assert.NoError(t, fetch(c, "http://"+plain+"/"))
+	assert.NoError(t, syscall.Kill(pid, 0))
+}
+
+// replaced has a server replace its program, which ends with the test.
+func replaced(t *testing.T, srv *server) (pid int) {
+	t.Helper()
+	require.NoError(t, srv.cmd.Process.Signal(syscall.SIGUSR2))
+	require.Eventually(t, func() bool { return newProcess.MatchString(srv.log.String()) }, patience, 5*time.Millisecond, "%s", srv.log.String())
+	pid, err := strconv.Atoi(newProcess.FindStringSubmatch(srv.log.String())[1])
+	require.NoError(t, err)
+	t.Cleanup(func() { endProcess(t, pid) })
+	return pid
+}
