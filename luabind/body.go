@@ -19,23 +19,24 @@ import (
 
 // readBody returns the whole body, reading it on the first call.
 func (c *Ctx) readBody(L *lua.LState) []byte {
-	if c.bodyRead {
-		return c.body
+	b := c.bodyBy(c)
+	if b.read {
+		return b.text
 	}
-	c.bodyRead, c.reader = true, c
+	b.read = true
 	if c.r.Body == nil || c.r.Body == http.NoBody {
 		return nil
 	}
-	var body []byte
+	var text []byte
 	err := c.reading(L, func() (err error) {
-		body, err = io.ReadAll(c.r.Body)
+		text, err = io.ReadAll(c.r.Body)
 		return err
 	})
-	c.body = body
+	b.text = text
 	if err != nil {
 		fault.Raise(L, bodyError(err))
 	}
-	return c.body
+	return text
 }
 
 // reading calls f, which reads the body, with the lock released, and ends the reads at the

@@ -24,6 +24,7 @@ import (
 // the chain has returned the handler goes on and streams straight to the client.
 type bridge struct {
 	program *Program
+	before  *bridge // of the same functions; dropped
 	w       http.ResponseWriter
 	header  http.Header
 	status  int
@@ -49,8 +50,8 @@ func (c *Ctx) bridgeTo(L *lua.LState, h http.Handler) {
 		done: make(chan struct{}), cancel: cancel,
 	}
 	r := c.unreadBody(c.r.WithContext(ctx))
-	c.bridges = append(c.bridges, rl)
-	go rl.run(c.state.program.answering(h, rl), r)
+	rl.before, c.bridge = c.bridge, rl
+	go rl.run(h, r)
 	waitApart(L, func() { <-rl.head })
 	before := c.res.headers()
 	c.res.reset(bodyBridge)
@@ -130,7 +131,7 @@ func (rl *bridge) hush() {
 // settle waits for the handlers of the engine that were started, at the end of the request or of what runs
 // within another handler. The isolate is not held.
 func (c *Ctx) settle() {
-	for _, b := range c.bridges {
+	for b := c.bridge; b != nil; b = b.before {
 		b.drop()
 		<-b.done
 	}

@@ -39,7 +39,7 @@ type Ctx struct {
 	object  lua.LUserData // c
 	answer  lua.LUserData // c.res
 	headers lua.LValue    // c.headers: middleware of the engine may have changed them
-	bridges []*bridge     // to handlers of the engine, while they may be at work
+	bridge  *bridge       // the last to a handler of the engine, which may be at work
 
 	*request
 	own request // what request leads to in the outermost
@@ -53,12 +53,9 @@ type request struct {
 	fields  [lazyFields]lua.LValue
 	session atomic.Pointer[Session] // nil until it is used
 
-	form     *form // once read
-	body     []byte
-	bodyRead bool
-	spool    *spool // the body as it came, once a form was read from it
-	reader   *Ctx   // who has read the body, or begun to
-	cleanup  []func()
+	form    *form // once read
+	body    *body // nil until it is read
+	cleanup []func()
 }
 
 // newCtx returns the outermost Ctx of a request.

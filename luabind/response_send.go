@@ -21,7 +21,7 @@ func (r *response) effectiveStatus() int {
 // send writes the response. No lock is held, but for streams, which take it again.
 func (c *Ctx) send(res *response, w http.ResponseWriter) {
 	res = c.keepSession(res)
-	for _, b := range c.bridges {
+	for b := c.bridge; b != nil; b = b.before {
 		b.hush()
 	}
 	if res.kind == bodyBridge {

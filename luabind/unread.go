@@ -8,20 +8,37 @@ import (
 	"os"
 )
 
+// A body is what functions have read of the body of a request.
+type body struct {
+	by    *Ctx   // who was the first
+	read  bool   // text is all, or what there was behind spool
+	text  []byte // valid when read
+	spool *spool // the body as it came, once a form of parts was read from it
+}
+
+// bodyBy returns the body, of which by is the first reader unless there was one.
+func (c *Ctx) bodyBy(by *Ctx) *body {
+	if c.body == nil {
+		c.body = &body{by: by}
+	}
+	return c.body
+}
+
 // unreadBody gives r the body that functions before have read, for the handler of the engine behind them,
 // such as a proxy. What functions outside another handler have read it has already.
 func (c *Ctx) unreadBody(r *http.Request) *http.Request {
+	b := c.body
 	switch {
-	case c.reader != c || r.Body == nil || r.Body == http.NoBody:
-	case c.spool != nil:
+	case b == nil || b.by != c || r.Body == nil || r.Body == http.NoBody:
+	case b.spool != nil:
 		rest := io.Reader(c.r.Body)
-		if c.bodyRead {
-			rest = bytes.NewReader(c.body)
+		if b.read {
+			rest = bytes.NewReader(b.text)
 		}
-		r.Body = &unread{io.MultiReader(c.spool.reader(), rest), c.r.Body}
-	case c.bodyRead:
-		r.Body = &unread{bytes.NewReader(c.body), c.r.Body}
-		r.ContentLength, r.TransferEncoding = int64(len(c.body)), nil
+		r.Body = &unread{io.MultiReader(b.spool.reader(), rest), c.r.Body}
+	case b.read:
+		r.Body = &unread{bytes.NewReader(b.text), c.r.Body}
+		r.ContentLength, r.TransferEncoding = int64(len(b.text)), nil
 	}
 	return r
 }
@@ -35,15 +52,16 @@ type unread struct {
 // spooled is the body for a form of parts. It is kept as it comes where a handler of the engine needs it
 // too; the files of the form are on disk beside it.
 func (c *Ctx) spooled(f *form) io.Reader {
-	if c.bodyRead {
-		return bytes.NewReader(c.body)
+	if c.body != nil && c.body.read {
+		return bytes.NewReader(c.body.text)
 	}
 	if c.route == nil || c.route.native == nil {
 		return c.r.Body
 	}
-	c.spool, c.reader = new(spool), c
-	c.cleanup = append(c.cleanup, c.spool.remove)
-	return io.TeeReader(c.r.Body, c.spool)
+	s := new(spool)
+	c.bodyBy(c).spool = s
+	c.cleanup = append(c.cleanup, s.remove)
+	return io.TeeReader(c.r.Body, s)
 }
 
 // A spool keeps what is written, in memory up to formMemory, then on disk.
