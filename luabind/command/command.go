@@ -3,6 +3,7 @@
 package command
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -37,7 +38,9 @@ const (
 type terminal struct {
 	in       io.Reader
 	out, err io.Writer
-	started  time.Time
+	// elsewhere gets the errors that are shown, in place of err; nil for none.
+	elsewhere *bytes.Buffer
+	started   time.Time
 }
 
 // failed is an error that has been shown already.
@@ -204,7 +207,7 @@ func (t *terminal) load(o luabind.Options) (*luabind.Program, error) {
 // show prints an error of a script with its excerpt.
 func (t *terminal) show(e *fault.Error, source fault.Source) {
 	for _, e := range split(e) {
-		fmt.Fprintln(t.err, e.Text(source, fault.TextOptions{Color: isColorful(t.err), Locals: true, Trace: true}))
+		fmt.Fprintln(t.faults(), e.Text(source, fault.TextOptions{Color: isColorful(t.faults()), Locals: true, Trace: true}))
 	}
 }
 
@@ -238,9 +241,17 @@ func (t *terminal) complain(err error, source fault.Source) error {
 	if e, ok := errors.AsType[*fault.Error](err); ok {
 		t.show(e, source)
 	} else {
-		fmt.Fprintf(t.err, "rws: %v\n", err)
+		fmt.Fprintf(t.faults(), "rws: %v\n", err)
 	}
 	return failed{exitFailed}
+}
+
+// faults is where errors are shown.
+func (t *terminal) faults() io.Writer {
+	if t.elsewhere != nil {
+		return t.elsewhere
+	}
+	return t.err
 }
 
 // sourceBeside reads script files from the app's folder.

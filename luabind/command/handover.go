@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -36,10 +37,26 @@ func (s *site) inherit() (err error) {
 	}
 	if s.handover.old != nil {
 		s.handover.sockets = listen.Inherited(s.handover.old.Sockets)
+		s.elsewhere = new(bytes.Buffer)
 	} else if files := activation.Files(true); len(files) > 0 {
 		s.handover.sockets = listen.Activated(files)
 	}
 	return nil
+}
+
+// report tells the process before, if that waits, why this one does not serve: it has the log, and whoever
+// asked for it. Without one it returns the error.
+func (s *site) report(err error) error {
+	if s.elsewhere == nil || err == nil {
+		return err
+	}
+	f, told := errors.AsType[failed](err)
+	if !told {
+		f = failed{exitUsage}
+		fmt.Fprintln(s.elsewhere, err)
+	}
+	s.handover.old.Fail(s.elsewhere.String())
+	return f
 }
 
 // released is closed when the process before has let go of what two can't have; nil when there is none.
@@ -86,10 +103,12 @@ const upgradePatience = time.Minute
 
 const oldProgramGoesOn = "the program was not replaced; this one goes on"
 
-// upgrade starts the program again, which may be a new version by now, with the sockets of this one.
-func (s *site) upgrade(ctx context.Context) {
+// upgrade starts the program again, which may be a new version by now, with the sockets of this one. Told
+// hears how that went, before this one gives way.
+func (s *site) upgrade(ctx context.Context, told func(pid int, err error)) {
 	if err := s.mayUpgrade(); err != nil {
 		s.logger.Error(oldProgramGoesOn, "error", err)
+		told(0, err)
 		return
 	}
 	defer s.upgraded()
@@ -100,10 +119,12 @@ func (s *site) upgrade(ctx context.Context) {
 		s.server.Keep()
 		s.logger.Error(oldProgramGoesOn, "error", err)
 		s.notify(daemon.SdNotifyReady)
+		told(0, err)
 		return
 	}
 	s.notify(daemon.SdNotifyReady + fmt.Sprintf("\nMAINPID=%d", next.PID))
 	s.logger.Info("the program was replaced; this one ends when its requests are answered", "pid", os.Getpid(), "new_pid", next.PID)
+	told(next.PID, nil)
 	s.handover.next <- next
 }
 

@@ -69,6 +69,11 @@ func (t *terminal) serveLine(l oneLine, flags map[string]string) error {
 	if err := s.inherit(); err != nil {
 		return err
 	}
+	return s.report(s.serveAll(ctx, cancel))
+}
+
+// serveAll is what serveLine does when the site knows what it has from another process.
+func (s *site) serveAll(ctx context.Context, cancel func()) error {
 	if err := s.prepare(); err != nil {
 		return err
 	}
@@ -79,6 +84,7 @@ func (t *terminal) serveLine(l oneLine, flags map[string]string) error {
 	if err := s.server.Start(ctx, s.current().App); err != nil {
 		return s.complain(err, s.current().Source)
 	}
+	s.elsewhere = nil // nothing fails that the process before should know
 	s.settle()
 	s.watch(ctx) // before the banner says so
 	s.banner()
@@ -221,7 +227,7 @@ func (s *site) run(ctx context.Context, cancel func(), signals <-chan os.Signal,
 		select {
 		case sig := <-signals:
 			if isUpgrade(sig) {
-				go s.upgrade(ctx)
+				go s.upgrade(ctx, func(int, error) {}) // the log says it
 				continue
 			}
 			if isReload(sig) {

@@ -1,12 +1,14 @@
 package command
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"rws/luabind/repl"
 )
 
 func (t *terminal) upgradeCommand() *cobra.Command {
@@ -16,7 +18,7 @@ func (t *terminal) upgradeCommand() *cobra.Command {
 		Long: `Has the server that runs a script start its program again, which may be a newer
 version by now, with the same arguments and the sockets it has open. When the new one
 is ready the old one answers what it has and ends; when it does not start, the old one
-goes on and its log says why. SIGUSR2 does the same. Linux only.
+goes on, and this command and its log say why. SIGUSR2 does the same. Linux only.
 
 It finds the server by its console, as rws attach does; without the setting console
 send the signal: kill -USR2 PID.`,
@@ -34,18 +36,17 @@ send the signal: kill -USR2 PID.`,
 
 // upgrade asks the server behind a console to be replaced, and waits for that.
 func (t *terminal) upgrade(socket string) error {
-	old, err := serverOf(socket)
+	ctx, cancel := context.WithTimeout(context.Background(), upgradePatience+10*time.Second)
+	defer cancel()
+	c, err := repl.Dial(ctx, socket)
 	if err != nil {
-		return fmt.Errorf("finding the server: %w", err)
+		return fmt.Errorf("finding the server: %w; is it running, with the setting console on?", err)
 	}
-	if err := askUpgrade(old); err != nil {
-		return fmt.Errorf("asking the server, process %d, to be replaced: %w", old, err)
+	defer c.Close()
+	pid, err := c.Replace(ctx)
+	if err != nil {
+		return t.complain(fmt.Errorf("the server was not replaced, and goes on: %w", err), nil)
 	}
-	for end := time.Now().Add(upgradePatience + 10*time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if now, err := serverOf(socket); err == nil && now != old {
-			fmt.Fprintf(t.out, "replaced: process %d serves in place of %d\n", now, old)
-			return nil
-		}
-	}
-	return errors.New("the server was not replaced; its log says why")
+	fmt.Fprintf(t.out, "replaced: process %d serves now\n", pid)
+	return nil
 }

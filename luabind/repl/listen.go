@@ -26,6 +26,9 @@ type AttachOptions struct {
 	// it runs: "console" with client, which is the number of the session, read_only and
 	// line. Default: nowhere.
 	Audit *slog.Logger
+	// Replace puts another process in the place of this one, for Client.Replace, and says how that went.
+	// Default: it can't be.
+	Replace func(told func(pid int, err error))
 }
 
 // A listener accepts sessions on a socket.
@@ -50,6 +53,9 @@ type listener struct {
 func Listen(path string, h Host, o AttachOptions) (io.Closer, error) {
 	if o.Audit == nil {
 		o.Audit = slog.New(slog.DiscardHandler)
+	}
+	if o.Replace == nil {
+		o.Replace = func(told func(int, error)) { told(0, errors.New("this process can't be replaced")) }
 	}
 	if err := makeWay(path); err != nil {
 		return nil, fmt.Errorf("listening on %s: %w", path, err)
@@ -204,6 +210,8 @@ func (a *attached) run(ctx context.Context) {
 			a.eval(ctx, q)
 		case "write":
 			a.write(q)
+		case "replace":
+			a.replace(q)
 		case "complete":
 			from, list := a.session.Complete(ctx, q.Text, q.Pos)
 			_ = a.wire.send(reply{ID: q.ID, Op: "candidates", From: from, List: list})
@@ -213,6 +221,18 @@ func (a *attached) run(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// replace answers before this process gives way, which ends the session.
+func (a *attached) replace(q query) {
+	a.audit.Info("console", "event", "replaces the program")
+	a.listener.options.Replace(func(pid int, err error) {
+		done := reply{ID: q.ID, Op: "done", PID: pid}
+		if err != nil {
+			done.Error = err.Error()
+		}
+		_ = a.wire.send(done) // who is gone can't hear it
+	})
 }
 
 // eval runs a line beside the reading of queries, so that it can be interrupted.

@@ -12,7 +12,8 @@ import (
 
 // Both sides send one JSON object per line. The client asks, with a number of its choice;
 // the server answers with the same number: "output" any number of times and then "done"
-// to an "eval", "candidates" to a "complete", "done" with another greeting to a "write". An "interrupt" ends the "eval" that runs.
+// to an "eval", "candidates" to a "complete", "done" with another greeting to a "write" and
+// with a pid to a "replace". An "interrupt" ends the "eval" that runs.
 // The server begins with a "hello".
 
 // maxMessage bounds a line of the protocol: 16 MB.
@@ -24,7 +25,7 @@ const writeLimit = 30 * time.Second
 // A query is what the client sends.
 type query struct {
 	ID    int    `json:"id"`
-	Op    string `json:"op"` // eval, complete, write, interrupt
+	Op    string `json:"op"` // eval, complete, write, interrupt, replace
 	Text  string `json:"text,omitempty"`
 	Pos   int    `json:"pos,omitempty"`
 	Color bool   `json:"color,omitempty"`
@@ -44,6 +45,7 @@ type reply struct {
 	Open    string      `json:"open,omitempty"`
 	From    int         `json:"from,omitempty"`
 	List    []Candidate `json:"list,omitempty"`
+	PID     int         `json:"pid,omitempty"` // of done: the process in place of this one
 }
 
 // A wire sends and receives messages over a connection.

@@ -19,7 +19,7 @@ const variable = "_RWS_UPGRADE"
 
 // The descriptors of a new process: after the standard ones the two pipes, then the sockets.
 const (
-	readyFD    = 3 // it writes a byte when it is ready
+	readyFD    = 3 // it writes a byte, 1 when it is ready, or 0 with why it never is
 	releasedFD = 4 // its end is when the old one has let go
 	socketsFD  = 5
 )
@@ -30,7 +30,15 @@ type Old struct {
 	Released <-chan struct{} // closed when it has let go of all that two can't have at a time, or is gone
 
 	ready func() error
+	fail  func(why string)
 }
 
 // Ready tells the old process that this one serves. It is called once.
 func (o *Old) Ready() error { return o.ready() }
+
+// Fail tells the old process why this one will not serve, which is what [Start] returns there. It is called
+// at most once, in place of Ready.
+func (o *Old) Fail(why string) { o.fail(why) }
+
+// maxWhy is how long a reason may be: a pipe holds that without a reader.
+const maxWhy = 32 << 10

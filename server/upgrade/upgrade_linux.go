@@ -41,6 +41,9 @@ func Parent() (*Old, error) {
 		defer ready.Close()
 		_, err := ready.Write([]byte{1})
 		return err
+	}, fail: func(why string) {
+		defer ready.Close()
+		_, _ = ready.WriteString("\x00" + why[:min(len(why), maxWhy)]) // the other one may be gone
 	}}
 	for i, name := range names {
 		old.Sockets = append(old.Sockets, listen.Socket{Name: name, File: os.NewFile(uintptr(socketsFD+i), name)})
@@ -117,12 +120,24 @@ func handedOver(entry string) bool {
 	return slices.Contains([]string{variable, "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}, name)
 }
 
+// hear waits for what a new process says of itself: nil when it is ready.
+func hear(ready io.Reader) error {
+	var first [1]byte
+	if _, err := io.ReadFull(ready, first[:]); err != nil || first[0] == 1 {
+		return err
+	}
+	why, err := io.ReadAll(io.LimitReader(ready, maxWhy))
+	if err != nil {
+		return err
+	}
+	return errors.New(strings.TrimSpace(string(why)))
+}
+
 // await waits until a new process says that it is ready, and ends it when it does not.
 func await(ctx context.Context, cmd *exec.Cmd, ready *os.File, patience time.Duration) error {
 	said := make(chan error, 1)
 	go func() {
-		_, err := io.ReadFull(ready, make([]byte, 1))
-		said <- err
+		said <- hear(ready)
 	}()
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

@@ -1,0 +1,64 @@
+package spec_test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func upgradeCommand(dir string) (string, error) {
+	cmd := exec.Command(binary, "upgrade", "app.lua")
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// Who asks for a program that does not start hears why at once, and so does the log, which stays JSON.
+func TestUpgradeTellsWhyItFailed(t *testing.T) {
+	srv, dir := started(t, `app:get("/", function() return "version 1" end)`, "--listen", "127.0.0.1:0", "--log", "json", "--access-log=false", "--console")
+	name, port := where(t, srv)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "app.lua"), []byte(`this is no Lua`), 0o600))
+	start := time.Now()
+	out, err := upgradeCommand(dir)
+	assert.Less(t, time.Since(start), patience)
+	var exit *exec.ExitError
+	require.ErrorAs(t, err, &exit)
+	assert.Equal(t, 1, exit.ExitCode())
+	assert.Contains(t, out, "app.lua:1")
+	assert.Contains(t, out, "the server was not replaced")
+	assert.Equal(t, "version 1", bodyOf(t, "http://"+name+":"+port+"/"))
+	text := srv.log.String()
+	assert.Contains(t, text, "app.lua:1")
+	assert.LessOrEqual(t, strings.Count(text, `"detached"`), 1, "it does not ask again and again")
+	for line := range strings.Lines(text) {
+		assert.True(t, json.Valid([]byte(line)), "%s", line)
+	}
+}
+
+func TestUpgradeTellsTheNewProcess(t *testing.T) {
+	srv, dir := started(t, `app:get("/", function() return "hello" end)`, "--listen", "127.0.0.1:0", "--log", "json", "--access-log=false", "--console")
+	where(t, srv)
+	out, err := upgradeCommand(dir)
+	require.NoError(t, err, "%s", out)
+	require.Eventually(t, func() bool { return newProcess.MatchString(srv.log.String()) }, patience, 5*time.Millisecond)
+	pid := newProcess.FindStringSubmatch(srv.log.String())[1]
+	t.Cleanup(func() { endProcess(t, number(t, pid)) })
+	assert.Equal(t, "replaced: process "+pid+" serves now\n", out)
+	require.Eventually(t, func() bool { return srv.cmd.Process.Signal(syscall.Signal(0)) != nil }, patience, 5*time.Millisecond, "the old process goes on")
+}
+
+func number(t *testing.T, text string) int {
+	t.Helper()
+	n, err := strconv.Atoi(text)
+	require.NoError(t, err)
+	return n
+}
