@@ -113,6 +113,9 @@ func declareTLS(L *lua.LState, a *App) int {
 		site.options = o
 		err = site.read(L, s)
 	}
+	if err == nil {
+		err = site.alone(s.program.tls[:s.tls])
+	}
 	if err != nil {
 		fault.Raise(L, &fault.Error{Code: "option", At: s.placeOf(at, err), Message: name + ": " + err.Error()})
 	}
