@@ -290,7 +290,7 @@ func (s *state) callTLS(ctx context.Context, fn *lua.LFunction, args ...string) 
 		return err
 	})
 	if err != nil {
-		return nil, errors.New(asFault(err).Message)
+		return nil, placed(asFault(err))
 	}
 	return result, nil
 }

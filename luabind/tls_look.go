@@ -109,3 +109,11 @@ type noCertificates struct{}
 func (noCertificates) Certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return nil, errors.New("there are none")
 }
+
+// placed is an error of the script for a log, where the place is all that leads to it.
+func placed(e *fault.Error) error {
+	if e.At == "" {
+		return errors.New(e.Message)
+	}
+	return fmt.Errorf("%s: %s", e.At, e.Message)
+}
