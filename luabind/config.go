@@ -263,6 +263,9 @@ func unknownSetting(name string, settings []Setting) string {
 	for _, s := range settings {
 		names = append(names, s.Name)
 	}
+	if option, ok := strings.CutPrefix(name, "tls."); ok && slices.Contains(bind.Names(tlsOptions{}), option) {
+		return fmt.Sprintf("unknown option %q: it belongs to app:tls, with the certificate: app:tls { cert = …, key = …, %s = … }", name, option)
+	}
 	if near := suggest.DidYouMean(name, names); near != "" {
 		return fmt.Sprintf("unknown option %q%s", name, near)
 	}

@@ -27,7 +27,7 @@ func (p *Program) Doubts() (list []*fault.Error) {
 		}
 		list = append(list, x.doubts()...)
 	}
-	return list
+	return append(list, p.certificateDoubts()...)
 }
 
 func doubt(at, message, hint string) *fault.Error {

@@ -37,7 +37,8 @@ func (p *Program) limitFiles() map[string]*lateLimits {
 	return files
 }
 
-// LookAtFiles says which files could not be opened at the start, without making one.
+// LookAtFiles says which files could not be opened at the start, without making one: those of limits, and
+// certificates.
 func (p *Program) LookAtFiles() (faults []*fault.Error) {
 	stores := p.limitFiles()
 	for _, url := range slices.Sorted(maps.Keys(stores)) {
@@ -49,5 +50,5 @@ func (p *Program) LookAtFiles() (faults []*fault.Error) {
 			faults = append(faults, stores[url].place.fault(url, err))
 		}
 	}
-	return faults
+	return append(faults, p.lookAtCertificates()...)
 }

@@ -79,6 +79,9 @@ func readListeners(L *lua.LState, t *lua.LTable) (list []ListenConfig, err error
 	if len(names) > 0 {
 		return nil, fmt.Errorf("%q stands beside the list; a listener is a table in it", names[0])
 	}
+	if t.Len() == 0 {
+		return nil, errors.New("the list is empty: leave it out, or name an address")
+	}
 	for n := 1; n <= t.Len(); n++ {
 		l, err := readListener(L, t.RawGetInt(n))
 		if err != nil {
@@ -100,6 +103,11 @@ func (c *Config) checkListeners(certified bool) (faults []*fault.Error) {
 			wrong("listen", l.Address+" shall speak HTTP/3, which needs TLS")
 		case l.HTTP3 != nil && *l.HTTP3 && listen.IsUnix(l.Address):
 			wrong("listen", l.Address+" shall speak HTTP/3, which needs a TCP address")
+		}
+	}
+	for _, name := range []string{"port", "host"} {
+		if len(c.Listen) > 0 && c.Origin(name) == fromScript && c.Origin("listen") == fromScript {
+			wrong(name, "it has no effect beside listen, which has addresses with their ports")
 		}
 	}
 	some := slices.ContainsFunc(c.listeners(), func(l server.Listener) bool { return l.HTTP3 })
@@ -130,6 +138,9 @@ func readListener(L *lua.LState, v lua.LValue) (ListenConfig, error) {
 		if err := bind.Decode(L, v, &l); err != nil {
 			return ListenConfig{}, err
 		}
+		if err := noEmptyLists(v, "", "hosts"); err != nil {
+			return ListenConfig{}, err
+		}
 		if l.Address == "" {
 			return ListenConfig{}, errors.New(`the address is missing, as in { address = ":8443" }`)
 		}
@@ -139,6 +150,11 @@ func readListener(L *lua.LState, v lua.LValue) (ListenConfig, error) {
 	one := ListenConfig{Address: l.Address, TLS: l.TLS, Hosts: l.Hosts, HTTP3: l.HTTP3}
 	if err := listen.Check(l.Address); err != nil {
 		return one, err
+	}
+	for _, host := range l.Hosts {
+		if err := server.CheckHost(host); err != nil {
+			return one, fmt.Errorf("hosts: %w", err)
+		}
 	}
 	if l.Proxy != nil {
 		p, err := readProxyListen(L, l.Proxy, listen.IsUnix(l.Address))

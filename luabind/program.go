@@ -231,7 +231,7 @@ func (p *Program) load() error {
 	if err := p.Config.checkTLS(); err != nil {
 		return err
 	}
-	if err := joinFaults("the settings are wrong", slices.Concat(p.checkAllowed(), p.Config.checkState(), p.Config.checkProxies(), p.Config.checkListeners(len(p.TLS()) > 0), p.checkAccessLog(), p.checkMetricsPath())); err != nil {
+	if err := joinFaults("the settings are wrong", slices.Concat(p.checkAllowed(), p.Config.checkState(), p.Config.checkProxies(), p.Config.checkListeners(len(p.TLS()) > 0), p.checkChallenges(), p.checkAddresses(), p.checkAccessLog(), p.checkMetricsPath())); err != nil {
 		return err
 	}
 	p.logger = p.options.Logger(p.Config)

@@ -113,6 +113,9 @@ func declareTLS(L *lua.LState, a *App) int {
 		site.options = o
 		err = site.read(L, s)
 	}
+	if err == nil {
+		err = site.alone(s.program.tls[:s.tls])
+	}
 	if err != nil {
 		fault.Raise(L, &fault.Error{Code: "option", At: s.placeOf(at, err), Message: name + ": " + err.Error()})
 	}
@@ -287,7 +290,7 @@ func (s *state) callTLS(ctx context.Context, fn *lua.LFunction, args ...string) 
 		return err
 	})
 	if err != nil {
-		return nil, errors.New(asFault(err).Message)
+		return nil, placed(asFault(err))
 	}
 	return result, nil
 }

@@ -14,14 +14,9 @@ import (
 
 // site is what the engine gets. It may make the root of the local authority.
 func (t *tlsSite) site(p *Program) (certs.Site, error) {
-	o := &t.options
-	site := certs.Site{
-		Hosts: t.hosts, Rest: o.OnDemand != nil, Min: t.min, Max: t.max,
-		Client: certs.ClientAuth{CA: p.paths(o.ClientCA), CRL: p.paths(o.ClientCRL), Mode: certs.Mode(o.ClientAuth)},
-	}
+	o, site := &t.options, t.fileSite(p)
 	switch t.issuer(p) {
 	case fromFiles:
-		site.Pairs = []certs.Pair{{CertFile: p.path(o.Cert), KeyFile: p.path(o.Key)}}
 		return site, nil
 	case fromLocal:
 		if p.Config.Production() {
@@ -67,7 +62,7 @@ func (p *Program) localFolder(t *tlsSite) string {
 func (p *Program) openTLS() (*certs.Store, error) {
 	var sites []certs.Site
 	if p.Config.TLSCert != "" {
-		sites = append(sites, certs.Site{Pairs: []certs.Pair{{CertFile: p.path(p.Config.TLSCert), KeyFile: p.path(p.Config.TLSKey)}}})
+		sites = append(sites, p.configSite())
 	}
 	for _, t := range p.tls {
 		site, err := t.site(p)
@@ -88,7 +83,7 @@ func checkSite(site certs.Site) error {
 	return err
 }
 
-func (t *tlsSite) fault(err error) error {
+func (t *tlsSite) fault(err error) *fault.Error {
 	return &fault.Error{Code: "tls", At: t.at, Message: "app:tls: " + err.Error(), Cause: err}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"rws/luabind/fault"
+	"rws/server/certs/acme"
 )
 
 func TestTLSOptionsThatMakeNoSense(t *testing.T) {
@@ -106,4 +107,18 @@ func TestTheLocalAuthorityStandsInForThePublicOneInDevelopment(t *testing.T) {
 		_, err := store.Certificate(&tls.ClientHelloInfo{ServerName: name})
 		assert.Equal(t, want, err == nil, "%s: %v", name, err)
 	}
+}
+
+func TestAnErrorOfAFunctionOfAppTLSHasItsPlace(t *testing.T) {
+	p, err := Load(Options{File: "app.lua", Dir: t.TempDir(), Source: `
+		app:tls { domains = "a.example", on_demand = { ask = function() error("no list") end }, dns = {
+			present = function(zone) error("no such zone: " .. zone) end, cleanup = print,
+		} }
+	`})
+	require.NoError(t, err)
+	defer p.Close(t.Context())
+	err = p.tls[0].acme.DNS.Present(t.Context(), acme.Record{Zone: "a.example"})
+	assert.ErrorContains(t, err, "app.lua:3: ")
+	assert.ErrorContains(t, err, "no such zone: a.example")
+	assert.ErrorContains(t, p.tls[0].acme.Ask(t.Context(), "b.example"), "app.lua:2: ")
 }

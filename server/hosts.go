@@ -50,8 +50,9 @@ func bareHost(host string) string {
 	return strings.Trim(host, "[]")
 }
 
-// checkHost reports what is wrong with a name.
-func checkHost(name string) error {
+// CheckHost reports what is wrong with a name of [Listener.Hosts]: "a.example", "*.example" for one label
+// more, or an address.
+func CheckHost(name string) error {
 	rest := strings.TrimPrefix(name, "*.")
 	switch {
 	case rest == "" || strings.ContainsAny(rest, "*/ \x00"):

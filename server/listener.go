@@ -41,7 +41,7 @@ func (l Listener) secure(network string) bool {
 func (l Listener) check(certified bool) error {
 	var faults []error
 	for _, name := range l.Hosts {
-		faults = append(faults, checkHost(name))
+		faults = append(faults, CheckHost(name))
 	}
 	switch {
 	case l.TLS == TLSOn && !certified:

@@ -26,7 +26,7 @@ func (t *terminal) checkCommand() *cobra.Command {
 		Long: `Loads an app without listening and says what is wrong with it, each with file and line:
 syntax, options, patterns, routes of which one could never answer because they conflict,
 globals that are declared nowhere, templates that do not parse, those that c:render
-names and that are not there, and files of limits that can't be opened. Proxies that
+names and that are not there, and files of limits and certificates that can't be used. Proxies that
 probably do something else than was meant are doubts, which are shown and fail nothing.
 Start hooks are not run.`,
 		Example: "  rws check app.lua\n  rws check --env production && rws --env production",

@@ -97,8 +97,11 @@ that of the flags. Backends that fail get no requests for a while.`,
 func proxyScript(backends []string, options map[string]string) (string, error) {
 	var list []string
 	for _, b := range backends {
+		if strings.HasPrefix(b, ":") {
+			return "", fmt.Errorf("%q is an address to listen on, which comes before the backends: rws proxy %s http://127.0.0.1:9000", b, b)
+		}
 		if !strings.Contains(b, ":/") {
-			return "", fmt.Errorf("%q is no backend: write its URL, as http://%s", b, strings.TrimPrefix(b, ":"))
+			return "", fmt.Errorf("%q is no backend: write its URL, as http://%s", b, b)
 		}
 		quoted, err := quoteLua(b)
 		if err != nil {

@@ -3,6 +3,7 @@ package certs
 import (
 	"crypto/tls"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -11,7 +12,7 @@ import (
 const soon = 14 * 24 * time.Hour
 
 // Warnings returns what is wrong with the certificates in use although they loaded: expired,
-// not valid yet, or expiring within 14 days, each with its file and date.
+// not valid yet, expiring within 14 days, each with its file and date, or not for a host of its site.
 func (s *Store) Warnings() []string {
 	var warnings []string
 	for _, one := range s.sites {
@@ -37,7 +38,20 @@ func (s *site) warnings(now time.Time) (warnings []string) {
 			warnings = append(warnings, fmt.Sprintf("certificate %s %s", name, w))
 		}
 	}
+	for _, host := range s.spec.Hosts {
+		if len(s.spec.Pairs) > 0 && !t.covers(host) {
+			warnings = append(warnings, fmt.Sprintf("certificate %q is not for the host %q, for which it is to be shown; clients will refuse it", s.spec.Pairs[0].CertFile, host))
+		}
+	}
 	return warnings
+}
+
+// covers reports whether a certificate is for a host, or for the wildcard itself.
+func (t *table) covers(host string) bool {
+	if _, ok := t.byName[cleanName(host)]; ok {
+		return true
+	}
+	return slices.ContainsFunc(t.certs, func(c *tls.Certificate) bool { return c.Leaf == nil || c.Leaf.VerifyHostname(host) == nil })
 }
 
 // validity says what is wrong with the dates of a certificate, if anything.

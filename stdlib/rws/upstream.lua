@@ -96,7 +96,9 @@
 ---@field waiting? integer requests that may wait; default 1024
 ---@field max_header? rws.Size of an answer; default 64kb
 
----An application behind FastCGI, as PHP-FPM.
+---An application behind FastCGI, as PHP-FPM. A script below a file, as `/upload.jpg/x.php`, is answered 404 where the
+---files are on this machine; elsewhere see to it that PHP-FPM refuses it: `security.limit_extensions = .php` and
+---`cgi.fix_pathinfo = 0`. Keep uploads out of `root` anyhow.
 ---@class rws.FastCgi
 ---@field root string the folder with the scripts, as the application sees it
 ---@field index? string the script of a path that ends with `/`; default `"index.php"`
@@ -159,7 +161,8 @@ local upstream = {}
 ---@param to string|rws.Backend|table as the option `to`
 function upstream:update(to) end
 
----Gives a backend no more requests, or requests again. It finishes those it has.
+---Gives a backend no more requests, or requests again. It finishes those it has. A reload of the script forgets it,
+---as it does `update`: the backends are those of the script then. To keep one drained, take it out of the script.
 ---@param backend string its name, as `status` tells it: `"http://10.0.0.7:9001"`
 ---@param on? boolean false gives it requests again; default true
 function upstream:drain(backend, on) end

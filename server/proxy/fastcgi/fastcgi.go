@@ -82,7 +82,7 @@ func New(o Options) (*Transport, error) {
 // context of the request. A path that names no script is answered 404 without asking the application.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	script, ok := t.script(r.URL.Path)
-	if !ok {
+	if !ok || t.belowFile(script.name) {
 		return notFound(r), closeBody(r)
 	}
 	body, err := measured(r)

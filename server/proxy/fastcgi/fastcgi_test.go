@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"net/http/fcgi"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -158,6 +160,30 @@ func TestPathsAndScripts(t *testing.T) {
 }
 
 // PHP-FPM, as it runs everywhere.
+func TestNoScriptIsBelowAFile(t *testing.T) {
+	root := t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(root, "dir.d", "sub"), 0o700))
+	for _, name := range []string{"evil.jpg", "dir.d/evil.jpg"} {
+		require.NoError(t, os.WriteFile(filepath.Join(root, name), []byte("<?php evil();"), 0o600))
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = fcgi.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ran") }))
+	}()
+	t.Cleanup(func() { _ = l.Close(); <-done })
+	tr := transport(t, fastcgi.Options{Network: "tcp", Address: l.Addr().String(), Root: root})
+	for path, want := range map[string]int{
+		"/evil.jpg/x.php": 404, "/evil.jpg/y/x.php": 404, "/dir.d/evil.jpg/x.php/info": 404,
+		"/x.php": 200, "/dir.d/x.php": 200, "/dir.d/sub/x.php/info": 200, "/elsewhere/x.php": 200,
+	} {
+		status, _, _ := send(t, tr, httptest.NewRequest("GET", "http://a.example"+path, nil))
+		assert.Equal(t, want, status, path)
+	}
+}
+
 func TestPHP(t *testing.T) {
 	socket, root := peers.PHP(t, map[string]string{
 		"all.php": `<?php

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -38,6 +40,25 @@ func (t *Transport) script(path string) (script, bool) {
 		return script{path + t.o.Index, ""}, true
 	}
 	return script{t.o.Front, path}, t.o.Front != ""
+}
+
+// belowFile reports whether a script would be below a file, as in /upload.jpg/x.php: PHP looks for one
+// there and runs the file (cgi.fix_pathinfo). It sees files of this machine alone; for others the
+// application has to refuse it.
+func (t *Transport) belowFile(name string) bool {
+	for at := strings.IndexByte(name[1:], '/') + 1; at > 0; {
+		if info, err := os.Stat(filepath.FromSlash(t.o.Root + name[:at])); err != nil {
+			return false // what is below is not there either
+		} else if !info.IsDir() {
+			return true
+		}
+		next := strings.IndexByte(name[at+1:], '/')
+		if next < 0 {
+			return false
+		}
+		at += next + 1
+	}
+	return false
 }
 
 // dotted reports whether a path leads out of a folder or stays in it by a detour, on any system.
