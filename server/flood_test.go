@@ -147,6 +147,40 @@ func TestAFloodOfContinuationsIsEnded(t *testing.T) {
 	}
 }
 
+// A header that is begun holds a connection no longer than one of HTTP/1, whether a frame is missing or a
+// part of one; and one that comes in time leaves no limit behind.
+func TestAHeaderOfHTTP2EndsInTime(t *testing.T) {
+	const limit = 200 * time.Millisecond
+	a0 := app(map[string]http.Handler{"/": proto})
+	a0.Settings.H2C, a0.Settings.ReadHeader = true, limit
+	s := run(t, a0, server.Options{})
+	for name, begin := range map[string]func(a *attacker) error{
+		"a frame": func(a *attacker) error {
+			return a.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: []byte{0x82}})
+		},
+		"a part": func(a *attacker) error {
+			_, err := a.conn.Write([]byte{0, 0, 9, 1, 5, 0, 0, 0, 1, 0x82})
+			return err
+		},
+	} {
+		a, start := attack(t, s), time.Now()
+		require.NoError(t, begin(a))
+		select {
+		case <-a.end:
+			assert.GreaterOrEqual(t, time.Since(start), limit, name)
+		case <-time.After(patience):
+			t.Error(name, "the connection goes on")
+		}
+	}
+	a := attack(t, s)
+	a.request(t, true)
+	select {
+	case err := <-a.end:
+		t.Error("ended", err)
+	case <-time.After(2 * limit):
+	}
+}
+
 func TestHandlersCountUntilTheyReturn(t *testing.T) {
 	var running, most atomic.Int64
 	release := make(chan struct{})

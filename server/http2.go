@@ -16,6 +16,7 @@ import (
 // is the listener that this server accepts them from.
 type http2 struct {
 	server *http.Server
+	header time.Duration // for that of a request; 0 for no limit
 	log    *slog.Logger
 	conns  chan net.Conn
 	done   chan struct{}
@@ -35,7 +36,7 @@ func newHTTP2(settings Settings, maxHeader int, log *slog.Logger) *http2 {
 	protocols.SetHTTP2(true)
 	// For the guarded connections of both kinds: those with TLS come here when that is begun.
 	protocols.SetUnencryptedHTTP2(true)
-	l := &http2{log: log, conns: make(chan net.Conn), done: make(chan struct{})}
+	l := &http2{header: max(settings.ReadHeader, 0), log: log, conns: make(chan net.Conn), done: make(chan struct{})}
 	l.close = sync.OnceFunc(func() { close(l.done) })
 	l.server = &http.Server{
 		Handler:           http.HandlerFunc(arrived),
@@ -78,7 +79,7 @@ func arrived(w http.ResponseWriter, r *http.Request) {
 
 // take serves a connection with the given handler.
 func (l *http2) take(conn net.Conn, h http.Handler) {
-	a := &arrival{Conn: flood.Guard(conn, l.log), handler: h}
+	a := &arrival{Conn: flood.Guard(conn, l.header, l.log), handler: h}
 	if secure, ok := conn.(*tls.Conn); ok {
 		state := secure.ConnectionState()
 		a.tls = &state

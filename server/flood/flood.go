@@ -48,10 +48,11 @@ const (
 )
 
 const (
-	flagEnd    = 0x1 // END_STREAM
-	headerSize = 9
-	codeSize   = 4 // of RST_STREAM
-	preface    = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+	flagEnd        = 0x1 // END_STREAM
+	flagEndHeaders = 0x4
+	headerSize     = 9
+	codeSize       = 4 // of RST_STREAM
+	preface        = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 )
 
 // Codes of errors (RFC 9113 §7).
@@ -62,20 +63,24 @@ const (
 )
 
 // Guard watches over a connection that begins with the preface of HTTP/2, on the side of the server.
-// Log gets a line at debug level for a connection that is ended; nil is for none.
-func Guard(conn net.Conn, log *slog.Logger) net.Conn {
+// Header is how long the header of a request may take from its first frame; 0 means no limit. Log gets a
+// line at debug level for a connection that is ended; nil is for none.
+func Guard(conn net.Conn, header time.Duration, log *slog.Logger) net.Conn {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &guarded{Conn: conn, log: log, reads: frames{skip: len(preface)},
+	return &guarded{Conn: conn, header: header, log: log, reads: frames{skip: len(preface)},
 		resets: bucket{rate: resetRate, size: resetBurst}, control: bucket{rate: controlRate, size: controlBurst}}
 }
 
 // guarded is a connection that is watched.
 type guarded struct {
 	net.Conn
+	header        time.Duration
 	log           *slog.Logger
 	reads         frames // of the client; belongs to who reads
+	block         frame  // the last frame of the client, of a header or not
+	timed         bool   // a header has begun, and must end in time
 	continuations int
 	over          bool
 
@@ -115,11 +120,27 @@ func (c *guarded) count(p []byte) string {
 			why = excess
 		}
 	})
+	c.time(now)
 	return why
+}
+
+// time bounds the wait for the rest of a header. mu is held.
+func (c *guarded) time(now time.Time) {
+	open := c.block.kind == frameHeaders || c.block.kind == frameContinuation
+	open = open && (c.block.flags&flagEndHeaders == 0 || c.reads.inside())
+	if c.header <= 0 || open == c.timed || c.goaway.Load() {
+		return
+	}
+	var until time.Time
+	if c.timed = open; open {
+		until = now.Add(c.header)
+	}
+	_ = c.Conn.SetReadDeadline(until) // fails on a closed connection, as the read will
 }
 
 // charge takes a frame out of the budgets. mu is held.
 func (c *guarded) charge(f frame, now time.Time) (excess string) {
+	c.block = f
 	if f.kind != frameContinuation {
 		c.continuations = 0
 	}

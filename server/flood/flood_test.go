@@ -30,7 +30,7 @@ func BenchmarkRead(b *testing.B) {
 		b.Fatal(err)
 	}
 	p := &pipe{Reader: bytes.NewReader([]byte(http2.ClientPreface))}
-	c := flood.Guard(p, nil)
+	c := flood.Guard(p, 0, nil)
 	buf := make([]byte, 32<<10)
 	if _, err := c.Read(buf); err != nil {
 		b.Fatal(err)
@@ -52,7 +52,7 @@ func FuzzGuard(f *testing.F) {
 		if size < 1 || size > 1<<16 || len(raw) > 9*50 { // no budget is that small
 			return
 		}
-		c := flood.Guard(&pipe{Reader: bytes.NewReader(raw)}, nil)
+		c := flood.Guard(&pipe{Reader: bytes.NewReader(raw)}, 0, nil)
 		got, err := io.ReadAll(struct{ io.Reader }{oneByOne{c, size}})
 		require.NoError(t, err)
 		assert.Equal(t, len(raw), len(got))
