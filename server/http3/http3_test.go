@@ -217,7 +217,13 @@ func withSessions(t *testing.T, cache tls.ClientSessionCache, tokens quic.TokenS
 	})
 }
 
+//
+// The client of quic-go v0.65.0 races with itself then (Conn.handleTransportParameters with newFlowController,
+// below Transport.doDial), so that it is not run under the race detector.
 func early(t *testing.T, on bool) (first, second string) {
+	if raced {
+		t.Skip("the client of quic-go races with itself when it sends early data")
+	}
 	_, addr := serve(t, http3.Options{EarlyData: on, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, http3.IsEarly(r))
 	})})
