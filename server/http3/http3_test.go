@@ -217,7 +217,7 @@ func withSessions(t *testing.T, cache tls.ClientSessionCache, tokens quic.TokenS
 	})
 }
 
-//
+// early asks a server twice, the second time in the first flight, and says what it took each for.
 // The client of quic-go v0.65.0 races with itself then (Conn.handleTransportParameters with newFlowController,
 // below Transport.doDial), so that it is not run under the race detector.
 func early(t *testing.T, on bool) (first, second string) {
