@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -44,14 +45,35 @@ test prints, and what the app logs meanwhile, is shown when the test fails.`,
 type testReport struct {
 	out            io.Writer
 	color          paint
-	log            *bytes.Buffer // what the app logged during the present test
+	log            *testLog // what the app logged during the present test
 	files          fault.Source
 	passed, failed int
 }
 
+// testLog keeps what is logged, also by what goes on beside the tests, such as checks of backends.
+type testLog struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements [io.Writer].
+func (l *testLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// take returns what there is, and begins anew.
+func (l *testLog) take() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	defer l.text.Reset()
+	return l.text.String()
+}
+
 // test runs the tests whose names contain filter.
 func (t *terminal) test(file, filter string, flags map[string]string) error {
-	report := &testReport{out: t.out, color: paint(isColorful(t.out)), log: new(bytes.Buffer)}
+	report := &testReport{out: t.out, color: paint(isColorful(t.out)), log: new(testLog)}
 	o := luabind.Options{File: file, Flags: flags, Environ: os.Environ(), Version: Version}
 	o.Logger = func(*luabind.Config) *slog.Logger {
 		return logs.New(report.log, logs.Options{Format: logs.Pretty, Level: slog.LevelInfo, Color: logs.ColorNever})
@@ -71,7 +93,7 @@ func (t *terminal) test(file, filter string, flags map[string]string) error {
 
 // add prints one result.
 func (r *testReport) add(result luabind.TestResult) {
-	defer r.log.Reset()
+	logged := r.log.take()
 	if result.Err == nil {
 		r.passed++
 		fmt.Fprintf(r.out, "%s    %s  %s\n", r.color.add(green, "ok"), result.Name, r.color.add(dim, took(result.Took)))
@@ -85,7 +107,7 @@ func (r *testReport) add(result luabind.TestResult) {
 	}
 	r.indent("", fault.FromError(result.Err).Text(source, fault.TextOptions{Color: bool(r.color), Locals: true, Trace: true}))
 	r.indent("printed:", result.Output)
-	r.indent("logged:", r.log.String())
+	r.indent("logged:", logged)
 }
 
 // indent prints text below a test, when there is any.
