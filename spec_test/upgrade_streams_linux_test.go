@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"regexp"
 	"strconv"
 	"syscall"
 	"testing"
@@ -87,7 +86,6 @@ func TestAnUpgradeKeepsStreams(t *testing.T) {
 	require.NoError(t, old.Close())
 	require.Eventually(t, func() bool { return srv.cmd.Process.Signal(syscall.Signal(0)) != nil }, patience, 5*time.Millisecond, "the old process goes on")
 	echo(fresh, bufio.NewReader(fresh), "for itself")
-	assert.NotRegexp(t, regexp.MustCompile("nobody has taken|not taken"), srv.log.String())
 }
 
 // freeAddress is one that is free for TCP and UDP.
