@@ -30,7 +30,7 @@ func types() []bind.Type {
 			},
 		}, Set: setAppField},
 		{Name: routeType, As: "route", Methods: []bind.Func{bind.RawMethod("name(name)", routeName)}},
-		contextOfType(), paramsOfType(), responseOfType(), headersOfType(), cookiesOfType(), fileOfType(), outOfType(),
+		contextOfType(), paramsOfType(), responseOfType(), headersOfType(), requestHeadersOfType(), cookiesOfType(), fileOfType(), outOfType(),
 		sharedOfType(), testOfType(), answerOfType(), dbOfType(), txOfType(), queryOfType(), sessionOfType(), sessionsOfType(), cacheOfType(),
 		httpCacheOfType(), upstreamOfType(), canaryOfType(),
 		{Name: middlewareType, As: "middleware", String: func(self any) string { return self.(*Middleware).String() }},

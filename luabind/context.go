@@ -315,17 +315,6 @@ func contextQueries(L *lua.LState, c *Ctx) int {
 	return 1
 }
 
-// headersOf holds the headers under their lower-case names; looking one up takes any
-// case and "_" for "-".
-func (c *Ctx) headersOf(L *lua.LState) lua.LValue {
-	if c.headers == nil {
-		t := headerTable(L, c.r.Header)
-		t.RawSetString("host", lua.LString(c.r.Host))
-		c.headers = t
-	}
-	return c.headers
-}
-
 // contextFail ends the request with a status.
 func contextFail(L *lua.LState, c *Ctx) int {
 	status := checkStatus(L, "c:fail", 2, 400, 599)

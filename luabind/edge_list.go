@@ -11,6 +11,7 @@ import (
 
 	"rws/luabind/bind"
 	"rws/server/proxy/balance"
+	"rws/server/proxy/health"
 )
 
 // UpstreamInfo is an upstream in listings.
@@ -119,9 +120,9 @@ func (u *Upstream) policy() string {
 func (u *Upstream) checked() string {
 	switch v := u.options.Health.(type) {
 	case lua.LString:
-		return "10s"
+		return health.DefaultEvery.String()
 	case *lua.LTable:
-		return cmp.Or(lua.LVAsString(v.RawGetString("every")), "10s")
+		return cmp.Or(lua.LVAsString(v.RawGetString("every")), health.DefaultEvery.String())
 	}
 	return ""
 }

@@ -13,7 +13,39 @@ import (
 	"rws/luabind/vm"
 )
 
-const headersType = "rws.Headers"
+const (
+	headersType        = "rws.Headers"
+	requestHeadersType = "rws.RequestHeaders"
+)
+
+// requestHeaders is c.headers: a table of headerTable that refuses what would go nowhere.
+type requestHeaders struct{ table *lua.LTable }
+
+// headersOf is c.headers. It is what there was when it was first read, and outlives the request.
+func (c *Ctx) headersOf(L *lua.LState) lua.LValue {
+	if c.headers == nil {
+		t := headerTable(L, c.r.Header)
+		t.RawSetString("host", lua.LString(c.r.Host))
+		c.headers = bind.New(L, requestHeadersType, &requestHeaders{t})
+	}
+	return c.headers
+}
+
+// requestHeadersOfType describes c.headers.
+func requestHeadersOfType() bind.Type {
+	return bind.Type{
+		Name: requestHeadersType, As: "c.headers",
+		Index: func(_ *lua.LState, self any, key string) (lua.LValue, bool) {
+			return headerField(self.(*requestHeaders).table, key), true
+		},
+		Set: func(L *lua.LState, _ any, key string, _ lua.LValue) bool {
+			fault.Raise(L, &fault.Error{Code: "field", Message: fmt.Sprintf("c.headers.%s can't be set: it is what the client sent", key),
+				Hint: "headers of the answer are c.res.headers; what a backend gets is changed by on_request of app:proxy, and for all that comes after by rws.headers { request = { set = … } }"})
+			return true
+		},
+		View: func(_ *lua.LState, self any) *lua.LTable { return self.(*requestHeaders).table },
+	}
+}
 
 // headersOfType describes res.headers.
 func headersOfType() bind.Type {

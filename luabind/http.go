@@ -269,11 +269,16 @@ func headerTable(L *lua.LState, h http.Header) *lua.LTable {
 	}
 	mt := L.NewTable()
 	mt.RawSetString("__index", L.NewFunction(func(L *lua.LState) int {
-		L.Push(t.RawGetString(strings.ToLower(headerName(L.Get(2).String()))))
+		L.Push(headerField(t, L.Get(2).String()))
 		return 1
 	}))
 	t.Metatable = mt
 	return t
+}
+
+// headerField looks a header up in a table of headerTable.
+func headerField(t *lua.LTable, name string) lua.LValue {
+	return t.RawGetString(strings.ToLower(headerName(name)))
 }
 
 // headerText is the value of a header as UTF-8.

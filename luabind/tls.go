@@ -168,9 +168,7 @@ func (t *tlsSite) read(L *lua.LState, s *state) error {
 	if t.acme, err = t.readACME(L, s); err != nil {
 		return err
 	}
-	checked := t.acme
-	checked.Roots = nil // a file, which is read when the server starts
-	_, err = acme.New(checked)
+	_, err = acme.New(t.acme)
 	return err
 }
 

@@ -1,6 +1,7 @@
 package luabind
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,10 +13,10 @@ import (
 	"rws/server/certs/acme"
 )
 
-// readACME reads what is about certificates by ACME. Files and folders are completed later.
+// readACME reads what is about certificates by ACME, but for the authorities in files, which are read when the server starts.
 func (t *tlsSite) readACME(L *lua.LState, s *state) (acme.Options, error) {
 	o := &t.options
-	a := acme.Options{Email: o.Email, NoStapling: o.Stapling != nil && !*o.Stapling, Storage: acmeFolder, Roots: o.CA}
+	a := acme.Options{Email: o.Email, NoStapling: o.Stapling != nil && !*o.Stapling, Storage: cmp.Or(o.Storage, acmeFolder)}
 	for _, name := range o.Domains {
 		ascii, err := acme.Name(name)
 		if err != nil {

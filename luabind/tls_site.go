@@ -28,7 +28,7 @@ func (t *tlsSite) site(p *Program) (certs.Site, error) {
 		return site, err
 	}
 	options := t.acme
-	options.Logger, options.Roots, options.Storage = p.logger, p.paths(o.CA), p.path(cmp.Or(o.Storage, acmeFolder))
+	options.Logger, options.Roots, options.Storage = p.logger, p.paths(o.CA), p.path(t.acme.Storage)
 	manager, err := acme.New(options)
 	site.Source = manager
 	return site, err

@@ -240,6 +240,10 @@ func takeStrings(L *lua.LState, v lua.LValue) ([]string, error) {
 
 func takeStringMap(L *lua.LState, v lua.LValue) (map[string]string, error) {
 	t, ok := v.(*lua.LTable)
+	if ud, is := v.(*lua.LUserData); is {
+		t = View(L, ud)
+		ok = t != nil
+	}
 	if !ok {
 		return nil, expected("table", v)
 	}

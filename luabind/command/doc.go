@@ -20,8 +20,8 @@ func (t *terminal) docCommand() *cobra.Command {
 		Short: "Print the manual, or what it says about a name",
 		Long: `Prints what the manual says about a name that scripts can use, written as in a script:
 a function, a method, a field, a table or a kind of value; or one of its examples, which
-are whole programs. Without a name it lists what there is. It is the text that editors
-and the REPL show.`,
+are whole programs; which files belong beside it is said too. Without a name it lists
+what there is. It is the text that editors and the REPL show.`,
 		Example: "  rws doc app:get\n  rws doc rws.json\n  rws doc examples/login > app.lua\n  rws doc --markdown > manual.md",
 		Args:    arguments(0, 1),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
@@ -119,7 +119,14 @@ func isPlainTable(label string) bool {
 	return ok && name != "" && unicode.IsUpper(rune(name[0]))
 }
 
-// example prints a program.
+// beside tells, where the program does not go, how to have the files that it needs.
+func (t *terminal) beside(e examples.Example) {
+	for _, name := range e.Beside {
+		fmt.Fprintf(t.err, "it needs %s, which rws doc examples/%s prints\n", name, name)
+	}
+}
+
+// example prints a program, or a file that one needs.
 func (t *terminal) example(name string) error {
 	all, err := examples.All()
 	if err != nil {
@@ -129,7 +136,13 @@ func (t *terminal) example(name string) error {
 	for _, e := range all {
 		if e.Name == strings.TrimSuffix(name, ".lua") {
 			fmt.Fprint(t.out, e.Source)
+			t.beside(e)
 			return nil
+		}
+		if slices.Contains(e.Beside, name) {
+			text, err := examples.File(name)
+			fmt.Fprintf(t.out, "%s", text)
+			return err
 		}
 		names = append(names, e.Name)
 	}

@@ -87,5 +87,11 @@ func TestDoc(t *testing.T) {
 	}
 	rws(t, "doc", "rws.json.encoed").expect(t, 2, `nothing on "rws.json.encoed"`, "did you mean rws.json.encode")
 	rws(t, "doc", "--markdown").expect(t, 0, "## rws.json\n", "### `rws.json.encode(")
+	r = rws(t, "doc", "examples/login")
+	r.expect(t, 0, "c:render(name")
+	if want := "it needs templates/login.html, which rws doc examples/templates/login.html prints"; !strings.Contains(r.err, want) {
+		t.Errorf("%q is missing in %q", want, r.err)
+	}
+	rws(t, "doc", "examples/templates/login.html").expect(t, 0, "<form")
 	rws(t, "__complete", "doc", "rws.json.e").expect(t, 0, "rws.json.encode\n")
 }

@@ -16,8 +16,7 @@
 ---@field params rws.Params parameters of the path
 ---@field query table<string, any> the first value of each name; typed and with defaults when the route has a
 ---  spec. All values of one name: `c:queries(name)`
----@field headers table<string, string> by name in any case, with `_` for `-`: `c.headers.user_agent`. A header
----  with a `_` or `.` of its own is dropped, or `X_User` could pass for `X-User`; what is not UTF-8 is read as Latin-1
+---@field headers rws.RequestHeaders what the client sent, by name in any case
 ---@field cookies rws.Cookies what the client sent; assigning sends one
 ---@field session rws.Session what this client left in earlier requests. Using it waits for its store
 ---@field form table<string, string> the form of the body, the first value of each name. Reading it waits
@@ -37,6 +36,12 @@ local c = {}
 ---Parameters of the path, as text, `{int}` as numbers. One that the pattern does not have is nil.
 ---@class rws.Params
 ---@field [string] any
+
+---The header of a request, by name in any case, with `_` for `-`: `c.headers.user_agent`. A header with a `_` or `.`
+---of its own is dropped, or `X_User` could pass for `X-User`; what is not UTF-8 is read as Latin-1. It can't be changed:
+---those of the answer are `c.res.headers`, and what a backend gets `on_request` of `app:proxy` changes.
+---@class rws.RequestHeaders
+---@field [string] string
 
 ---Reads the body as JSON. A body that is none is answered 400, and so is one of more than 100,000 values;
 ---where so many are expected, `rws.json.decode(c.body)` takes a million.
