@@ -85,18 +85,6 @@ func FuzzNodes(f *testing.F) {
 	})
 }
 
-func TestWindowForgets(t *testing.T) {
-	w := window{slot: time.Second}
-	now := time.Unix(1000, 0)
-	for range 5 {
-		w.add(now, true)
-	}
-	all, bad := w.add(now.Add(9*time.Second), false)
-	assert.Equal(t, []int{6, 5}, []int{all, bad})
-	all, bad = w.add(now.Add(10*time.Second), false)
-	assert.Equal(t, []int{2, 0}, []int{all, bad})
-}
-
 func TestGoodbyeIsOneFrame(t *testing.T) {
 	for _, masked := range []bool{false, true} {
 		var w frames
