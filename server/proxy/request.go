@@ -51,6 +51,7 @@ func (c *call) build(u *url.URL) {
 	c.out = &http.Request{
 		Method: r.Method, URL: u, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: c.header(), Host: r.Host, ContentLength: r.ContentLength, RemoteAddr: r.RemoteAddr,
+		RequestURI: r.RequestURI, // that of the client, for FastCGI
 	}
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
 		c.out.ContentLength = 0
