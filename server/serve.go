@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"rws/server/exchange"
+	"rws/server/fieldname"
 	"rws/server/http1"
 	"rws/server/http3"
 	"rws/server/logs"
@@ -221,7 +222,7 @@ func otherHost(r *http.Request) bool {
 func (h *Handler) fields(header http.Header) (n int) {
 	for name, values := range header {
 		n += len(values)
-		if strings.IndexByte(name, '_') >= 0 || strings.IndexByte(name, '.') >= 0 {
+		if fieldname.Ambiguous(name) {
 			delete(header, name)
 			h.dropped(name)
 		}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/gaissmai/bart"
@@ -126,37 +125,4 @@ func (a *addresses) readAddresses(src io.Reader, name string) error {
 		return fmt.Errorf("reading %s: %w", name, err)
 	}
 	return nil
-}
-
-// isAlias reports whether a header that arrived under one name is read as the other by programs that
-// see "_" and "." as "-", as CGI does, whatever the case.
-func isAlias(arrived, name string) bool {
-	if len(arrived) != len(name) {
-		return false
-	}
-	for i := range len(name) {
-		if foldHeader(arrived[i]) != foldHeader(name[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func foldHeader(c byte) byte {
-	switch {
-	case c == '_' || c == '.':
-		return '-'
-	case 'A' <= c && c <= 'Z':
-		return c | 0x20
-	}
-	return c
-}
-
-// dropHeaders removes the headers of the names and what could be mistaken for them.
-func dropHeaders(h map[string][]string, names []string) {
-	for arrived := range h {
-		if slices.ContainsFunc(names, func(name string) bool { return isAlias(arrived, name) }) {
-			delete(h, arrived)
-		}
-	}
 }

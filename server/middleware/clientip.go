@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
+
+	"rws/server/fieldname"
 )
 
 // ClientIPOptions say whom to believe about the address of the client.
@@ -76,7 +78,7 @@ func (c *clientIP) serve(next http.Handler, w http.ResponseWriter, r *http.Reque
 	e, r := exchanged(r)
 	peer := e.ClientIP()
 	if !c.trusted.has(peer) {
-		dropHeaders(r.Header, c.strip)
+		fieldname.Drop(r.Header, c.strip)
 		next.ServeHTTP(w, r)
 		return
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
+
+	"rws/server/fieldname"
 )
 
 // HeaderRules change header fields: first Remove, then Set, then Add.
@@ -77,7 +79,7 @@ func (h HeaderRules) compile() (*headerRules, error) {
 			return nil, err
 		}
 		if wild {
-			c.prefixes = append(c.prefixes, strings.Map(func(r rune) rune { return rune(foldHeader(byte(r))) }, prefix))
+			c.prefixes = append(c.prefixes, fieldname.Fold(prefix))
 			continue
 		}
 		c.remove = append(c.remove, textproto.CanonicalMIMEHeaderKey(name))
@@ -113,7 +115,7 @@ func checkHeader(name, value string) error {
 		return fmt.Errorf("%q is no name of a header", name)
 	case !httpguts.ValidHeaderFieldValue(value):
 		return fmt.Errorf("%s: the value %q has control characters: a header is one line", name, value)
-	case slices.ContainsFunc(framing, func(f string) bool { return isAlias(f, name) }):
+	case fieldname.In(framing, name):
 		return fmt.Errorf("%s belongs to the connection, and is written by the server", name)
 	}
 	return nil
@@ -130,10 +132,10 @@ func (c *headerRules) applyLast(h http.Header) {
 
 func (c *headerRules) apply(h http.Header) {
 	if len(c.remove) > 0 {
-		dropHeaders(h, c.remove)
+		fieldname.Drop(h, c.remove)
 	}
 	for name := range h {
-		if slices.ContainsFunc(c.prefixes, func(p string) bool { return len(name) >= len(p) && isAlias(name[:len(p)], p) }) &&
+		if slices.ContainsFunc(c.prefixes, func(p string) bool { return len(name) >= len(p) && fieldname.Same(name[:len(p)], p) }) &&
 			!slices.Contains(framing, name) {
 			delete(h, name)
 		}

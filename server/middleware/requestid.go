@@ -6,6 +6,8 @@ import (
 	"net/textproto"
 
 	"golang.org/x/net/http/httpguts"
+
+	"rws/server/fieldname"
 )
 
 // RequestIDOptions say which header has the id of a request, and whose to keep.
@@ -44,7 +46,7 @@ func RequestID(o RequestIDOptions) (Func, error) {
 			e.SetID(sent)
 			id := []string{e.ID()}
 			e.SetID(id[0]) // so that it is not spelled again for the log
-			dropHeaders(r.Header, []string{header})
+			fieldname.Drop(r.Header, []string{header})
 			r.Header[header] = id
 			w.Header()[header] = id[:1:1]
 			next.ServeHTTP(w, r)

@@ -16,12 +16,12 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"rws/server/exchange"
-	"rws/server/metrics"
+	"rws/server/proxy/window"
 )
 
 // CanaryOptions of a [Canary].
 type CanaryOptions struct {
-	Name     string       // in logs, metrics and the cookie; letters, digits, "-"
+	Name     string       // in logs and the cookie; letters, digits, "-"
 	Old, New http.Handler // needed
 	// Share of the clients that get New, 0 to 1.
 	Share float64
@@ -66,11 +66,10 @@ type CanaryCount struct{ Requests, Errors uint64 }
 type Canary struct {
 	o      CanaryOptions
 	header string
-	window window
+	recent *window.Counts // answers of New; nil without a Rollback
 
-	mu       sync.Mutex
-	state    CanaryState
-	requests *metrics.Counter // nil without
+	mu    sync.Mutex
+	state CanaryState
 }
 
 const lots = 10_000
@@ -96,7 +95,7 @@ func NewCanary(o CanaryOptions) (*Canary, error) {
 			own.Least = 20
 		}
 		c.o.Rollback = &own
-		c.window.slot = own.Window / slots
+		c.recent = window.New(own.Window)
 	}
 	return c, nil
 }
@@ -237,76 +236,4 @@ func (c *Canary) cookieLot(w http.ResponseWriter, r *http.Request, e *exchange.E
 		HttpOnly: true, Secure: r.TLS != nil || e.Secure, SameSite: http.SameSiteLaxMode})
 	e.Private = true // no shared cache may give the cookie to others
 	return n
-}
-
-// State tells how the trial stands.
-func (c *Canary) State() CanaryState {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.state
-}
-
-// SetShare changes the share, 0 to 1.
-func (c *Canary) SetShare(share float64) error {
-	if !isShare(share) {
-		return fmt.Errorf("canary %s: share %v: want 0 to 1", c.o.Name, share)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.state.Share = share
-	return nil
-}
-
-// Resume begins the trial anew after a rollback, with nothing counted in the window.
-func (c *Canary) Resume() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.state.RolledBack, c.state.Reason, c.state.Since = false, "", time.Time{}
-	c.window.clear()
-}
-
-// Rollback ends the trial by hand: all clients get Old, until Resume.
-func (c *Canary) Rollback(reason string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.rollback(reason)
-}
-
-// rollback is called with mu held.
-func (c *Canary) rollback(reason string) {
-	if c.state.RolledBack {
-		return
-	}
-	c.state.RolledBack, c.state.Reason, c.state.Since = true, reason, time.Now()
-	c.o.Logger.Warn("canary rolled back: all clients get the old version", "canary", c.o.Name, "reason", reason)
-	if b := c.o.Rollback; b != nil && b.OnRollback != nil {
-		go b.OnRollback(c.state)
-	}
-}
-
-// Register has a registry show canary_requests_total{canary, version, result}, canary_share_NAME and
-// canary_rolled_back_NAME of the given canaries, whose names differ.
-func Register(m *metrics.Registry, all ...*Canary) error {
-	requests, err := m.Counter("canary_requests_total", "Answers of both versions of a canary.", "canary", "version", "result")
-	if err != nil {
-		return err
-	}
-	for _, c := range all {
-		c.mu.Lock()
-		c.requests = requests
-		c.mu.Unlock()
-		id := strings.ReplaceAll(c.o.Name, "-", "_")
-		err := errors.Join(
-			m.Func("canary_share_"+id, "The share of clients that get the new version.", func() float64 { return c.State().Share }),
-			m.Func("canary_rolled_back_"+id, "1 after a rollback.", func() float64 {
-				if c.State().RolledBack {
-					return 1
-				}
-				return 0
-			}))
-		if err != nil {
-			return fmt.Errorf("canary %s: %w", c.o.Name, err)
-		}
-	}
-	return nil
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 
+	"golang.org/x/net/http/httpguts"
+
 	"rws/server/http1"
 	"rws/server/proxy/upstream"
 )
@@ -62,7 +64,7 @@ func (c *call) writeHead(t *try) {
 
 // nominated reports whether the Connection field of an answer names another one.
 func (c *call) nominated(h http.Header, name string) bool {
-	return hasToken(h["Connection"], name) && !c.h.answers.has(name)
+	return httpguts.HeaderValuesContainsToken(h["Connection"], name) && !c.h.answers.has(name)
 }
 
 // hasBody reports whether an answer can have a body (RFC 9110 §6.4.1).
@@ -93,11 +95,10 @@ func (c *call) writeTrailer(res *http.Response) {
 		return
 	}
 	to := c.w.Header()
-	announced := strings.Join(to["Trailer"], "")
 	for name, values := range res.Trailer {
 		switch {
 		case !isLateTrailer(name):
-		case hasToken([]string{announced}, name):
+		case httpguts.HeaderValuesContainsToken(to["Trailer"], name):
 			to[name] = values
 		default:
 			to[http.TrailerPrefix+name] = values

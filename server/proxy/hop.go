@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+
+	"rws/server/fieldname"
 )
 
 // isHop reports fields that are about one connection or are made anew for the next (RFC 9110 §7.6.1),
@@ -112,5 +114,5 @@ func isLateTrailer(name string) bool {
 		"Content-Type", "Content-Range", "Content-Length", "Age", "Expires", "Date", "Location", "Retry-After", "Vary", "Www-Authenticate", "Via":
 		return false
 	}
-	return !isHop(name) && !isForwarding(name) && !ambiguous(name) && !strings.HasPrefix(name, "If-")
+	return !isHop(name) && !isForwarding(name) && !fieldname.Ambiguous(name) && !strings.HasPrefix(name, "If-")
 }

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"rws/server/fieldname"
 	"rws/server/http1"
 )
 
@@ -50,6 +51,7 @@ func (c *call) build(u *url.URL) {
 	c.out = &http.Request{
 		Method: r.Method, URL: u, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: c.header(), Host: r.Host, ContentLength: r.ContentLength, RemoteAddr: r.RemoteAddr,
+		RequestURI: r.RequestURI, // that of the client, for FastCGI
 	}
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
 		c.out.ContentLength = 0
@@ -72,7 +74,7 @@ func (c *call) header() http.Header {
 	trusted := c.ex.Client.IsValid()
 	for name, values := range in {
 		switch {
-		case isHop(name), ambiguous(name), name == "Via", name == "Content-Length", name == "Host", isForwarding(name) && !trusted:
+		case isHop(name), fieldname.Ambiguous(name), name == "Via", name == "Content-Length", name == "Host", isForwarding(name) && !trusted:
 		default:
 			out[name] = values
 		}
@@ -80,7 +82,7 @@ func (c *call) header() http.Header {
 	if len(in["Connection"]) > 0 {
 		unnominate(out, in, &c.h.protect)
 	}
-	if hasToken(in["Te"], "trailers") {
+	if httpguts.HeaderValuesContainsToken(in["Te"], "trailers") {
 		out["Te"] = teTrailers
 	}
 	if _, ok := out["User-Agent"]; !ok {
@@ -123,7 +125,7 @@ func (c *call) trailer() {
 // upgradeOf is the protocol that an HTTP/1.1 client wants to change to, "" for none. HTTP/2 is none of
 // them: requests in a tunnel of it would go past all that looks at requests.
 func upgradeOf(r *http.Request) string {
-	if r.ProtoMajor != 1 || r.ProtoMinor == 0 || len(r.Header["Upgrade"]) != 1 || !hasToken(r.Header["Connection"], "upgrade") {
+	if r.ProtoMajor != 1 || r.ProtoMinor == 0 || len(r.Header["Upgrade"]) != 1 || !httpguts.HeaderValuesContainsToken(r.Header["Connection"], "upgrade") {
 		return ""
 	}
 	name := r.Header["Upgrade"][0]

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	recent "rws/server/proxy/window"
+	"rws/server/proxy/window"
 	"rws/server/suggest"
 )
 
@@ -225,7 +225,7 @@ type Budget struct {
 	share  float64
 	least  int
 	mu     sync.Mutex // held while a repetition is taken
-	counts *recent.Counts
+	counts *window.Counts
 }
 
 // budgetSpan is how far back a budget looks.
@@ -239,7 +239,7 @@ const (
 
 // NewBudget lets a share of the requests of the last 10 s be repetitions, as 0.2, and so many at any rate.
 func NewBudget(share float64, least int) *Budget {
-	return &Budget{share: share, least: least, counts: recent.New(budgetSpan)}
+	return &Budget{share: share, least: least, counts: window.New(budgetSpan)}
 }
 
 func (b *Budget) begin() { b.counts.Add(false) }

@@ -28,6 +28,7 @@ import (
 
 	"rws/server/client"
 	"rws/server/exchange"
+	"rws/server/fieldname"
 	"rws/server/problem"
 )
 
@@ -121,7 +122,7 @@ func (o Options) check() error {
 		}
 	}
 	for _, name := range o.Copy {
-		if isAlias(name, unsent) || name == "Host" || name == "Set-Cookie" {
+		if fieldname.In(unsent, name) || name == "Host" || name == "Set-Cookie" {
 			return fmt.Errorf("the header %s cannot be copied: it belongs to the connection, the body or the answer", name)
 		}
 	}
@@ -209,7 +210,7 @@ type again struct {
 
 // admit makes the request the one that the service has let in.
 func (g *Guard) admit(w http.ResponseWriter, r *http.Request, e *exchange.Exchange, answer *client.Response) {
-	removeAliases(r.Header, g.o.Copy)
+	fieldname.Drop(r.Header, g.o.Copy)
 	keepFromConnection(r.Header, g.o.Copy)
 	if len(g.o.Copy) > 0 {
 		r.Trailer = nil // which others may take for headers

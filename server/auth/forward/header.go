@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"rws/server/exchange"
+	"rws/server/fieldname"
 )
 
 // hop are the headers of one connection (RFC 9110 §7.6.1), and what proxies add to them.
@@ -42,10 +43,10 @@ func (g *Guard) header(r *http.Request, e *exchange.Exchange) http.Header {
 		}
 	}
 	removeConnectionListed(h, r.Header["Connection"])
-	removeAliases(h, unsent)
-	removeAliases(h, forwarded)
+	fieldname.Drop(h, unsent)
+	fieldname.Drop(h, forwarded)
 	for name := range h {
-		if isAlias(name, g.o.Copy) && !slices.Contains(credentials, name) {
+		if fieldname.In(g.o.Copy, name) && !slices.Contains(credentials, name) {
 			delete(h, name)
 		}
 	}
@@ -66,7 +67,7 @@ func (g *Guard) header(r *http.Request, e *exchange.Exchange) http.Header {
 // removeHop removes the headers of the connection that a message came by.
 func removeHop(h http.Header) {
 	removeConnectionListed(h, h["Connection"])
-	removeAliases(h, hop)
+	fieldname.Drop(h, hop)
 	delete(h, "Content-Length") // the body may have been decompressed
 }
 
@@ -83,7 +84,7 @@ func keepFromConnection(h http.Header, names []string) {
 	var keep []string
 	found := false
 	for token := range tokens(h["Connection"]) {
-		if isAlias(token, names) {
+		if fieldname.In(names, token) {
 			found = true
 			continue
 		}
@@ -109,41 +110,4 @@ func tokens(values []string) func(func(string) bool) {
 			}
 		}
 	}
-}
-
-// removeAliases removes every header that somebody may take for one of names.
-func removeAliases(h http.Header, names []string) {
-	for name := range h {
-		if isAlias(name, names) {
-			delete(h, name)
-		}
-	}
-}
-
-// isAlias reports whether a name is one of names, or becomes one where "_" and "." are "-", as for
-// CGI and its kin.
-func isAlias(name string, names []string) bool {
-	return slices.ContainsFunc(names, func(other string) bool { return sameName(name, other) })
-}
-
-func sameName(a, b string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range len(a) {
-		if fold(a[i]) != fold(b[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func fold(c byte) byte {
-	switch {
-	case c == '_' || c == '.':
-		return '-'
-	case 'A' <= c && c <= 'Z':
-		return c + 'a' - 'A'
-	}
-	return c
 }

@@ -23,22 +23,10 @@ func NewSQL(ctx context.Context, d *db.DB) (*SQL, error) {
 	}
 	statement := "create table if not exists rws_breakers (name " + name +
 		" primary key, failures int not null, opened_at bigint not null, open_until bigint not null)"
-	if err := makeOnce(ctx, d, statement); err != nil {
+	if err := d.Create(ctx, statement); err != nil {
 		return nil, fmt.Errorf("making the table rws_breakers: %w", err)
 	}
 	return &SQL{d}, nil
-}
-
-// makeOnce tries again what failed: "if not exists" of Postgres fails when another process makes the
-// same table at that moment, and then it is there.
-func makeOnce(ctx context.Context, d *db.DB, statement string) (err error) {
-	for range 3 {
-		_, err = d.Exec(ctx, statement)
-		if err == nil || ctx.Err() != nil || db.CodeOf(err) == db.CodeConnection || db.CodeOf(err) == db.CodeDenied {
-			return err
-		}
-	}
-	return err
 }
 
 // maxParameters is how many names are asked for in one statement; databases take more.

@@ -71,6 +71,19 @@ func TestARequestAndItsAnswer(t *testing.T) {
 	assert.Equal(t, strings.Repeat("x", 200_000), body)
 }
 
+// Programs make links of REQUEST_URI: it is what the client has asked for, whatever a proxy has made of the path.
+func TestTheURIIsThatOfTheClient(t *testing.T) {
+	tr := application(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, fcgi.ProcessEnv(r)["DOCUMENT_URI"]+" "+r.URL.RequestURI())
+	})
+	for uri, want := range map[string]string{"/shop/a%20b?q=1": "/shop/a%20b?q=1", "http://a.example/shop/x": "/shop/x", "": "/x?q=2", "*": "/x?q=2"} {
+		r := httptest.NewRequest("GET", "http://a.example/x?q=2", nil)
+		r.RequestURI = uri
+		_, _, body := send(t, tr, r)
+		assert.Equal(t, "/index.php/x "+want, body, uri)
+	}
+}
+
 func TestABodyOfUnknownLengthIsMeasured(t *testing.T) {
 	tr := application(t, func(w http.ResponseWriter, r *http.Request) {
 		n, _ := io.Copy(io.Discard, r.Body)

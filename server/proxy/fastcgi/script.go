@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -82,7 +83,7 @@ func (t *Transport) params(r *http.Request, s script, size int64) map[string]str
 	host, port := hostPort(r)
 	p["GATEWAY_INTERFACE"], p["SERVER_SOFTWARE"], p["SERVER_PROTOCOL"] = "CGI/1.1", "rws", "HTTP/1.1"
 	p["SERVER_NAME"], p["SERVER_PORT"], p["HTTP_HOST"] = host, port, r.Host
-	p["REQUEST_METHOD"], p["REQUEST_URI"], p["QUERY_STRING"] = r.Method, r.URL.RequestURI(), r.URL.RawQuery
+	p["REQUEST_METHOD"], p["REQUEST_URI"], p["QUERY_STRING"] = r.Method, target(r), r.URL.RawQuery
 	p["DOCUMENT_ROOT"], p["DOCUMENT_URI"] = t.o.Root, s.name+s.info
 	p["SCRIPT_NAME"], p["SCRIPT_FILENAME"] = s.name, t.o.Root+s.name
 	if s.info != "" {
@@ -98,6 +99,18 @@ func (t *Transport) params(r *http.Request, s script, size int64) map[string]str
 		p[name] = value
 	}
 	return p
+}
+
+// target is the path and the query that the client has asked for, before a proxy made others of them.
+// In absolute form (RFC 9112 §3.2.2) there is a host before it.
+func target(r *http.Request) string {
+	if strings.HasPrefix(r.RequestURI, "/") {
+		return r.RequestURI
+	}
+	if u, err := url.ParseRequestURI(r.RequestURI); err == nil && u.Host != "" {
+		return u.RequestURI()
+	}
+	return r.URL.RequestURI()
 }
 
 // client says who asks, as the exchange knows it.

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 )
@@ -169,16 +168,4 @@ func (c *Check) explain(err error) error {
 		return fmt.Errorf("no answer within %v: %w", c.Timeout, err)
 	}
 	return err
-}
-
-// hasToken reports whether a header that is a list has an entry, in any case.
-func hasToken(h http.Header, name, token string) bool {
-	for _, line := range h.Values(name) {
-		for entry := range strings.SplitSeq(line, ",") {
-			if strings.EqualFold(strings.TrimSpace(entry), token) {
-				return true
-			}
-		}
-	}
-	return false
 }

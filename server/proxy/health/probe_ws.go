@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // closeWait is how long the answer to the Close frame is waited for, so that the backend does not see
@@ -81,7 +83,7 @@ func checkUpgrade(answer *http.Response, key string) error {
 	switch h := answer.Header; {
 	case answer.StatusCode != http.StatusSwitchingProtocols:
 		return fmt.Errorf("status %d, expected 101", answer.StatusCode)
-	case !hasToken(h, "Upgrade", "websocket") || !hasToken(h, "Connection", "Upgrade"):
+	case !httpguts.HeaderValuesContainsToken(h["Upgrade"], "websocket") || !httpguts.HeaderValuesContainsToken(h["Connection"], "Upgrade"):
 		return fmt.Errorf("the server switches to %.50q, not to websocket", h.Get("Upgrade"))
 	case h.Get("Sec-WebSocket-Accept") != acceptKey(key):
 		return fmt.Errorf("Sec-WebSocket-Accept is not the answer to the key: this is no WebSocket server, or a cache is in between")
