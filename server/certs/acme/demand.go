@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/caddyserver/certmagic"
@@ -65,14 +64,12 @@ func (d *demand) cached(cache *certmagic.Cache, name string, now time.Time) bool
 // as certmagic does for a month, but by a client who comes after a while.
 type once struct {
 	*certmagic.ACMEIssuer
-	turns chan struct{}
-
-	mu     sync.Mutex
-	failed map[string]time.Time // until when
+	turns  chan struct{}
+	failed *recent
 }
 
 func newOnce(issuer *certmagic.ACMEIssuer) *once {
-	return &once{ACMEIssuer: issuer, turns: make(chan struct{}, demandAtOnce), failed: map[string]time.Time{}}
+	return &once{ACMEIssuer: issuer, turns: make(chan struct{}, demandAtOnce), failed: newRecent(failedFor)}
 }
 
 var (
@@ -88,7 +85,7 @@ func (o *once) PreCheck(ctx context.Context, names []string, interactive bool) e
 // Issue implements [certmagic.Issuer].
 func (o *once) Issue(ctx context.Context, csr *x509.CertificateRequest) (*certmagic.IssuedCertificate, error) {
 	names := strings.Join(csr.DNSNames, " ")
-	if o.hasFailed(names, time.Now()) {
+	if o.failed.has(names) {
 		return nil, noRetry(errFailed)
 	}
 	select {
@@ -99,7 +96,7 @@ func (o *once) Issue(ctx context.Context, csr *x509.CertificateRequest) (*certma
 	}
 	cert, err := o.ACMEIssuer.Issue(ctx, csr)
 	if err != nil && !errors.Is(ctx.Err(), context.Canceled) { // which is the end of the server
-		o.fail(names, time.Now())
+		o.failed.add(names)
 	}
 	return cert, noRetry(err)
 }
@@ -109,19 +106,4 @@ func noRetry(err error) error {
 		return nil
 	}
 	return certmagic.ErrNoRetry{Err: err}
-}
-
-func (o *once) hasFailed(names string, now time.Time) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return now.Before(o.failed[names])
-}
-
-func (o *once) fail(names string, now time.Time) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if len(o.failed) >= maxRefused {
-		clear(o.failed)
-	}
-	o.failed[names] = now.Add(failedFor)
 }
