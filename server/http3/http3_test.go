@@ -46,7 +46,9 @@ func serve(t *testing.T, o http3.Options) (*http3.Server, string) {
 	if o.TLS == nil {
 		o.TLS = certs.Static(cert).Config()
 	}
-	o.Logger = slog.New(slog.DiscardHandler)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
 	require.NoError(t, err)
 	s := http3.New(o)
@@ -105,8 +107,18 @@ func TestHeadersAreBounded(t *testing.T) {
 	assert.Contains(t, body, "HTTP/3.0")
 }
 
+// lines are those of a log, as they are written.
+type lines chan string
+
+func (l lines) Write(p []byte) (int, error) {
+	l <- string(p)
+	return len(p), nil
+}
+
 func TestConnectionsOfOneAddressAreBounded(t *testing.T) {
-	_, addr := serve(t, http3.Options{Handler: hello, MaxConnsPerIP: 2})
+	log := make(lines, 100)
+	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	_, addr := serve(t, http3.Options{Handler: hello, MaxConnsPerIP: 2, Logger: logger})
 	for range 2 {
 		get(t, client(t, nil), "https://"+addr+"/")
 	}
@@ -115,6 +127,7 @@ func TestConnectionsOfOneAddressAreBounded(t *testing.T) {
 	var refused *quic.TransportError
 	require.ErrorAs(t, err, &refused)
 	assert.Equal(t, quic.ConnectionRefused, refused.ErrorCode)
+	assert.Contains(t, <-log, "too many connections")
 }
 
 func TestStopAnswersWhatIsUnderWay(t *testing.T) {
