@@ -56,10 +56,10 @@ var about = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 
 func TestHostsOfAListener(t *testing.T) {
 	a := app(map[string]http.Handler{"/": about})
-	a.Settings.Listeners = []server.Listener{{Address: "127.0.0.1:0", Hosts: []string{"a.example", "*.b.example"}}, {Address: "127.0.0.1:0"}}
+	a.Settings.Listeners = []server.Listener{{Address: "127.0.0.1:0", Hosts: []string{"a.example", "*.b.example", "D.example."}}, {Address: "127.0.0.1:0"}}
 	s := run(t, a, server.Options{})
 	for host, want := range map[string]int{
-		"a.example": 200, "A.Example.:80": 200, "x.b.example": 200, "x.y.b.example": 200, "b.example": 421, "c.example": 421, "xa.example": 421,
+		"a.example": 200, "A.Example.:80": 200, "x.b.example": 200, "x.y.b.example": 200, "d.example": 200, "b.example": 421, "c.example": 421, "xa.example": 421,
 	} {
 		conn := dial(t, s, "GET / HTTP/1.1\r\nHost: "+host+"\r\n\r\n")
 		res, _ := response(t, conn)

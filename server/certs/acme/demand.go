@@ -11,6 +11,8 @@ import (
 
 	"github.com/caddyserver/certmagic"
 	"golang.org/x/sync/singleflight"
+
+	"rws/server/certs"
 )
 
 // Bounds of what handshakes for unknown names can cause, beside those of an asker.
@@ -31,7 +33,7 @@ type demand struct {
 // certificate finds a certificate, or has one made. A client waits for it no longer than a handshake
 // may take; the work goes on, so that it finds the certificate when it comes again.
 func (d *demand) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	name := strings.ToLower(strings.TrimSuffix(hello.ServerName, "."))
+	name := certs.CleanName(hello.ServerName)
 	found := d.flights.DoChan(name, func() (any, error) { return d.config.GetCertificateWithContext(d.context, hello) })
 	var gone <-chan struct{}
 	if ctx := hello.Context(); ctx != nil {
@@ -52,7 +54,7 @@ func (d *demand) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, erro
 
 // cached reports whether a certificate is in memory that is still good: finding it takes no time.
 func (d *demand) cached(cache *certmagic.Cache, name string, now time.Time) bool {
-	for _, cert := range cache.AllMatchingCertificates(strings.ToLower(strings.TrimSuffix(name, "."))) {
+	for _, cert := range cache.AllMatchingCertificates(certs.CleanName(name)) {
 		if cert.Leaf != nil && now.Before(cert.Leaf.NotAfter) {
 			return true
 		}
