@@ -51,7 +51,7 @@ func (s *Server) enter(ctx context.Context, l Listener, settings Settings, confi
 		err = e.openHTTP3(ctx, settings, config, options)
 	}
 	if err != nil {
-		_ = base.Close()
+		e.close()
 		return nil, err
 	}
 	return e, nil

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net"
 	"strings"
+
+	"rws/server/certs"
 )
 
 // hosts are the names that a listener serves; nil are all.
@@ -15,7 +17,7 @@ func newHosts(list []string) hosts {
 	}
 	h := hosts{}
 	for _, name := range list {
-		h[strings.ToLower(name)] = struct{}{}
+		h[certs.CleanName(name)] = struct{}{}
 	}
 	return h
 }
@@ -26,7 +28,7 @@ func (h hosts) serve(host string) bool {
 	if h == nil {
 		return true
 	}
-	name := strings.ToLower(strings.TrimSuffix(bareHost(host), "."))
+	name := certs.CleanName(certs.HostName(host))
 	if _, ok := h[name]; ok {
 		return true
 	}
@@ -40,14 +42,6 @@ func (h hosts) serve(host string) bool {
 		}
 		name = above
 	}
-}
-
-// bareHost is a Host without its port.
-func bareHost(host string) string {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		return name
-	}
-	return strings.Trim(host, "[]")
 }
 
 // CheckHost reports what is wrong with a name of [Listener.Hosts]: "a.example", "*.example" for one label

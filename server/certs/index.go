@@ -28,7 +28,7 @@ func newIndex(sites []*site) (*index, error) {
 				continue
 			}
 			for _, name := range names {
-				name = cleanName(name)
+				name = CleanName(name)
 				other := x.byName[name]
 				switch {
 				case other == nil:
@@ -58,7 +58,7 @@ func newIndex(sites []*site) (*index, error) {
 // find looks for the very name, then for a wildcard: it stands for exactly one label (RFC 9525
 // §6.3).
 func (x *index) find(name string) *site {
-	name = cleanName(name)
+	name = CleanName(name)
 	if name == "" {
 		return x.first
 	}
@@ -82,11 +82,11 @@ func (x *index) named(name string) *site {
 // has reports whether a site has a name.
 func (x *index) has(name string) bool { return name != "" && x.named(name) != nil }
 
-// cleanName is a name in lower case without the dot at its end.
-func cleanName(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
+// CleanName is the name of a host in lower case without the dot at its end.
+func CleanName(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
 
-// hostName is the name in a Host header.
-func hostName(host string) string {
+// HostName is a Host header without the port, and an IPv6 address in it without brackets.
+func HostName(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
@@ -102,7 +102,7 @@ func (s *Store) Misdirected(conn *tls.ConnectionState, host string) bool {
 	if !x.asks {
 		return false
 	}
-	to := x.find(hostName(host))
+	to := x.find(HostName(host))
 	if x.find(conn.ServerName).authKey != to.authKey {
 		return true
 	}

@@ -9,7 +9,7 @@ import (
 // about: one of their hosts, or in a certificate of theirs. This machine itself is always. Where a site
 // may have certificates for any name, as one with Rest, all are.
 func (s *Store) Serves(host string) bool {
-	name := cleanName(hostName(host))
+	name := CleanName(HostName(host))
 	ip, err := netip.ParseAddr(name)
 	if name == "localhost" || err == nil && ip.IsLoopback() || slices.ContainsFunc(s.sites, (*site).any) {
 		return true

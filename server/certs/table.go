@@ -39,7 +39,7 @@ func certNames(c *tls.Certificate) []string {
 }
 
 func (t *table) pick(hello *tls.ClientHelloInfo) *tls.Certificate {
-	name := strings.ToLower(strings.TrimSuffix(hello.ServerName, "."))
+	name := CleanName(hello.ServerName)
 	if found := supported(t.byName[name], hello); found != nil {
 		return found
 	}

@@ -48,7 +48,7 @@ func (s *site) warnings(now time.Time) (warnings []string) {
 
 // covers reports whether a certificate is for a host, or for the wildcard itself.
 func (t *table) covers(host string) bool {
-	if _, ok := t.byName[cleanName(host)]; ok {
+	if _, ok := t.byName[CleanName(host)]; ok {
 		return true
 	}
 	return slices.ContainsFunc(t.certs, func(c *tls.Certificate) bool { return c.Leaf == nil || c.Leaf.VerifyHostname(host) == nil })

@@ -41,7 +41,7 @@ type Options struct {
 	MaxStreams     int           // requests of a connection at a time; default 128
 	MaxConns       int           // open connections; default 10,000. More are refused
 	MaxConnsPerIP  int           // of one client (/64 for IPv6); 0 means no limit
-	Logger         *slog.Logger  // at debug level, what clients do wrong; default slog.Default()
+	Logger         *slog.Logger  // at debug level, connections that are refused; default slog.Default()
 }
 
 // Windows of flow control: what a client may send that no handler has read. quic-go lets them grow
@@ -92,7 +92,7 @@ func (s *Server) Serve(socket net.PacketConn) error {
 		return http.ErrServerClosed
 	}
 	defer close(s.stopped)
-	transport := &quic.Transport{Conn: socket, ConnContext: s.clients.enter, VerifySourceAddress: s.clients.suspicious}
+	transport := &quic.Transport{Conn: socket, ConnContext: s.enter, VerifySourceAddress: s.clients.suspicious}
 	defer transport.Close()
 	l, err := transport.ListenEarly(http3.ConfigureTLSConfig(s.options.TLS), s.config())
 	if err != nil {
@@ -106,6 +106,15 @@ func (s *Server) Serve(socket net.PacketConn) error {
 	_ = l.Close() // no handshake begins any more; what came so far ends by Shutdown or Close
 	<-s.halted.Done()
 	return http.ErrServerClosed
+}
+
+// enter lets a connection in, or says why not.
+func (s *Server) enter(ctx context.Context, info *quic.ClientInfo) (context.Context, error) {
+	ctx, err := s.clients.enter(ctx, info)
+	if err != nil {
+		s.options.Logger.Debug("refusing a connection of HTTP/3", "client", info.RemoteAddr.String(), "err", err)
+	}
+	return ctx, err
 }
 
 func (s *Server) config() *quic.Config {

@@ -136,10 +136,8 @@ func hear(ready io.Reader) error {
 // await waits until a new process says that it is ready, and ends it when it does not.
 func await(ctx context.Context, cmd *exec.Cmd, ready *os.File, patience time.Duration) error {
 	said := make(chan error, 1)
-	go func() {
-		said <- hear(ready)
-	}()
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	go func() { said <- hear(ready) }()
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("it was not ready after %s", patience))
 	defer cancel()
 	var why error
 	select {
@@ -149,12 +147,12 @@ func await(ctx context.Context, cmd *exec.Cmd, ready *os.File, patience time.Dur
 			return nil
 		}
 	case <-ctx.Done():
-		why = fmt.Errorf("it was not ready after %s", patience)
+		why = context.Cause(ctx)
 		_ = cmd.Process.Kill() // it may have ended
 	}
-	err := cmd.Wait()
+	_ = cmd.Wait() // the state tells
 	if errors.Is(why, io.EOF) {
-		why = fmt.Errorf("it ended before it was ready: %w", errors.Join(err))
+		why = fmt.Errorf("it ended before it was ready: %s", cmd.ProcessState)
 	}
 	return fmt.Errorf("starting the new program: %w", why)
 }

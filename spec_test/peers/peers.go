@@ -1,7 +1,7 @@
 // Package peers gives tests real servers: Postgres, MariaDB, Redis, PHP-FPM, and Pebble, an authority
-// that speaks ACME.
+// that speaks ACME; and [Early], a client of HTTP/3 that comes again.
 //
-// Each is a private instance of the installed program, in a temporary folder, on a free port
+// Each server is a private instance of the installed program, in a temporary folder, on a free port
 // of the loopback. [Postgres], [MariaDB] and [Redis] share one instance in a test process,
 // started when first asked for, and hand every caller a database of its own.
 // [PostgresServer], [MariaDBServer] and [RedisServer] start one for a single test, which may

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"sync"
 	"time"
 )
 
@@ -15,20 +14,17 @@ const (
 	askTime    = 5 * time.Second  // for one answer
 	askAtOnce  = 8                // names that are asked about at a time; more are refused
 	refusedFor = 30 * time.Second // a name that was refused is not asked about again
-	maxRefused = 10_000           // names that are remembered so
 )
 
 // asker guards a function that says for which names there may be certificates.
 type asker struct {
-	allow func(ctx context.Context, name string) error
-	turns chan struct{}
-
-	mu      sync.Mutex
-	refused map[string]time.Time // until when
+	allow   func(ctx context.Context, name string) error
+	turns   chan struct{}
+	refused *recent
 }
 
 func newAsker(allow func(ctx context.Context, name string) error) *asker {
-	return &asker{allow: allow, turns: make(chan struct{}, askAtOnce), refused: map[string]time.Time{}}
+	return &asker{allow: allow, turns: make(chan struct{}, askAtOnce), refused: newRecent(refusedFor)}
 }
 
 var errRefused = errors.New("it was refused a moment ago")
@@ -38,7 +34,7 @@ func (a *asker) ask(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if a.wasRefused(clean, time.Now()) {
+	if a.refused.has(clean) {
 		return errRefused
 	}
 	select {
@@ -50,25 +46,10 @@ func (a *asker) ask(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	if err := a.allow(ctx, clean); err != nil {
-		a.refuse(clean, time.Now())
+		a.refused.add(clean)
 		return err
 	}
 	return nil
-}
-
-func (a *asker) wasRefused(name string, now time.Time) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return now.Before(a.refused[name])
-}
-
-func (a *asker) refuse(name string, now time.Time) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if len(a.refused) >= maxRefused {
-		clear(a.refused)
-	}
-	a.refused[name] = now.Add(refusedFor)
 }
 
 // AskURL asks by a GET with the name as the parameter "domain"; only the status 200 allows it.

@@ -7,11 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/caddyserver/certmagic"
 	"golang.org/x/sync/singleflight"
+
+	"rws/server/certs"
 )
 
 // Bounds of what handshakes for unknown names can cause, beside those of an asker.
@@ -32,7 +33,7 @@ type demand struct {
 // certificate finds a certificate, or has one made. A client waits for it no longer than a handshake
 // may take; the work goes on, so that it finds the certificate when it comes again.
 func (d *demand) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	name := strings.ToLower(strings.TrimSuffix(hello.ServerName, "."))
+	name := certs.CleanName(hello.ServerName)
 	found := d.flights.DoChan(name, func() (any, error) { return d.config.GetCertificateWithContext(d.context, hello) })
 	var gone <-chan struct{}
 	if ctx := hello.Context(); ctx != nil {
@@ -53,7 +54,7 @@ func (d *demand) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, erro
 
 // cached reports whether a certificate is in memory that is still good: finding it takes no time.
 func (d *demand) cached(cache *certmagic.Cache, name string, now time.Time) bool {
-	for _, cert := range cache.AllMatchingCertificates(strings.ToLower(strings.TrimSuffix(name, "."))) {
+	for _, cert := range cache.AllMatchingCertificates(certs.CleanName(name)) {
 		if cert.Leaf != nil && now.Before(cert.Leaf.NotAfter) {
 			return true
 		}
@@ -65,14 +66,12 @@ func (d *demand) cached(cache *certmagic.Cache, name string, now time.Time) bool
 // as certmagic does for a month, but by a client who comes after a while.
 type once struct {
 	*certmagic.ACMEIssuer
-	turns chan struct{}
-
-	mu     sync.Mutex
-	failed map[string]time.Time // until when
+	turns  chan struct{}
+	failed *recent
 }
 
 func newOnce(issuer *certmagic.ACMEIssuer) *once {
-	return &once{ACMEIssuer: issuer, turns: make(chan struct{}, demandAtOnce), failed: map[string]time.Time{}}
+	return &once{ACMEIssuer: issuer, turns: make(chan struct{}, demandAtOnce), failed: newRecent(failedFor)}
 }
 
 var (
@@ -88,7 +87,7 @@ func (o *once) PreCheck(ctx context.Context, names []string, interactive bool) e
 // Issue implements [certmagic.Issuer].
 func (o *once) Issue(ctx context.Context, csr *x509.CertificateRequest) (*certmagic.IssuedCertificate, error) {
 	names := strings.Join(csr.DNSNames, " ")
-	if o.hasFailed(names, time.Now()) {
+	if o.failed.has(names) {
 		return nil, noRetry(errFailed)
 	}
 	select {
@@ -99,7 +98,7 @@ func (o *once) Issue(ctx context.Context, csr *x509.CertificateRequest) (*certma
 	}
 	cert, err := o.ACMEIssuer.Issue(ctx, csr)
 	if err != nil && !errors.Is(ctx.Err(), context.Canceled) { // which is the end of the server
-		o.fail(names, time.Now())
+		o.failed.add(names)
 	}
 	return cert, noRetry(err)
 }
@@ -109,19 +108,4 @@ func noRetry(err error) error {
 		return nil
 	}
 	return certmagic.ErrNoRetry{Err: err}
-}
-
-func (o *once) hasFailed(names string, now time.Time) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return now.Before(o.failed[names])
-}
-
-func (o *once) fail(names string, now time.Time) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if len(o.failed) >= maxRefused {
-		clear(o.failed)
-	}
-	o.failed[names] = now.Add(failedFor)
 }

@@ -193,7 +193,7 @@ func (w *work) configOf(names ...string) *certmagic.Config {
 
 // managed reports whether a name is one of the domains, or has the wildcard of one.
 func (w *work) managed(name string) bool {
-	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	name = certs.CleanName(name)
 	return name == "" || slices.ContainsFunc(w.manager.options.Domains, func(domain string) bool {
 		return name == domain || certmagic.MatchWildcard(name, domain)
 	})

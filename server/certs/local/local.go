@@ -22,6 +22,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"rws/server/certs"
 )
 
 // Lifetimes. A leaf is short-lived because nothing can revoke it.
@@ -58,7 +60,7 @@ func Open(folder string, names ...string) (*Authority, error) {
 		if err := Check(name); err != nil {
 			return nil, err
 		}
-		a.names = append(a.names, clean(name))
+		a.names = append(a.names, certs.CleanName(name))
 	}
 	var err error
 	a.root, a.key, err = openRoot(folder, a.now())
@@ -67,7 +69,7 @@ func Open(folder string, names ...string) (*Authority, error) {
 
 // Check reports what is wrong with a name to sign for.
 func Check(name string) error {
-	host := strings.TrimPrefix(clean(name), "*.")
+	host := strings.TrimPrefix(certs.CleanName(name), "*.")
 	if ip, err := netip.ParseAddr(host); err == nil && ip.Zone() == "" {
 		return nil
 	}
@@ -90,12 +92,10 @@ func isName(host string) bool {
 	return true
 }
 
-func clean(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
-
 // Certificate makes the certificate for the name a client asks for, or for the address it has
 // connected to if it names none, or finds it made already.
 func (a *Authority) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	name := clean(hello.ServerName)
+	name := certs.CleanName(hello.ServerName)
 	if name == "" {
 		name = addressOf(hello.Conn)
 	}
