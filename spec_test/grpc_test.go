@@ -13,9 +13,14 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	servers "rws/spec_test/peers"
 )
 
-const grpcModule = "google.golang.org/grpc/interop/"
+const (
+	grpcServer = "go install google.golang.org/grpc/interop/server@v1.85.0, renamed"
+	grpcClient = "go install google.golang.org/grpc/interop/client@v1.85.0, renamed"
+)
 
 // interopCases are those of the gRPC project that need nothing of the cloud of its makers.
 var interopCases = []string{
@@ -37,7 +42,7 @@ func freePort(t *testing.T) string {
 func startInterop(t *testing.T, args ...string) (port string) {
 	t.Helper()
 	port = freePort(t)
-	cmd := exec.Command(goTool(t, "grpc-interop-server", grpcModule+"server@v1.85.0, renamed"), append(args, "-port", port)...)
+	cmd := exec.Command(servers.Program(t, "grpc-interop-server", grpcServer), append(args, "-port", port)...)
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
@@ -56,7 +61,7 @@ func startInterop(t *testing.T, args ...string) (port string) {
 // TestGRPCInterop runs the interoperability tests of gRPC through a proxy, without TLS and with it on both
 // sides: unary calls, streams both ways, cancelling, deadlines, metadata and statuses.
 func TestGRPCInterop(t *testing.T) {
-	client := goTool(t, "grpc-interop-client", grpcModule+"client@v1.85.0, renamed")
+	client := servers.Program(t, "grpc-interop-client", grpcClient)
 	for _, c := range []struct {
 		name, scheme, options  string
 		backend, proxy, client []string

@@ -1,19 +1,19 @@
 package spec_test
 
 import (
-	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	servers "rws/spec_test/peers"
 )
 
 // started is a running rws that serves a script in a folder of its own, until the test ends.
@@ -50,32 +50,12 @@ func where(t *testing.T, srv *server) (host, port string) {
 	return "127.0.0.1", u.Port()
 }
 
-// goTool finds a program that Go installs, or skips the test, and fails it where CI requires all.
-func goTool(t *testing.T, name, module string) string {
-	t.Helper()
-	if path, err := exec.LookPath(name); err == nil {
-		return path
-	}
-	out, err := exec.Command("go", "env", "GOPATH").Output()
-	require.NoError(t, err)
-	path := filepath.Join(strings.TrimSpace(string(out)), "bin", name)
-	if _, err := os.Stat(path); err == nil {
-		return path
-	}
-	missing := fmt.Sprintf("%s is not installed: go install %s", name, module)
-	if os.Getenv("RWS_TEST_REQUIRE") != "" {
-		t.Fatal(missing)
-	}
-	t.Skip(missing)
-	return ""
-}
-
 var h2specTotal = regexp.MustCompile(`(\d+) tests, (\d+) passed`)
 
 // TestH2Spec runs the conformance tests of HTTP/2. The server of net/http passes 141 of 145 over TLS
 // and 140 without; what it fails are questions of taste.
 func TestH2Spec(t *testing.T) {
-	tool := goTool(t, "h2spec", "github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible")
+	tool := servers.Program(t, "h2spec", "go install github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible")
 	const script = `app:get("/", function() return "hello" end) app:post("/", function(c) return c.body end)`
 	for _, c := range []struct {
 		name   string
