@@ -2,14 +2,11 @@ package spec_test
 
 import (
 	"context"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -29,15 +26,6 @@ var interopCases = []string{
 	"unimplemented_method", "unimplemented_service",
 }
 
-// freePort is a port that nothing listens on, for programs that cannot choose one.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
-}
-
 // startInterop starts the server of the interoperability tests.
 func startInterop(t *testing.T, args ...string) (port string) {
 	t.Helper()
@@ -48,13 +36,7 @@ func startInterop(t *testing.T, args ...string) (port string) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait() // of a process that was killed
 	})
-	require.Eventually(t, func() bool {
-		conn, err := net.Dial("tcp", "127.0.0.1:"+port)
-		if err == nil {
-			conn.Close()
-		}
-		return err == nil
-	}, patience, 10*time.Millisecond)
+	accepts(t, "127.0.0.1:"+port)
 	return port
 }
 

@@ -6,8 +6,6 @@ import (
 	"io"
 	"net"
 	"regexp"
-	"strconv"
-	"syscall"
 	"testing"
 	"time"
 
@@ -67,11 +65,7 @@ func TestAnUpgradeKeepsStreams(t *testing.T) {
 	defer packets.Close()
 	echo(packets, bufio.NewReader(packets), "before")
 
-	require.NoError(t, srv.cmd.Process.Signal(syscall.SIGUSR2))
-	require.Eventually(t, func() bool { return newProcess.MatchString(srv.log.String()) }, patience, 5*time.Millisecond, "%s", srv.log.String())
-	pid, err := strconv.Atoi(newProcess.FindStringSubmatch(srv.log.String())[1])
-	require.NoError(t, err)
-	t.Cleanup(func() { endProcess(t, pid) })
+	replaced(t, srv)
 
 	echo(old, lines, "still here")
 	fresh, err := net.Dial("tcp", at)
@@ -85,7 +79,7 @@ func TestAnUpgradeKeepsStreams(t *testing.T) {
 		return err == nil && line == "after\n"
 	}, patience, time.Millisecond)
 	require.NoError(t, old.Close())
-	require.Eventually(t, func() bool { return srv.cmd.Process.Signal(syscall.Signal(0)) != nil }, patience, 5*time.Millisecond, "the old process goes on")
+	ended(t, srv)
 	echo(fresh, bufio.NewReader(fresh), "for itself")
 	assert.NotRegexp(t, regexp.MustCompile("nobody has taken|not taken"), srv.log.String())
 }
