@@ -29,7 +29,7 @@ func NewSQL(ctx context.Context, d *db.DB) (*SQL, error) {
 	if d.Engine() == db.MySQL { // "Ann" and "ann" are two
 		id = "varchar(255) character set utf8mb4 collate utf8mb4_bin"
 	}
-	if _, err := d.Exec(ctx, "create table if not exists rws_limits (id "+id+" primary key, empty_at bigint not null)"); err != nil {
+	if err := db.MakeOnce(ctx, d, "create table if not exists rws_limits (id "+id+" primary key, empty_at bigint not null)"); err != nil {
 		return nil, fmt.Errorf("making the table rws_limits: %w", err)
 	}
 	life, stop := context.WithCancel(context.Background())

@@ -17,23 +17,11 @@ var _ Store = (*SQL)(nil)
 // NewSQL makes the table, if it is missing. The database stays the caller's to close.
 func NewSQL(ctx context.Context, d *db.DB) (*SQL, error) {
 	for _, statement := range tables(d.Engine()) {
-		if err := makeOnce(ctx, d, statement); err != nil {
+		if err := db.MakeOnce(ctx, d, statement); err != nil {
 			return nil, fmt.Errorf("session: making the table rws_sessions: %w", err)
 		}
 	}
 	return &SQL{db: d}, nil
-}
-
-// makeOnce tries again what failed: "if not exists" of Postgres fails in several ways when
-// another process makes the same thing at that moment, and then it is there.
-func makeOnce(ctx context.Context, d *db.DB, statement string) (err error) {
-	for range 3 {
-		_, err = d.Exec(ctx, statement)
-		if err == nil || ctx.Err() != nil || db.CodeOf(err) == db.CodeConnection || db.CodeOf(err) == db.CodeDenied {
-			return err
-		}
-	}
-	return err
 }
 
 // tables are the statements that make the table. Times are milliseconds of Unix time.

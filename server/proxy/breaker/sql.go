@@ -3,7 +3,6 @@ package breaker
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"rws/server/db"
@@ -23,22 +22,10 @@ func NewSQL(ctx context.Context, d *db.DB) (*SQL, error) {
 	}
 	statement := "create table if not exists rws_breakers (name " + name +
 		" primary key, failures int not null, opened_at bigint not null, open_until bigint not null)"
-	if err := makeOnce(ctx, d, statement); err != nil {
+	if err := db.MakeOnce(ctx, d, statement); err != nil {
 		return nil, fmt.Errorf("making the table rws_breakers: %w", err)
 	}
 	return &SQL{d}, nil
-}
-
-// makeOnce tries again what failed: "if not exists" of Postgres fails when another process makes the
-// same table at that moment, and then it is there.
-func makeOnce(ctx context.Context, d *db.DB, statement string) (err error) {
-	for range 3 {
-		_, err = d.Exec(ctx, statement)
-		if err == nil || ctx.Err() != nil || db.CodeOf(err) == db.CodeConnection || db.CodeOf(err) == db.CodeDenied {
-			return err
-		}
-	}
-	return err
 }
 
 // maxParameters is how many names are asked for in one statement; databases take more.
@@ -55,12 +42,11 @@ func (s *SQL) Load(ctx context.Context, names []string) (list []Record, err erro
 }
 
 func (s *SQL) load(ctx context.Context, list []Record, names []string) ([]Record, error) {
-	args := make([]any, len(names))
+	all := make(db.List, len(names))
 	for i, name := range names {
-		args[i] = name
+		all[i] = name
 	}
-	marks := strings.Repeat(", ?", len(names))[2:]
-	rows, err := s.db.Query(ctx, "select name, failures, opened_at, open_until from rws_breakers where name in ("+marks+")", args...)
+	rows, err := s.db.Query(ctx, "select name, failures, opened_at, open_until from rws_breakers where name in (?)", all)
 	if err != nil {
 		return nil, err
 	}
