@@ -186,9 +186,7 @@ type recorded struct {
 
 func (r *recorded) Read(p []byte) (int, error) {
 	n, err := r.Conn.Read(p)
-	if r.seen != nil {
-		_, _ = r.seen.Write(p[:n])
-	}
+	_, _ = r.seen.Write(p[:n])
 	return n, err
 }
 

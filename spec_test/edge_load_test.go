@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -88,7 +87,7 @@ func (h *hail) end() map[string]int {
 
 // only reports whether all results are among those.
 func only(counts map[string]int, allowed ...string) bool {
-	for result := range maps.Keys(counts) {
+	for result := range counts {
 		if !slices.Contains(allowed, result) {
 			return false
 		}
@@ -117,6 +116,18 @@ func (t *target) goroutines(tb testing.TB) int {
 	}
 	tb.Fatal("there is no go_goroutines among the metrics")
 	return 0
+}
+
+// shrinksTo waits until a server has no more goroutines and open files than it had, but for a few.
+func (t *target) shrinksTo(tb testing.TB, goroutines, files int) {
+	tb.Helper()
+	nowGoroutines, nowFiles := 0, 0
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if nowGoroutines, nowFiles = t.goroutines(tb), t.open(tb); nowGoroutines <= goroutines+10 && nowFiles <= files+10 {
+			return
+		}
+	}
+	tb.Errorf("%d goroutines and %d files of %d and %d are left", nowGoroutines, nowFiles, goroutines, files)
 }
 
 const faultsApp = `
@@ -193,8 +204,7 @@ func TestFaultsOfABackendUnderLoad(t *testing.T) {
 		assert.True(t, only(again, "200"), "%s, when it is over: %v", c.kind, again)
 	}
 	h.end()
-	assert.Eventually(t, func() bool { return s.goroutines(t) <= goroutines+10 && s.open(t) <= files+10 }, patience, 50*time.Millisecond,
-		"%d goroutines and %d files of %d and %d are left", s.goroutines(t), s.open(t), goroutines, files)
+	s.shrinksTo(t, goroutines, files)
 }
 
 // A member is a rws that is started anew at the same address.
@@ -208,17 +218,23 @@ app:get("/x", function() rws.sleep("2ms") return "ok" end)
 app:get("/healthz", function() return "ok" end)
 `
 
+// startMembers starts some, which end with the test.
+func startMembers(t *testing.T, n int) []*member {
+	t.Helper()
+	members := make([]*member, n)
+	for i := range members {
+		members[i] = &member{dir: filepath.Dir(app(t, memberApp)), addr: "127.0.0.1:" + freePort(t)}
+		members[i].start(t)
+		t.Cleanup(func() { members[i].stop(t, os.Kill) })
+	}
+	return members
+}
+
 func (m *member) start(t *testing.T) {
 	t.Helper()
 	m.cmd = exec.Command(binary, filepath.Join(m.dir, "app.lua"), "--listen", m.addr, "--env", "production", "--access-log=false")
 	require.NoError(t, m.cmd.Start())
-	require.Eventually(t, func() bool {
-		conn, err := net.Dial("tcp", m.addr)
-		if err == nil {
-			conn.Close()
-		}
-		return err == nil
-	}, patience, 5*time.Millisecond)
+	accepts(t, m.addr)
 }
 
 // stop ends it and waits for that.
@@ -231,12 +247,7 @@ func (m *member) stop(t *testing.T, with os.Signal) {
 // TestRollingRestart starts three backends anew, one after the other, first as one should and then by force,
 // behind a proxy with nothing set but the path of the health check. No GET fails.
 func TestRollingRestart(t *testing.T) {
-	var members [3]*member
-	for i := range members {
-		members[i] = &member{dir: filepath.Dir(app(t, memberApp)), addr: "127.0.0.1:" + freePort(t)}
-		members[i].start(t)
-		t.Cleanup(func() { members[i].stop(t, os.Kill) })
-	}
+	members := startMembers(t, 3)
 	script := fmt.Sprintf(`app:proxy("/*", { "http://%s", "http://%s", "http://%s" }, { health = "/healthz" })`, members[0].addr, members[1].addr, members[2].addr)
 	for _, c := range []struct {
 		name string
@@ -266,12 +277,7 @@ func TestRollingRestart(t *testing.T) {
 // TestRestartBeforeChecksKnow stops the second of two backends while the first is up again, but not yet for
 // the checks. No GET fails.
 func TestRestartBeforeChecksKnow(t *testing.T) {
-	var members [2]*member
-	for i := range members {
-		members[i] = &member{dir: filepath.Dir(app(t, memberApp)), addr: "127.0.0.1:" + freePort(t)}
-		members[i].start(t)
-		t.Cleanup(func() { members[i].stop(t, os.Kill) })
-	}
+	members := startMembers(t, 2)
 	script := fmt.Sprintf(`
 		local two = app:upstream("two", { to = { "http://%s", "http://%s" }, health = { path = "/healthz", every = "50ms", fast = "300ms", down = 5 } })
 		app:proxy("/x", two) app:get("/status", function() return two:status()[1].state end)`, members[0].addr, members[1].addr)
@@ -326,7 +332,7 @@ func TestReloadOfAProxyUnderLoad(t *testing.T) {
 	assert.True(t, only(counts, "200"), "%v", counts)
 	assert.NotZero(t, all[0].asked.Load())
 	assert.NotZero(t, all[1].asked.Load())
-	assert.Eventually(t, func() bool { return s.goroutines(t) <= goroutines+10 && s.open(t) <= files+10 }, patience, 50*time.Millisecond, "of %d goroutines and %d files", goroutines, files)
+	s.shrinksTo(t, goroutines, files)
 }
 
 // TestALargeBodyThroughAProxy sends 512 MiB up and down and takes no more memory for it.

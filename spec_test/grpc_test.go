@@ -2,20 +2,22 @@ package spec_test
 
 import (
 	"context"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	servers "rws/spec_test/peers"
 )
 
-const grpcModule = "google.golang.org/grpc/interop/"
+const (
+	grpcServer = "go install google.golang.org/grpc/interop/server@v1.85.0, renamed"
+	grpcClient = "go install google.golang.org/grpc/interop/client@v1.85.0, renamed"
+)
 
 // interopCases are those of the gRPC project that need nothing of the cloud of its makers.
 var interopCases = []string{
@@ -24,39 +26,24 @@ var interopCases = []string{
 	"unimplemented_method", "unimplemented_service",
 }
 
-// freePort is a port that nothing listens on, for programs that cannot choose one.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
-}
-
 // startInterop starts the server of the interoperability tests.
 func startInterop(t *testing.T, args ...string) (port string) {
 	t.Helper()
 	port = freePort(t)
-	cmd := exec.Command(goTool(t, "grpc-interop-server", grpcModule+"server@v1.85.0, renamed"), append(args, "-port", port)...)
+	cmd := exec.Command(servers.Program(t, "grpc-interop-server", grpcServer), append(args, "-port", port)...)
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait() // of a process that was killed
 	})
-	require.Eventually(t, func() bool {
-		conn, err := net.Dial("tcp", "127.0.0.1:"+port)
-		if err == nil {
-			conn.Close()
-		}
-		return err == nil
-	}, patience, 10*time.Millisecond)
+	accepts(t, "127.0.0.1:"+port)
 	return port
 }
 
 // TestGRPCInterop runs the interoperability tests of gRPC through a proxy, without TLS and with it on both
 // sides: unary calls, streams both ways, cancelling, deadlines, metadata and statuses.
 func TestGRPCInterop(t *testing.T) {
-	client := goTool(t, "grpc-interop-client", grpcModule+"client@v1.85.0, renamed")
+	client := servers.Program(t, "grpc-interop-client", grpcClient)
 	for _, c := range []struct {
 		name, scheme, options  string
 		backend, proxy, client []string

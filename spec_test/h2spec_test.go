@@ -1,81 +1,25 @@
 package spec_test
 
 import (
-	"fmt"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	servers "rws/spec_test/peers"
 )
-
-// started is a running rws that serves a script in a folder of its own, until the test ends.
-func started(t *testing.T, script string, args ...string) (srv *server, dir string) {
-	t.Helper()
-	dir = t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "app.lua"), []byte(script), 0o600))
-	return startedIn(t, dir, args...), dir
-}
-
-func startedIn(t *testing.T, dir string, args ...string) *server {
-	t.Helper()
-	srv := &server{name: "app.lua", done: make(chan struct{})}
-	srv.cmd = exec.Command(binary, append([]string{"app.lua", "--env", "production"}, args...)...)
-	srv.cmd.Dir, srv.cmd.Stdout, srv.cmd.Stderr = dir, &srv.log, &srv.log
-	srv.cmd.Env = append(os.Environ(), "HOME="+dir)
-	srv.cmd.WaitDelay = time.Second // of what an upgrade leaves with our pipes
-	require.NoError(t, srv.cmd.Start())
-	go func() { srv.err = srv.cmd.Wait(); close(srv.done) }()
-	t.Cleanup(func() {
-		_ = srv.cmd.Process.Signal(stopSignal())
-		assert.NoError(t, srv.wait())
-	})
-	return srv
-}
-
-// where is the host and port that a server listens on.
-func where(t *testing.T, srv *server) (host, port string) {
-	t.Helper()
-	text, err := srv.url()
-	require.NoError(t, err)
-	u, err := url.Parse(text)
-	require.NoError(t, err)
-	return "127.0.0.1", u.Port()
-}
-
-// goTool finds a program that Go installs, or skips the test, and fails it where CI requires all.
-func goTool(t *testing.T, name, module string) string {
-	t.Helper()
-	if path, err := exec.LookPath(name); err == nil {
-		return path
-	}
-	out, err := exec.Command("go", "env", "GOPATH").Output()
-	require.NoError(t, err)
-	path := filepath.Join(strings.TrimSpace(string(out)), "bin", name)
-	if _, err := os.Stat(path); err == nil {
-		return path
-	}
-	missing := fmt.Sprintf("%s is not installed: go install %s", name, module)
-	if os.Getenv("RWS_TEST_REQUIRE") != "" {
-		t.Fatal(missing)
-	}
-	t.Skip(missing)
-	return ""
-}
 
 var h2specTotal = regexp.MustCompile(`(\d+) tests, (\d+) passed`)
 
 // TestH2Spec runs the conformance tests of HTTP/2. The server of net/http passes 141 of 145 over TLS
 // and 140 without; what it fails are questions of taste.
 func TestH2Spec(t *testing.T) {
-	tool := goTool(t, "h2spec", "github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible")
+	tool := servers.Program(t, "h2spec", "go install github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible")
 	const script = `app:get("/", function() return "hello" end) app:post("/", function(c) return c.body end)`
 	for _, c := range []struct {
 		name   string

@@ -2,12 +2,11 @@ package spec_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -49,16 +48,6 @@ func TestUpgradeTellsTheNewProcess(t *testing.T) {
 	where(t, srv)
 	out, err := upgradeCommand(dir)
 	require.NoError(t, err, "%s", out)
-	require.Eventually(t, func() bool { return newProcess.MatchString(srv.log.String()) }, patience, 5*time.Millisecond)
-	pid := newProcess.FindStringSubmatch(srv.log.String())[1]
-	t.Cleanup(func() { endProcess(t, number(t, pid)) })
-	assert.Equal(t, "replaced: process "+pid+" serves now\n", out)
-	require.Eventually(t, func() bool { return srv.cmd.Process.Signal(syscall.Signal(0)) != nil }, patience, 5*time.Millisecond, "the old process goes on")
-}
-
-func number(t *testing.T, text string) int {
-	t.Helper()
-	n, err := strconv.Atoi(text)
-	require.NoError(t, err)
-	return n
+	assert.Equal(t, fmt.Sprintf("replaced: process %d serves now\n", successor(t, srv)), out)
+	ended(t, srv)
 }

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -40,14 +39,11 @@ func TestAnUpgradePassesHTTP3On(t *testing.T) {
 	for !newProcess.MatchString(srv.log.String()) && time.Since(start) < patience {
 		again()
 	}
-	m := newProcess.FindStringSubmatch(srv.log.String())
-	require.NotNil(t, m, "%s", srv.log.String())
-	pid, err := strconv.Atoi(m[1])
-	require.NoError(t, err)
-	t.Cleanup(func() { endProcess(t, pid) })
+	successor(t, srv)
 	for srv.cmd.Process.Signal(syscall.Signal(0)) == nil && time.Since(start) < patience {
 		again()
 	}
+	ended(t, srv)
 	t.Logf("the old program ended after %s", time.Since(start))
 	for range 20 {
 		again()

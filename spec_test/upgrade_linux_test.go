@@ -94,6 +94,29 @@ func bodyOf(t *testing.T, url string) string {
 
 var newProcess = regexp.MustCompile(`"new_pid":(\d+)`)
 
+// replaced has a server replace its program by another, which ends with the test.
+func replaced(t *testing.T, srv *server) (pid int) {
+	t.Helper()
+	require.NoError(t, srv.cmd.Process.Signal(syscall.SIGUSR2))
+	return successor(t, srv)
+}
+
+// successor waits for the program that takes the place of a server's; it ends with the test.
+func successor(t *testing.T, srv *server) (pid int) {
+	t.Helper()
+	require.Eventually(t, func() bool { return newProcess.MatchString(srv.log.String()) }, patience, 5*time.Millisecond)
+	pid, err := strconv.Atoi(newProcess.FindStringSubmatch(srv.log.String())[1])
+	require.NoError(t, err)
+	t.Cleanup(func() { endProcess(t, pid) })
+	return pid
+}
+
+// ended waits until the program that was replaced has ended.
+func ended(t *testing.T, srv *server) {
+	t.Helper()
+	require.Eventually(t, func() bool { return srv.cmd.Process.Signal(syscall.Signal(0)) != nil }, patience, 5*time.Millisecond, "the old process goes on")
+}
+
 func TestAnUpgradeLosesNoRequest(t *testing.T) {
 	const script = `app:get("/", function() return "version 1" end)`
 	srv, dir := started(t, script, "--listen", "127.0.0.1:0", "--log", "json", "--access-log=false")
@@ -103,12 +126,8 @@ func TestAnUpgradeLosesNoRequest(t *testing.T) {
 	l.more(t)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "app.lua"), []byte(`app:get("/", function() return "version 2" end)`), 0o600))
 	assert.Equal(t, "version 1", bodyOf(t, url))
-	require.NoError(t, srv.cmd.Process.Signal(syscall.SIGUSR2))
-	require.Eventually(t, func() bool { return newProcess.MatchString(srv.log.String()) }, patience, 5*time.Millisecond, "%s", srv.log.String())
-	pid, err := strconv.Atoi(newProcess.FindStringSubmatch(srv.log.String())[1])
-	require.NoError(t, err)
-	t.Cleanup(func() { endProcess(t, pid) })
-	require.Eventually(t, func() bool { return srv.cmd.Process.Signal(syscall.Signal(0)) != nil }, patience, 5*time.Millisecond, "the old process goes on")
+	replaced(t, srv)
+	ended(t, srv)
 	l.more(t)
 	l.end(t)
 	assert.Equal(t, "version 2", bodyOf(t, url))

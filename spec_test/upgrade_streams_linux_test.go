@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"strconv"
-	"syscall"
 	"testing"
 	"time"
 
@@ -66,11 +64,7 @@ func TestAnUpgradeKeepsStreams(t *testing.T) {
 	defer packets.Close()
 	echo(packets, bufio.NewReader(packets), "before")
 
-	require.NoError(t, srv.cmd.Process.Signal(syscall.SIGUSR2))
-	require.Eventually(t, func() bool { return newProcess.MatchString(srv.log.String()) }, patience, 5*time.Millisecond, "%s", srv.log.String())
-	pid, err := strconv.Atoi(newProcess.FindStringSubmatch(srv.log.String())[1])
-	require.NoError(t, err)
-	t.Cleanup(func() { endProcess(t, pid) })
+	replaced(t, srv)
 
 	echo(old, lines, "still here")
 	fresh, err := net.Dial("tcp", at)
@@ -84,7 +78,7 @@ func TestAnUpgradeKeepsStreams(t *testing.T) {
 		return err == nil && line == "after\n"
 	}, patience, time.Millisecond)
 	require.NoError(t, old.Close())
-	require.Eventually(t, func() bool { return srv.cmd.Process.Signal(syscall.Signal(0)) != nil }, patience, 5*time.Millisecond, "the old process goes on")
+	ended(t, srv)
 	echo(fresh, bufio.NewReader(fresh), "for itself")
 }
 

@@ -6,10 +6,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -28,18 +26,7 @@ func TestAnUpgradeKeepsTheRedirectsToTLS(t *testing.T) {
 	require.NoError(t, fetch(c, "http://"+plain+"/"))
 
 	pid := replaced(t, srv)
-	require.Eventually(t, func() bool { return srv.cmd.Process.Signal(syscall.Signal(0)) != nil }, patience, 5*time.Millisecond, "the old process goes on")
+	ended(t, srv)
 	assert.NoError(t, fetch(c, "http://"+plain+"/"))
 	assert.NoError(t, syscall.Kill(pid, 0))
-}
-
-// replaced has a server replace its program, which ends with the test.
-func replaced(t *testing.T, srv *server) (pid int) {
-	t.Helper()
-	require.NoError(t, srv.cmd.Process.Signal(syscall.SIGUSR2))
-	require.Eventually(t, func() bool { return newProcess.MatchString(srv.log.String()) }, patience, 5*time.Millisecond, "%s", srv.log.String())
-	pid, err := strconv.Atoi(newProcess.FindStringSubmatch(srv.log.String())[1])
-	require.NoError(t, err)
-	t.Cleanup(func() { endProcess(t, pid) })
-	return pid
 }

@@ -133,48 +133,59 @@ func missing(f frame, c *culprit) string {
 	}
 	switch s.kind {
 	case global:
-		names := append(f.variables(), keysOf(f.fn.Env)...)
-		if slices.Contains(names, s.name) {
-			return "" // it is there, and nil
-		}
-		if line := declaredAt(f, s.name); line > f.line {
-			return fmt.Sprintf("`%s` is declared further down, at line %d: move it above its first use", s.name, line)
-		} else if line > 0 {
-			return fmt.Sprintf("`%s` is declared at line %d, inside a block or function that has ended", s.name, line)
-		}
-		if near := suggest.Closest(s.name, names); near != "" {
-			return fmt.Sprintf("did you mean `%s`?", near)
-		}
-		if c.use == called {
-			return fmt.Sprintf("there is no function `%s`: declare it above this line, or require the file that has it", s.name)
-		}
-		return fmt.Sprintf("there is no variable `%s`", s.name)
+		return missingGlobal(f, c)
 	case field, method:
-		if s.index != nil {
-			return ""
-		}
-		object, ok := f.object(s)
-		if !ok {
-			return ""
-		}
-		if text := laterLua(s, c, object, f.L); text != "" {
-			return text
-		}
-		if _, isText := object.(lua.LString); isText {
-			object = f.L.G.Global.RawGetString("string")
-			if near := suggest.Closest(s.name, members(object)); near != "" {
-				if s.parent.kind == constant {
-					return fmt.Sprintf("did you mean `(%s):%s`?", s.parent.text(), near)
-				}
-				return fmt.Sprintf("did you mean `%s:%s`?", s.parent.text(), near)
-			}
-			return ""
-		}
-		if near := suggest.Closest(s.name, members(object)); near != "" {
-			return fmt.Sprintf("did you mean `%s`?", joined(s, object, near))
-		}
+		return missingField(f, c)
 	}
 	return ""
+}
+
+func missingGlobal(f frame, c *culprit) string {
+	name := c.symbol.name
+	names := append(f.variables(), keysOf(f.fn.Env)...)
+	if slices.Contains(names, name) {
+		return "" // it is there, and nil
+	}
+	if line := declaredAt(f, name); line > f.line {
+		return fmt.Sprintf("`%s` is declared further down, at line %d: move it above its first use", name, line)
+	} else if line > 0 {
+		return fmt.Sprintf("`%s` is declared at line %d, inside a block or function that has ended", name, line)
+	}
+	if near := suggest.Closest(name, names); near != "" {
+		return fmt.Sprintf("did you mean `%s`?", near)
+	}
+	if c.use == called {
+		return fmt.Sprintf("there is no function `%s`: declare it above this line, or require the file that has it", name)
+	}
+	return fmt.Sprintf("there is no variable `%s`", name)
+}
+
+func missingField(f frame, c *culprit) string {
+	s := c.symbol
+	if s.index != nil {
+		return ""
+	}
+	object, ok := f.object(s)
+	if !ok {
+		return ""
+	}
+	if text := laterLua(s, c, object, f.L); text != "" {
+		return text
+	}
+	_, isText := object.(lua.LString)
+	if isText {
+		object = f.L.G.Global.RawGetString("string")
+	}
+	near := suggest.Closest(s.name, members(object))
+	switch {
+	case near == "":
+		return ""
+	case isText && s.parent.kind == constant:
+		return fmt.Sprintf("did you mean `(%s):%s`?", s.parent.text(), near)
+	case isText:
+		return fmt.Sprintf("did you mean `%s:%s`?", s.parent.text(), near)
+	}
+	return fmt.Sprintf("did you mean `%s`?", joined(s, object, near))
 }
 
 // laterLua knows functions that versions of Lua after 5.1 have in a library.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"rws/luabind/repl"
+	"rws/spec_test/peers"
 )
 
 // programVariable makes the test binary the program that TestTerminal types into; its
@@ -55,12 +56,7 @@ func newScreen(t *testing.T) *screen { return newScreenOf(t, 90, 14) }
 
 func newScreenOf(t *testing.T, columns, rows int) *screen {
 	t.Helper()
-	if _, err := exec.LookPath("tmux"); err != nil {
-		if os.Getenv("RWS_TEST_REQUIRE") != "" {
-			t.Fatal("tmux is missing: install the package tmux")
-		}
-		t.Skip("tmux is missing: install the package tmux")
-	}
+	peers.Program(t, "tmux", "install the package tmux")
 	dir := t.TempDir()
 	s := &screen{t: t, dir: dir, columns: columns, rows: rows, socket: fmt.Sprintf("rws-%d-%d", os.Getpid(), time.Now().UnixNano())}
 	s.start()

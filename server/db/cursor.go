@@ -80,7 +80,7 @@ func (t *Tx) declare(ctx context.Context, source string, args []any) (*Rows, err
 func (st *statement) mayHaveCursor() bool {
 	switch st.verb {
 	case "select", "values", "with", "table":
-		return st.reads || st.verb == "table"
+		return !st.mayWrite()
 	}
 	return false
 }

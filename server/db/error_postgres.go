@@ -47,13 +47,11 @@ func (e *Error) fromPostgres(err error) bool {
 	if ok {
 		e.Code = code
 	}
-	if planChanged(pg) {
-		e.Code = CodeSerialization // in a transaction, which may run again; elsewhere it was
-	}
 	e.State, e.Constraint, e.Table, e.Column = pg.Code, pg.ConstraintName, pg.TableName, pg.ColumnName
 	e.Offset = int(pg.Position)
 	e.Err = &postgresError{pg}
 	if planChanged(pg) {
+		e.Code = CodeSerialization // in a transaction, which may run again; elsewhere it was
 		e.Err = fmt.Errorf("a table was changed under a statement that was prepared before: run the transaction again, which prepares it anew: %w", e.Err)
 	}
 	if pg.Code == "42P18" {

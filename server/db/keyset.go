@@ -75,17 +75,19 @@ func (k *keyset) explain(err error) error {
 		return err
 	case e.Code == CodeNoColumn:
 		return k.unknownColumn(e)
-	case k.values != nil && slices.Contains([]Code{CodeValue, CodeParameters, CodeOther}, e.Code), k.values != nil && e.State == "08P01":
+	case k.values != nil && (e.State == "08P01" || slices.Contains([]Code{CodeValue, CodeParameters, CodeOther}, e.Code)):
 		return badCursor("its values do not fit the columns")
 	}
 	return err
 }
 
-// unknownColumn makes the error one of the page when it is about the order.
+// unknownColumn makes the error one of the page when it is about the order. Engines write the name in
+// quotes, but for SQLite.
 func (k *keyset) unknownColumn(e *Error) error {
+	message := e.Err.Error()
 	for _, o := range k.orders() {
-		for _, quote := range []string{`"`, "'", "`", "no such column: "} {
-			if message := e.Err.Error(); strings.Contains(message, quote+o.Column+strings.TrimPrefix(quote, "no such column: ")) {
+		for _, form := range []string{`"%s"`, "'%s'", "`%s`", "no such column: %s"} {
+			if strings.Contains(message, fmt.Sprintf(form, o.Column)) {
 				return noPage("order %q: the rows have no such column", o.Column)
 			}
 		}

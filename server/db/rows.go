@@ -191,7 +191,7 @@ func (st *statement) mayWrite() bool {
 // makeRoom frees the connection of a transaction or session. What writes is read to its end,
 // whatever that takes, since the engine writes as it is read.
 func (r *Rows) makeRoom() {
-	if !r.st.reads {
+	if r.st.mayWrite() {
 		_ = r.buffer()
 		return
 	}

@@ -1,6 +1,9 @@
 package logs
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // masked replaces the secrets that a text shows, wherever they stand in it:
 //
@@ -162,12 +165,7 @@ func isKey(name string) bool {
 
 // isCredentials reports whether a header of this name is a secret.
 func isCredentials(name string) bool {
-	for _, header := range []string{"authorization", "cookie", "x_api_key"} {
-		if endsInWord(name, header) {
-			return true
-		}
-	}
-	return false
+	return endsInOne(name, []string{"authorization", "cookie", "x_api_key"})
 }
 
 // credentials are where the secret of a header stands: all of a cookie, and the word behind the
@@ -215,15 +213,7 @@ func takesSecrets(before string) bool {
 		return false
 	}
 	last := strings.Join(path[len(path)-2:], ".")
-	if strings.HasPrefix(last, "password.") || strings.HasPrefix(last, "jwt.") {
-		return true
-	}
-	for _, name := range secretFunctions {
-		if last == name {
-			return true
-		}
-	}
-	return false
+	return strings.HasPrefix(last, "password.") || strings.HasPrefix(last, "jwt.") || slices.Contains(secretFunctions, last)
 }
 
 // arguments hides the texts among the arguments that begin at i, but not those in tables, and returns

@@ -57,14 +57,13 @@ type redirectRule struct {
 	origin  string // "https://example.com", or ""
 	pattern *rewrite.Pattern
 	status  int
-	from    string
-	any     bool // it is for any path
+	from    string // "" for any path
 }
 
 var origins = regexp.MustCompile(`^(https?://[^/?#$]+)(.*)$`)
 
 func newRedirectRule(rule RedirectRule) (*redirectRule, error) {
-	c := &redirectRule{status: orInt(rule.Status, http.StatusPermanentRedirect), from: rule.From, any: rule.From == ""}
+	c := &redirectRule{status: orInt(rule.Status, http.StatusPermanentRedirect), from: rule.From}
 	if !slices.Contains([]int{301, 302, 303, 307, 308}, c.status) {
 		return nil, fmt.Errorf("status %d: want 301, 302, 303, 307 or 308", c.status)
 	}
@@ -106,12 +105,10 @@ func redirect(rules []*redirectRule, w http.ResponseWriter, r *http.Request) (do
 		if !rule.host.matches(r.Host) {
 			continue
 		}
-		to, query, ok := rule.pattern.Replace(path)
+		location, query, ok := rule.location(path)
 		if !ok {
 			continue
 		}
-		// "//evil.example" and "/\evil.example" are other hosts to browsers.
-		location := "/" + strings.TrimLeft(rewrite.Escape(to), "/")
 		if router.CheckPath(location) != nil {
 			refuse(w, r, http.StatusBadRequest, "The path of the request is malformed.", nil)
 			return true
@@ -123,6 +120,13 @@ func redirect(rules []*redirectRule, w http.ResponseWriter, r *http.Request) (do
 		return true
 	}
 	return false
+}
+
+// location is the path in escaped form, and the query, that a path in canonical form is sent to.
+func (rule *redirectRule) location(path string) (location, query string, ok bool) {
+	to, query, ok := rule.pattern.Replace(path)
+	// "//evil.example" and "/\evil.example" are other hosts to browsers.
+	return "/" + strings.TrimLeft(rewrite.Escape(to), "/"), query, ok
 }
 
 // leadsTo reports whether the origin of a rule is that of the request: a redirect to where the client

@@ -17,7 +17,7 @@ const maxRedirects = 20
 // only others get into is not found. Rules for any path are left out, as they may be of one route.
 func checkLoops(rules []*redirectRule) error {
 	for i, rule := range rules {
-		if rule.any || rule.origin != "" {
+		if rule.from == "" || rule.origin != "" {
 			continue
 		}
 		for _, start := range samples(rule.from) {
@@ -53,10 +53,10 @@ func follow(rules []*redirectRule, host hostPattern, path string) []string {
 // step is where the rules for a host send a client that stays on it.
 func step(rules []*redirectRule, host hostPattern, path string) (next string, ok bool) {
 	for _, rule := range rules {
-		if rule.any || rule.host != "" && rule.host != host {
+		if rule.from == "" || rule.host != "" && rule.host != host {
 			continue
 		}
-		location, ok := rule.location(path)
+		location, _, ok := rule.location(path)
 		if !ok || location == rewrite.Escape(path) && rule.origin == "" {
 			continue
 		}
@@ -67,13 +67,6 @@ func step(rules []*redirectRule, host hostPattern, path string) (next string, ok
 		return next, err == nil
 	}
 	return "", false
-}
-
-// location is the path in escaped form that a path in canonical form is sent to.
-func (rule *redirectRule) location(path string) (string, bool) {
-	to, _, ok := rule.pattern.Replace(path)
-	// "//evil.example" and "/\evil.example" are other hosts to browsers.
-	return "/" + strings.TrimLeft(rewrite.Escape(to), "/"), ok
 }
 
 // samples are paths that an expression matches: with nothing where there may be nothing, and with one
@@ -113,17 +106,14 @@ func writeSample(b *strings.Builder, re *syntax.Regexp, more bool) {
 			writeSample(b, re.Sub[0], more)
 		}
 	case syntax.OpRepeat:
-		for range max(re.Min, sampleCount(more && re.Max != 0)) {
+		count := re.Min
+		if more && re.Max != 0 {
+			count = max(count, 1)
+		}
+		for range count {
 			writeSample(b, re.Sub[0], more)
 		}
 	}
-}
-
-func sampleCount(more bool) int {
-	if more {
-		return 1
-	}
-	return 0
 }
 
 // oneOf is a rune of a class, given as pairs of its ranges: a letter if it has one.

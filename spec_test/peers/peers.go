@@ -164,34 +164,36 @@ func (k *kind) own(t testing.TB, extra []string) *Server {
 	return s
 }
 
-// find looks for the program, also where Debian keeps Postgres and where go install puts it.
 func (k *kind) find(t testing.TB) string {
 	t.Helper()
-	path, err := exec.LookPath(k.program)
+	if k.goget != "" {
+		return Program(t, k.program, "go install "+k.goget)
+	}
+	return Program(t, k.program, "install the package "+k.debian)
+}
+
+// Program finds a program, also where Debian keeps Postgres and where go install puts it. Where it is
+// missing the test is skipped, or fails if RWS_TEST_REQUIRE is set, and says how to get it.
+func Program(t testing.TB, name, how string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
 	if err == nil {
 		return path
 	}
 	for _, pattern := range []string{"/usr/lib/postgresql/*/bin/", "/usr/sbin/", "/usr/local/sbin/"} {
-		if found, _ := filepath.Glob(pattern + k.program); len(found) > 0 {
+		if found, _ := filepath.Glob(pattern + name); len(found) > 0 {
 			return found[len(found)-1]
 		}
 	}
-	if path, err := exec.LookPath(filepath.Join(build.Default.GOPATH, "bin", k.program)); err == nil {
+	if path, err := exec.LookPath(filepath.Join(build.Default.GOPATH, "bin", name)); err == nil {
 		return path
 	}
-	if k.goget != "" {
-		missing(t, fmt.Sprintf("%s is missing: go install %s", k.program, k.goget))
-	}
-	missing(t, fmt.Sprintf("%s is missing: install the package %s", k.program, k.debian))
-	return ""
-}
-
-func missing(t testing.TB, why string) {
-	t.Helper()
+	why := fmt.Sprintf("%s is missing: %s", name, how)
 	if os.Getenv("RWS_TEST_REQUIRE") != "" {
 		t.Fatal(why)
 	}
 	t.Skip(why)
+	return ""
 }
 
 // launch tries a few ports: another process may take one between asking and listening.

@@ -3,7 +3,6 @@ package breaker
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"rws/server/db"
@@ -43,12 +42,11 @@ func (s *SQL) Load(ctx context.Context, names []string) (list []Record, err erro
 }
 
 func (s *SQL) load(ctx context.Context, list []Record, names []string) ([]Record, error) {
-	args := make([]any, len(names))
+	all := make(db.List, len(names))
 	for i, name := range names {
-		args[i] = name
+		all[i] = name
 	}
-	marks := strings.Repeat(", ?", len(names))[2:]
-	rows, err := s.db.Query(ctx, "select name, failures, opened_at, open_until from rws_breakers where name in ("+marks+")", args...)
+	rows, err := s.db.Query(ctx, "select name, failures, opened_at, open_until from rws_breakers where name in (?)", all)
 	if err != nil {
 		return nil, err
 	}
