@@ -87,8 +87,8 @@ func report(t *testing.T, p *upstream.Pool, name string, o upstream.Outcome, n i
 func TestFailuresEjectAndTheFaultsOfClientsDoNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := pool(t, upstream.Options{Targets: targets("http://a", "http://b", "http://c"), Passive: &health.OutlierOptions{Consecutive: 5, Eject: 30 * time.Second}})
-		report(t, p, "http://a:80", upstream.Judge(t.Context(), nil, context.Canceled), 50)
-		report(t, p, "http://a:80", upstream.Judge(t.Context(), &http.Response{StatusCode: 404}, nil), 50)
+		report(t, p, "http://a:80", upstream.Outcome{Kind: upstream.Neutral, Err: context.Canceled}, 50)
+		report(t, p, "http://a:80", upstream.Outcome{Kind: upstream.Success, Status: 404}, 50)
 		require.Equal(t, "up up up", state(p))
 		require.Zero(t, p.Status()[0].Failures)
 

@@ -81,13 +81,24 @@ func ask(p *upstream.Pool, r *http.Request) (string, error) {
 func send(l *upstream.Lease, r *http.Request) (string, error) {
 	res, err := l.Backend.RoundTrip(r)
 	if err != nil {
-		l.Done(upstream.Judge(r.Context(), nil, err))
+		l.Done(outcome(nil, err))
 		return "", err
 	}
 	text, err := io.ReadAll(res.Body)
 	res.Body.Close()
-	l.Done(upstream.Judge(r.Context(), res, err))
+	l.Done(outcome(res, err))
 	return string(text), err
+}
+
+// outcome is what a proxy says of a request that no client has spoiled.
+func outcome(res *http.Response, err error) upstream.Outcome {
+	switch {
+	case err != nil:
+		return upstream.Outcome{Kind: upstream.Failure, Err: err}
+	case res.StatusCode >= 500:
+		return upstream.Outcome{Kind: upstream.Failure, Status: res.StatusCode}
+	}
+	return upstream.Outcome{Kind: upstream.Success, Status: res.StatusCode}
 }
 
 func noBackend(t testing.TB, p *upstream.Pool, why upstream.Why, tried ...*upstream.Backend) *upstream.NoBackend {

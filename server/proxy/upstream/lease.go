@@ -1,14 +1,11 @@
 package upstream
 
 import (
-	"context"
-	"errors"
 	"net/http"
 	"sync/atomic"
 	"time"
 
 	"rws/server/proxy/breaker"
-	"rws/server/proxy/transport"
 )
 
 // A Lease is a backend that was given to a request. [Lease.Done] ends it.
@@ -39,43 +36,6 @@ type Outcome struct {
 	Status int           // of the answer, 0 for none
 	Err    error         // why there was none, or why it broke off
 	Took   time.Duration // from Pick to the head of the answer
-}
-
-// Judge says what a request to a backend shows: res or err are what RoundTrip returned, or err is
-// from the body of res. ctx is that of the request of the client.
-//
-// A client that left or whose body could not be read is neutral, and so is a request that found
-// no free connection. Answers 5xx are failures, except those that say what the client asked for:
-// 501 and 505.
-func Judge(ctx context.Context, res *http.Response, err error) Outcome {
-	o := Outcome{Err: err}
-	if res != nil {
-		o.Status = res.StatusCode
-	}
-	switch {
-	case err != nil:
-		o.Kind = blame(ctx, err)
-	case o.Status == http.StatusNotImplemented || o.Status == http.StatusHTTPVersionNotSupported:
-		o.Kind = Neutral
-	case o.Status >= 500:
-		o.Kind = Failure
-	default:
-		o.Kind = Success
-	}
-	return o
-}
-
-func blame(ctx context.Context, err error) Kind {
-	failed, ok := errors.AsType[*transport.Error](err)
-	switch {
-	case ok && (failed.Client || failed.Phase == transport.PhaseQueue):
-		return Neutral
-	case errors.Is(err, context.Canceled), errors.Is(ctx.Err(), context.Canceled):
-		return Neutral
-	case errors.Is(err, ErrNoBackend):
-		return Neutral
-	}
-	return Failure
 }
 
 // Answered tells early what became of the request, as when the head of a stream has come that may

@@ -237,43 +237,6 @@ func TestHostsOfAnIPv6NetworkAreOneClient(t *testing.T) {
 	assert.Greater(t, len(networks), 1)
 }
 
-func TestJudge(t *testing.T) {
-	left, cancel := context.WithCancel(t.Context())
-	cancel()
-	res := func(status int) *http.Response { return &http.Response{StatusCode: status} }
-	for name, c := range map[string]struct {
-		ctx  context.Context
-		res  *http.Response
-		err  error
-		kind upstream.Kind
-	}{
-		"200":                       {res: res(200), kind: upstream.Success},
-		"101":                       {res: res(101), kind: upstream.Success},
-		"404":                       {res: res(404), kind: upstream.Success},
-		"429":                       {res: res(429), kind: upstream.Success},
-		"500":                       {res: res(500), kind: upstream.Failure},
-		"501":                       {res: res(501), kind: upstream.Neutral},
-		"503":                       {res: res(503), kind: upstream.Failure},
-		"505":                       {res: res(505), kind: upstream.Neutral},
-		"refused":                   {err: &transport.Error{Phase: transport.PhaseDial, Err: errors.New("refused")}, kind: upstream.Failure},
-		"too slow":                  {err: context.DeadlineExceeded, kind: upstream.Failure},
-		"broke off":                 {res: res(200), err: errors.New("unexpected EOF"), kind: upstream.Failure},
-		"client's body":             {err: &transport.Error{Phase: transport.PhaseWrite, Client: true, Err: errors.New("malformed chunk")}, kind: upstream.Neutral},
-		"queue":                     {err: &transport.Error{Phase: transport.PhaseQueue, Err: transport.ErrQueue}, kind: upstream.Neutral},
-		"client left":               {err: &transport.Error{Phase: transport.PhaseHeader, Err: context.Canceled}, kind: upstream.Neutral},
-		"client left, seen on wire": {ctx: left, err: errors.New("use of closed connection"), kind: upstream.Neutral},
-	} {
-		if c.ctx == nil {
-			c.ctx = t.Context()
-		}
-		o := upstream.Judge(c.ctx, c.res, c.err)
-		assert.Equal(t, c.kind.String(), o.Kind.String(), name)
-		if c.res != nil {
-			assert.Equal(t, c.res.StatusCode, o.Status, name)
-		}
-	}
-}
-
 func TestSourcesFillThePool(t *testing.T) {
 	answer := make(chan []upstream.Target, 1)
 	p := pool(t, upstream.Options{
