@@ -61,6 +61,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	t, fault := c.ask()
 	c.interim.close()
+	if fault == nil && kindOf(t.res.StatusCode) == upstream.Success { // now: a stream or a tunnel may go on for hours
+		t.lease.Answered(upstream.Outcome{Kind: upstream.Success, Status: t.res.StatusCode, Took: t.took})
+	}
 	switch {
 	case fault != nil:
 		c.fail(fault)

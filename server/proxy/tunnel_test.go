@@ -17,22 +17,23 @@ import (
 	"golang.org/x/net/websocket"
 
 	"rws/server/proxy"
+	"rws/server/proxy/breaker"
 	"rws/server/proxy/upstream"
 )
 
-// upgrading changes to the protocol "echo" and sends back what comes, until the end.
-func upgrading(t testing.TB) string {
-	return backend(t, func(w http.ResponseWriter, r *http.Request) {
-		conn, rw, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			return
-		}
-		defer conn.Close()
-		fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\nX-Saw: %s\r\n\r\n", r.Header.Get("Upgrade"), r.RequestURI)
-		_, _ = io.Copy(conn, rw)
-		_, _ = io.WriteString(conn, "bye")
-	})
+// sendBack changes to the protocol that is asked for and sends back what comes, until the end.
+func sendBack(w http.ResponseWriter, r *http.Request) {
+	conn, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\nX-Saw: %s\r\n\r\n", r.Header.Get("Upgrade"), r.RequestURI)
+	_, _ = io.Copy(conn, rw)
+	_, _ = io.WriteString(conn, "bye")
 }
+
+func upgrading(t testing.TB) string { return backend(t, sendBack) }
 
 const upgrade = "GET /any HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: echo/1\r\n\r\n"
 
@@ -55,6 +56,33 @@ func TestUpgradesAreTunnelledWithHalfClose(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "bye", string(rest), "the other half went on")
 	eventually(t, func() bool { s := h.Stats(); return s.Upgrades == 1 && s.Tunnels == 0 && s.Active == 0 })
+}
+
+// A tunnel may go on for hours: its backend is well from the moment it has changed the protocol.
+func TestATunnelClosesABreaker(t *testing.T) {
+	p, err := upstream.New(upstream.Options{Name: "api", Logger: quiet, Breaker: &breaker.Options{Failures: 1, Open: 10 * time.Millisecond},
+		Targets: []upstream.Target{{URL: backend(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Upgrade") == "" {
+				w.WriteHeader(http.StatusInternalServerError)
+				return
+			}
+			sendBack(w, r)
+		})}}})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, p.Close()) })
+	p.Start(t.Context())
+	f := serve(t, to(t, proxy.Options{Pool: p}))
+	res, err := client(t).Get(f.url("/"))
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	require.Equal(t, breaker.Open, p.Status()[0].Breaker.State)
+	eventually(t, func() bool { return p.Status()[0].Breaker.State == breaker.HalfOpen })
+	_, r := raw(t, f.addr, upgrade)
+	res, err = http.ReadResponse(r, nil)
+	require.NoError(t, err)
+	require.Equal(t, 101, res.StatusCode)
+	eventually(t, func() bool { return p.Status()[0].Breaker.State == breaker.Closed })
+	assert.Equal(t, 1, p.Status()[0].Active, "the tunnel is still open")
 }
 
 func TestTunnelsEndWhenSilentOrLeaving(t *testing.T) {
