@@ -2,7 +2,6 @@ package server_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"net"
@@ -211,30 +210,30 @@ func TestRefusedUploadsAreNoFlood(t *testing.T) {
 	})})
 	a0.Settings.H2C = true
 	s := run(t, a0, server.Options{})
-	var dials atomic.Int64
-	c := client(t, func(tr *http.Transport) {
-		tr.Protocols = new(http.Protocols)
-		tr.Protocols.SetUnencryptedHTTP2(true)
-		tr.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-			dials.Add(1)
-			return new(net.Dialer).DialContext(ctx, network, addr)
-		}
-	})
-	get(t, c, "http://"+address(s)+"/") // opens the connection
+	conn, err := net.Dial("tcp", address(s))
+	require.NoError(t, err)
+	c, err := new(http2.Transport).NewClientConn(conn) // the only one
+	require.NoError(t, err)
+	defer c.Close()
 	var group sync.WaitGroup
 	for range 4 {
 		group.Go(func() {
 			for range 40 {
-				res, err := c.Post("http://"+address(s)+"/", "text/plain", io.LimitReader(zeros{}, 4<<20))
-				if assert.NoError(t, err) {
-					assert.Equal(t, 403, res.StatusCode)
-					_ = res.Body.Close()
+				r, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+address(s)+"/", io.LimitReader(zeros{}, 4<<20))
+				if !assert.NoError(t, err) {
+					return
 				}
+				res, err := c.RoundTrip(r)
+				if !assert.NoError(t, err) {
+					return
+				}
+				assert.Equal(t, 403, res.StatusCode)
+				_ = res.Body.Close()
 			}
 		})
 	}
 	group.Wait()
-	assert.EqualValues(t, 1, dials.Load(), "connections")
+	assert.True(t, c.CanTakeNewRequest(), "the connection goes on")
 }
 
 // zeros has no end.
