@@ -20,9 +20,10 @@ func (t *terminal) docCommand() *cobra.Command {
 		Short: "Print the manual, or what it says about a name",
 		Long: `Prints what the manual says about a name that scripts can use, written as in a script:
 a function, a method, a field, a table or a kind of value; or one of its examples, which
-are whole programs; which files belong beside it is said too. Without a name it lists
-what there is. It is the text that editors and the REPL show.`,
-		Example: "  rws doc app:get\n  rws doc rws.json\n  rws doc examples/login > app.lua\n  rws doc --markdown > manual.md",
+are whole programs; which files belong beside it is said too. A word that is no name is
+looked for in all texts. Without a name it lists what there is. It is the text that
+editors and the REPL show.`,
+		Example: "  rws doc app:get\n  rws doc rws.json\n  rws doc websocket\n  rws doc examples/login > app.lua\n  rws doc --markdown > manual.md",
 		Args:    arguments(0, 1),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			return documented(args), cobra.ShellCompDirectiveNoFileComp
@@ -58,13 +59,37 @@ func (t *terminal) doc(manual *luadoc.Package, name string) error {
 		s, ok = setting(manual, name)
 	}
 	if !ok {
-		meant := ""
-		if near := manual.Suggest(name); len(near) > 0 {
-			meant = "; did you mean " + strings.Join(near, ", ") + "?"
-		}
-		return fmt.Errorf("the manual has nothing on %q%s (`rws doc` lists what there is)", name, meant)
+		return t.mentions(manual, name)
 	}
 	fmt.Fprint(t.out, luadoc.Text(s, widthOf(t.out), isColorful(t.out)))
+	return nil
+}
+
+// mentions prints where commands and the manual speak of a word that is no name.
+func (t *terminal) mentions(manual *luadoc.Package, word string) error {
+	const most = 20
+	var rows [][]string
+	for _, cmd := range t.commands() {
+		if cmd.Name() == word || strings.Contains(strings.ToLower(cmd.Long), strings.ToLower(word)) {
+			rows = append(rows, []string{"rws help " + cmd.Name(), cmd.Short})
+		}
+	}
+	for _, m := range manual.Mentions(word) {
+		rows = append(rows, []string{m.Name, m.Line})
+	}
+	if len(rows) == 0 {
+		meant := ""
+		if near := manual.Suggest(word); len(near) > 0 {
+			meant = "; did you mean " + strings.Join(near, ", ") + "?"
+		}
+		return fmt.Errorf("the manual has nothing on %q%s (`rws doc` lists what there is)", word, meant)
+	}
+	fmt.Fprintf(t.out, "Nothing is called %q. It is spoken of here:\n\n", word)
+	more := len(rows) - most
+	writeTable(t.out, []string{"NAME", "WHAT IT SAYS"}, rows[:min(most, len(rows))])
+	if more > 0 {
+		fmt.Fprintf(t.out, "\nand in %d more places.\n", more)
+	}
 	return nil
 }
 

@@ -608,8 +608,8 @@ local route = {}
 function route:name(name) end
 
 ---Speaks HTTPS, with HTTP/2, on the addresses of the server. It may be called several times, for hosts with
----certificates or clients of their own; the first is for clients that send no name of a host. A certificate of
----`app:config { tls = … }` comes before all.
+---certificates or clients of their own, which the name that a client asks for chooses (SNI); the first is for clients
+---that send none. A certificate of `app:config { tls = … }` comes before all.
 ---
 ---Certificates in files are read again when they change; what does not load leaves what is in use. Those of ACME are
 ---got and renewed in the background, and kept in `storage`: nothing else is to be done than to let the authority

@@ -62,6 +62,7 @@ function rws.metrics.gauge(name, labels, options) end
 ---@return rws.Histogram histogram
 function rws.metrics.histogram(name, labels, options) end
 
+---A number that only grows, as `rws.metrics.counter` makes it.
 ---@class rws.Counter
 local counter = {}
 
@@ -69,6 +70,7 @@ local counter = {}
 ---@param n? number not negative; default 1
 function counter:add(n) end
 
+---A number that goes up and down, as `rws.metrics.gauge` makes it.
 ---@class rws.Gauge
 local gauge = {}
 
@@ -80,6 +82,7 @@ function gauge:set(to) end
 ---@param n? number may be negative; default 1
 function gauge:add(n) end
 
+---Numbers counted by how large they are, as `rws.metrics.histogram` makes it.
 ---@class rws.Histogram
 local histogram = {}
 
