@@ -210,9 +210,9 @@ func TestRefusedUploadsAreNoFlood(t *testing.T) {
 	})})
 	a0.Settings.H2C = true
 	s := run(t, a0, server.Options{})
-	conn, err := net.Dial("tcp", address(s))
-	require.NoError(t, err)
-	c, err := new(http2.Transport).NewClientConn(conn) // the only one
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	c, err := (&http.Transport{Protocols: protocols}).NewClientConn(t.Context(), "http", address(s)) // the only one
 	require.NoError(t, err)
 	defer c.Close()
 	var group sync.WaitGroup
@@ -233,7 +233,7 @@ func TestRefusedUploadsAreNoFlood(t *testing.T) {
 		})
 	}
 	group.Wait()
-	assert.True(t, c.CanTakeNewRequest(), "the connection goes on")
+	assert.NoError(t, c.Err(), "the connection goes on")
 }
 
 // zeros has no end.
