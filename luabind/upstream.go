@@ -175,7 +175,7 @@ func (p *Program) startUpstreams(ctx context.Context) {
 
 // poolOptions are those of the engine, but for where the backends are.
 func (p *Program) poolOptions(L *lua.LState, label string, o *poolOptions) (e upstream.Options, err error) {
-	e = upstream.Options{Name: label, Every: o.Refresh, SlowStart: o.SlowStart, ProxyProtocol: o.ProxyProtocol, Logger: p.log()}
+	e = upstream.Options{Name: label, Every: o.Refresh, SlowStart: o.SlowStart, ProxyProtocol: o.ProxyProtocol, Logger: p.log(), Transport: p.options.Transport}
 	if e.Balance, err = balanceOf(L, o.Balance); err != nil {
 		return e, fmt.Errorf("option \"balance\": %w", err)
 	}

@@ -129,7 +129,7 @@ function t:travel(duration) end
 ---@field headers table<string, string>
 ---@field body string
 
----Answers calls of `rws.http` to a URL. A call that has no stub fails.
+---Answers calls of `rws.http` to a URL, and requests of proxies to their backends. One that has no stub fails.
 ---
 ---```lua
 ---app:test("the peer is asked with a key", function(t)

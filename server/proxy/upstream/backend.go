@@ -56,6 +56,9 @@ func (p *Pool) newBackend(at place) (*Backend, error) {
 
 // transport makes the connections to a backend.
 func (p *Pool) transport(at place) (http.RoundTripper, error) {
+	if p.o.Transport != nil {
+		return replaced{p.o.Transport, at.url}, nil
+	}
 	o := transport.Options{
 		Scheme: at.scheme.name, Address: at.address, Dial: p.o.Dial,
 		Connect: p.o.Timeout.Connect, Response: p.o.Timeout.Response, ReadIdle: p.o.Timeout.ReadIdle,
@@ -74,6 +77,20 @@ func (p *Pool) transport(at place) (http.RoundTripper, error) {
 		return maker(o)
 	}
 	return transport.New(o)
+}
+
+// replaced is the way to a backend where [Options.Transport] stands for the network.
+type replaced struct {
+	rt http.RoundTripper
+	to *url.URL
+}
+
+func (t replaced) RoundTrip(r *http.Request) (*http.Response, error) {
+	out := *r
+	at := *r.URL
+	at.Scheme, at.Host = t.to.Scheme, t.to.Host
+	out.URL = &at
+	return t.rt.RoundTrip(&out)
 }
 
 // Name is the scheme and address of the backend, as "http://10.0.0.7:80": it is unique in its pool.

@@ -1,0 +1,38 @@
+package luabind_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"rws/luabind"
+)
+
+func TestStubsStandForTheBackendsOfProxies(t *testing.T) {
+	passed := 0
+	require.NoError(t, luabind.RunTests(t.Context(), luabind.Options{File: "app.lua", Dir: t.TempDir(), Source: `
+		local api = app:upstream("api", { to = "https://api.internal", health = { path = "/up" }, retry = { tries = 1 } })
+		app:proxy("/api/*", api, { strip = "/api" })
+		app:proxy("/plain/*", "http://127.0.0.1:9000")
+		app:test("answers", function(t)
+			t:stub("https://api.internal/users?page=2", { status = 203, json = { 1, 2 } })
+			local r = t:get("/api/users", { query = { page = 2 } })
+			t.eq(r.status, 203)
+			t.eq(r:json(), { 1, 2 })
+		end)
+		app:test("functions", function(t)
+			t:stub("http://127.0.0.1:9000/*", function(r)
+				return { body = r.method .. " " .. r.url .. " " .. r.headers.x_forwarded_proto .. " " .. r.body }
+			end)
+			t.eq(t:post("/plain/x", { body = "text" }).body, "POST http://127.0.0.1:9000/plain/x http text")
+		end)
+		app:test("nothing else is reached", function(t)
+			t.eq(t:get("/api/users").status, 502)
+		end)
+	`}, "", func(r luabind.TestResult) {
+		assert.NoError(t, r.Err, r.Name)
+		passed++
+	}))
+	assert.Equal(t, 3, passed)
+}
