@@ -12,7 +12,6 @@ import (
 
 	"rws/luabind/bind"
 	"rws/luabind/fault"
-	"rws/luabind/vm"
 	"rws/server/suggest"
 )
 
@@ -286,6 +285,3 @@ func settingText(v lua.LValue) (string, error) {
 	}
 	return "", fmt.Errorf("a %s can't be a setting", v.Type())
 }
-
-// isolateOptions returns what the configuration says to an isolate.
-func (c *Config) isolateOptions() vm.Options { return vm.Options{Stall: c.Stall} }

@@ -259,6 +259,7 @@ func (p *Program) load() error {
 	limit := p.settings().Memory()
 	for _, s := range p.states {
 		s.isolate.SetMemoryLimit(limit)
+		s.isolate.SetStall(p.Config.Stall) // which the script may have set
 	}
 	if err := p.configured(); err != nil {
 		return err
@@ -274,9 +275,7 @@ func (p *Program) boot(n int, source string) (*state, error) {
 		hooks: make(map[string][]*lua.LFunction), errors: make(map[int]*lua.LFunction),
 		modules: make(map[string]lua.LValue), pending: make(map[string]*pendingModule), globals: make(map[string]lua.LValue),
 	}
-	o := p.Config.isolateOptions()
-	o.Number, o.Data, o.OnError, o.Caught, o.Output = n, s, fault.Capture, fault.Caught, p.options.Output
-	s.isolate = vm.New(o)
+	s.isolate = vm.New(vm.Options{Number: n, Data: s, OnError: fault.Capture, Caught: fault.Caught, Output: p.options.Output})
 	p.states = append(p.states, s)
 	run := &vm.Run{Stall: loadStall}
 	limit := cmp.Or(p.options.loadLimit, loadLimit)

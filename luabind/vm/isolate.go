@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -67,6 +68,7 @@ type Isolate struct {
 	close    sync.Once
 	pressure pressure
 	slice    slice
+	stall    atomic.Int64 // nanoseconds, see SetStall
 
 	// Guarded by lock.
 	built    int // bytes of large strings since the last look
@@ -81,12 +83,12 @@ type Isolate struct {
 	builtin  map[string]bool // see Prepared
 }
 
+// SetStall sets Options.Stall anew; a running Run goes by it from now on.
+func (i *Isolate) SetStall(d time.Duration) { i.stall.Store(int64(cmp.Or(d, DefaultStall))) }
+
 // New returns an isolate with the standard library of Lua 5.1 less what reaches
 // outside the process, and with bounds on what can run away. Close it.
 func New(o Options) *Isolate {
-	if o.Stall == 0 {
-		o.Stall = DefaultStall
-	}
 	if o.Frames == 0 {
 		o.Frames = DefaultFrames
 	}
@@ -96,6 +98,7 @@ func New(o Options) *Isolate {
 	limitArrays()
 	i := &Isolate{options: o, done: make(chan struct{})}
 	i.watch.iso = i
+	i.SetStall(o.Stall)
 	i.main = lua.NewState(lua.Options{
 		// A thread costs 4 KB with these, 115 KB and 5 times the time with the defaults. Of
 		// that, 2 KB are one byte per frame that CallStackSize allows.

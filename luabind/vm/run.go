@@ -139,7 +139,7 @@ func (r *Run) overdue(now time.Time, busy time.Duration) error {
 	}
 	limit := r.Stall
 	if limit == 0 {
-		limit = r.iso.Load().options.Stall
+		limit = time.Duration(r.iso.Load().stall.Load())
 	}
 	if limit > 0 && busy >= limit {
 		return &StallError{Limit: limit}
