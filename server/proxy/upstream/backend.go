@@ -79,7 +79,8 @@ func (p *Pool) transport(at place) (http.RoundTripper, error) {
 	return transport.New(o)
 }
 
-// replaced is the way to a backend where [Options.Transport] stands for the network.
+// replaced is the way to a backend where [Options.Transport] stands for the network. Where that fails
+// nothing was reached.
 type replaced struct {
 	rt http.RoundTripper
 	to *url.URL
@@ -90,7 +91,11 @@ func (t replaced) RoundTrip(r *http.Request) (*http.Response, error) {
 	at := *r.URL
 	at.Scheme, at.Host = t.to.Scheme, t.to.Host
 	out.URL = &at
-	return t.rt.RoundTrip(&out)
+	res, err := t.rt.RoundTrip(&out)
+	if err != nil {
+		return nil, &transport.Error{Phase: transport.PhaseDial, Err: err}
+	}
+	return res, nil
 }
 
 // Name is the scheme and address of the backend, as "http://10.0.0.7:80": it is unique in its pool.
