@@ -160,12 +160,12 @@ func (w *writer) verify(t *testing.T, s *target) {
 }
 
 const migrationApp = `
-local db = app:db("sqlite:m.db")
+local db = app:db("sqlite:m.db?cache_size=256") -- writes before it commits
 db:migrate {
   [[create table before (n integer)]],
   { name = "large", up = [[
     create table large (n integer primary key, text text);
-    insert into large with recursive c(n) as (select 1 union all select n + 1 from c where n < 150000) select n, hex(randomblob(20)) from c;
+    insert into large with recursive c(n) as (select 1 union all select n + 1 from c where n < 20000) select n, hex(randomblob(20)) from c;
     create index large_text on large(text);
     insert into before select count(*) from large;
   ]] },
@@ -180,32 +180,51 @@ app:get("/state", function()
 end)
 `
 
-// TestKilledInTheMiddleOfAMigration kills rws migrate later and later. Each time the second
-// migration has run as a whole or not at all.
+// TestKilledInTheMiddleOfAMigration kills rws migrate when it has written more and more. Each time the
+// second migration has run as a whole or not at all.
 func TestKilledInTheMiddleOfAMigration(t *testing.T) {
 	file := app(t, migrationApp)
 	killed := 0
-	for wait := 20 * time.Millisecond; ; wait = wait * 3 / 2 {
-		cmd := exec.Command(binary, "migrate", "up", file)
-		require.NoError(t, cmd.Start())
-		timer := time.AfterFunc(wait, func() { _ = cmd.Process.Kill() })
-		err := cmd.Wait()
-		stopped := !timer.Stop()
+	for written := int64(64 << 10); ; written *= 2 {
+		ended := migrateUntil(t, file, written)
 		s := startApp(t, file, "--migrate=false")
-		status, state, getErr := s.get("/state")
-		require.NoError(t, getErr)
-		s.crash(t)
+		status, state, err := s.get("/state")
+		require.NoError(t, err)
+		require.NoError(t, s.cmd.Process.Signal(os.Interrupt)) // which leaves no journal
+		<-s.done
 		if status == http.StatusInternalServerError { // not even the first has run
 			require.Contains(t, state, "no_table")
-		} else if !stopped || strings.Contains(state, `"applied":1`) {
-			require.JSONEq(t, `{"applied":1,"large":true,"rows":150000,"before":1}`, state)
+		} else if ended || strings.Contains(state, `"applied":1`) {
+			require.JSONEq(t, `{"applied":1,"large":true,"rows":20000,"before":1}`, state)
+			break
 		} else {
 			require.JSONEq(t, `{"applied":0,"large":false,"rows":0,"before":0}`, state)
 			killed++
 		}
-		if err == nil {
-			break
-		}
 	}
 	assert.Positive(t, killed, "no kill hit the migration")
+}
+
+// migrateUntil runs rws migrate and kills it when the journal of the database has so many bytes. It
+// reports whether the command came to its end before.
+func migrateUntil(t *testing.T, file string, written int64) (ended bool) {
+	journal := filepath.Join(filepath.Dir(file), "m.db-wal")
+	cmd := exec.Command(binary, "migrate", "up", file)
+	require.NoError(t, cmd.Start())
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-done:
+			require.NoError(t, err)
+			return true
+		case <-tick.C:
+			if info, err := os.Stat(journal); err == nil && info.Size() >= written {
+				require.NoError(t, cmd.Process.Kill())
+				return <-done == nil
+			}
+		}
+	}
 }
