@@ -21,10 +21,12 @@ func isHop(name string) bool {
 	return false
 }
 
-// isForwarding reports fields by which proxies tell of the client. Those of a client are lies.
+// isForwarding reports fields by which proxies tell of the client, and of what it asked for: those of the
+// standard, of nginx, of IIS, and of networks that deliver for others. Those of a client are lies.
 func isForwarding(name string) bool {
 	switch name {
-	case "Forwarded", "X-Real-Ip":
+	case "Forwarded", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Fastly-Client-Ip",
+		"X-Original-Url", "X-Rewrite-Url", "Front-End-Https":
 		return true
 	}
 	return strings.HasPrefix(name, "X-Forwarded-")
@@ -36,6 +38,7 @@ var protected = []string{
 	"Host", "Via", "Expect", "Content-*", "Date", "Range", "If-*", "Cache-Control", "Set-Cookie",
 	"Forwarded", "X-Forwarded-*", "X-Real-Ip", "X-Request-Id", "Traceparent", "Tracestate", "Baggage",
 	"Authorization", "Cookie", "Origin", "Remote-*", "X-Remote-*", "X-Auth-*", "X-User*", "Cf-Connecting-Ip", "True-Client-Ip",
+	"X-Client-Ip", "X-Cluster-Client-Ip", "Fastly-Client-Ip", "X-Original-Url", "X-Rewrite-Url", "Front-End-Https",
 	"Sec-*", "Access-Control-*", "Strict-Transport-Security", "X-Frame-Options", "X-Content-Type-Options", "Content-Security-Policy",
 	"Grpc-*", "WWW-Authenticate",
 }

@@ -155,6 +155,7 @@ func (m *Mirror) detach(e *exchange.Exchange, r *http.Request, f func(http.Respo
 		}()
 		own := &exchange.Exchange{}
 		own.Begin(r.WithContext(ctx), nil)
+		own.Follow(e)
 		defer own.End()
 		f(&void{http.Header{}}, r.WithContext(own))
 	}()
