@@ -64,7 +64,8 @@ type Options struct {
 	// writing to w. An error is answered as one of a handler is: 500, or what its HTTPStatus() says.
 	OnRequest func(w http.ResponseWriter, in, out *http.Request) error
 	// OnResponse sees the answer that is about to be passed on, and may change its status and header; the
-	// body is none of its business. An error is as with OnRequest. Not called for upgrades.
+	// body is none of its business. An error is as with OnRequest; that of an upgrade, a 101, closes the
+	// connection to the backend. Not called for what comes before the answer, as 103 does.
 	OnResponse func(in *http.Request, res *http.Response) error
 	// Fallback answers when no backend can be reached.
 	Fallback http.Handler
