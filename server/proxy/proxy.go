@@ -44,7 +44,8 @@ type Options struct {
 	// client, or any name. Default "upstream" for backends over TLS, whose certificate and virtual host
 	// go by that name, and "keep" for others, whose links, cookies and WebSocket origins go by the client's.
 	// The client's is always in X-Forwarded-Host.
-	Host              string
+	Host string
+	// Request edits what the backend gets, Response what it answers, also before the answer, as 103 is.
 	Request, Response Edits
 	// Forwarded adds the field of that name (RFC 7239) beside X-Forwarded-For, -Proto and -Host.
 	Forwarded bool
