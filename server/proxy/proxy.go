@@ -136,10 +136,10 @@ func (h *Handler) compile() (err error) {
 	if h.paths, err = newPaths(&h.o); err != nil {
 		return err
 	}
-	if h.request, err = h.o.Request.compile(); err != nil {
+	if h.request, err = h.o.Request.compile(true); err != nil {
 		return fmt.Errorf("request: %w", err)
 	}
-	if h.response, err = h.o.Response.compile(); err != nil {
+	if h.response, err = h.o.Response.compile(false); err != nil {
 		return fmt.Errorf("response: %w", err)
 	}
 	if h.protect, err = parseNames(append(h.o.Protect, protected...)); err != nil {
