@@ -134,8 +134,11 @@ func (c *call) explain(t *try, err error) *Error {
 	case isTimeout(e.Err):
 		e.Status, e.kind = http.StatusGatewayTimeout, onTimeout
 	}
-	if errors.Is(err, transport.ErrQueue) {
+	switch {
+	case errors.Is(err, transport.ErrQueue):
 		e.Status = http.StatusServiceUnavailable
+	case errors.Is(err, transport.ErrUpgrade): // the script is at fault, which chose this backend for it
+		e.kind, e.outcome = noRetry, upstream.Neutral
 	}
 	if e.Phase == string(transport.PhaseDial) || e.Phase == string(transport.PhaseQueue) || !ok && refusedToConnect(err) {
 		e.kind, e.sent = onConnect, false
