@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -47,6 +48,15 @@ func (e *Error) Error() string {
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// LogLevel is how loud a fault is in the middle of an answer that began well: by its status alone it would be
+// none.
+func (e *Error) LogLevel() slog.Level {
+	if e.refused {
+		return slog.LevelInfo
+	}
+	return slog.LevelWarn
+}
 
 // HTTPStatus is the status for the answer.
 func (e *Error) HTTPStatus() int { return e.Status }
