@@ -140,6 +140,9 @@ func (p *Program) compile() error {
 		p.dev = newDevelopment(p)
 		app.Routes = append(app.Routes, p.dev.routes()...)
 	}
+	for _, x := range p.proxied {
+		app.Protect = append(app.Protect, headerPatterns(x.options.Protect)...)
+	}
 	p.compileAsides()
 	p.fallback = p.compileFallback()
 	if p.misses, err = s.compileMisses(); err != nil {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	lua "github.com/yuin/gopher-lua"
+
 	"rws/luabind/fault"
 	"rws/server/proxy/balance"
 )
@@ -62,6 +64,14 @@ func (o *retryOptions) doubts(at string) (list []*fault.Error) {
 	return list
 }
 
+// optionIn is an option within an option that may be no table.
+func optionIn(v lua.LValue, name string) lua.LValue {
+	if t, ok := v.(*lua.LTable); ok {
+		return t.RawGetString(name)
+	}
+	return lua.LNil
+}
+
 // doubts are those about a route.
 func (x *proxied) doubts() (list []*fault.Error) {
 	o, pattern := x.options, x.route.pattern
@@ -71,12 +81,15 @@ func (x *proxied) doubts() (list []*fault.Error) {
 		switch {
 		case !wild:
 			add(fmt.Sprintf("strip: %s takes one path alone", pattern), fmt.Sprintf("to take what is below it, write %q", strings.TrimSuffix(pattern, "/")+"/*"))
-		case !strings.ContainsAny(pattern, ":{") && !strings.HasPrefix(prefix, strip+"/"):
+		case !strings.ContainsAny(pattern, ":{") && !strings.HasPrefix(prefix, strip+"/") && !strings.HasPrefix(strip+"/", prefix):
 			add(fmt.Sprintf("strip: no path of %s begins with %s, so nothing is left out", pattern, o.Strip), fmt.Sprintf("write strip = %q", strings.TrimSuffix(prefix, "/")))
 		}
 	}
 	if x.route.kind == "grpc" && (o.Strip != "" || o.Rewrite != nil) {
 		add("gRPC goes by the path: with another one the backend finds no method", "leave out strip and rewrite")
+	}
+	if x.upstream.reach.noUpgrades() && optionIn(o.Timeout, "tunnel") != lua.LNil {
+		add("timeout: tunnel is about WebSockets and other upgrades, which HTTP/2 to the backends has no way to pass on", "speak http, https, ws or wss to them, or leave tunnel out")
 	}
 	if !x.upstream.named {
 		return list // told with its upstream

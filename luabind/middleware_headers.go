@@ -178,6 +178,13 @@ func (o headerRuleOptions) rules() middleware.HeaderRules {
 
 func headers(L *lua.LState) int {
 	o := options[headersOptions](L, "headers", `{ response = { remove = { "Server" } } }`)
+	for _, direction := range []string{"request", "response"} {
+		if t, ok := L.CheckTable(1).RawGetString(direction).(*lua.LTable); ok {
+			if err := checkHeaderMaps(direction, t); err != nil {
+				raiseOption(L, "rws.headers", err)
+			}
+		}
+	}
 	return native(L, "headers", func(*Program) (func(http.Handler) http.Handler, error) {
 		return middleware.Headers(middleware.HeadersOptions{Request: o.Request.rules(), Response: o.Response.rules()})
 	})

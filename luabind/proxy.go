@@ -176,7 +176,7 @@ func (a *App) upstreamFor(L *lua.LState, c *proxyCall, n int, o *poolOptions) *U
 		return a.state.newUpstream(L, c.name, label, *o)
 	}
 	if u, ok := userdata[Upstream](c.backends[n]); ok {
-		if given := o.given(); len(given) > 0 {
+		if given := o.given(); len(given) > 0 && !c.inline(1-n) {
 			bind.Raise(L, c.name, bind.Errorf("option", "option %q is about backends: give it to app:upstream, where %q is declared (%s)", given[0], u.pool.Name(), u.source))
 		}
 		return u
@@ -186,7 +186,30 @@ func (a *App) upstreamFor(L *lua.LState, c *proxyCall, n int, o *poolOptions) *U
 		bind.Raise(L, c.name, bind.Errorf("option", "option \"to\": the backends are there already, before the options"))
 	}
 	own.To = c.backends[n]
+	own.beside = a.besides(L, c, 1-n)
 	return a.state.newUpstream(L, c.name, label, own)
+}
+
+// inline reports whether the n-th backends of a call are named in it.
+func (c *proxyCall) inline(n int) bool {
+	if n < 0 || n >= len(c.backends) {
+		return false
+	}
+	_, declared := userdata[Upstream](c.backends[n])
+	return !declared
+}
+
+// besides is how the other backends of a call are spoken to, where the same options are about them. What is
+// wrong with them is told when they are declared.
+func (a *App) besides(L *lua.LState, c *proxyCall, n int) reach {
+	if !c.inline(n) {
+		return reach{}
+	}
+	targets, sources, err := a.state.targets(L, "", c.backends[n])
+	if err != nil {
+		return reach{}
+	}
+	return reachOf(c.backends[n], targets, sources)
 }
 
 // proxyOptions are those of the engine.

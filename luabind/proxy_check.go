@@ -39,9 +39,32 @@ func checkHeaderLists(t *lua.LTable) error {
 	}
 	for _, edits := range []string{"request", "response"} {
 		if e, ok := t.RawGetString(edits).(*lua.LTable); ok {
+			if err := checkHeaderMaps(edits, e); err != nil {
+				return err
+			}
 			if err := checkHeaderList(edits+".remove", e.RawGetString("remove")); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// checkHeaderMaps refuses headers without names, which would get numbers for them.
+func checkHeaderMaps(option string, edits *lua.LTable) error {
+	for _, key := range []string{"set", "add"} {
+		t, ok := edits.RawGetString(key).(*lua.LTable)
+		if !ok {
+			continue
+		}
+		var bad error
+		t.ForEach(func(name, value lua.LValue) {
+			if _, named := name.(lua.LString); !named && bad == nil {
+				bad = fmt.Errorf(`option "%s.%s": headers have names, as { ["X-Name"] = "value" }, and here is %q without one`, option, key, value.String())
+			}
+		})
+		if bad != nil {
+			return bad
 		}
 	}
 	return nil

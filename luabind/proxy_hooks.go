@@ -171,6 +171,8 @@ func setProxyHeader(L *lua.LState, self any, key string, v lua.LValue) bool {
 	switch {
 	case !validHeaderName(name):
 		fault.Raisef(L, "header", "%q is not a header name", key)
+	case name == "Host":
+		fault.Raise(L, &fault.Error{Code: "header", Message: "header Host: it is no field of this table", Hint: `write request.host = "api.internal" for this request, or give the proxy the option host, for all`})
 	case framing[name] && v != lua.LNil:
 		fault.Raisef(L, "header", "header %s: the proxy sets it itself, to what it really sends", name)
 	}

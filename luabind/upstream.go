@@ -52,6 +52,7 @@ type poolOptions struct {
 
 	scheme string // of addresses that are no URLs, "" for none
 	named  bool   // see Upstream
+	beside reach  // of the other side of a canary or a mirror, which the options are about too
 }
 
 // backendOptions are one of the backends.
@@ -107,6 +108,7 @@ func appUpstream(L *lua.LState, a *App) int {
 	const name = "app:upstream"
 	a.mustLoad(L, name)
 	label := L.CheckString(2)
+	mustName(L, name)
 	o := bind.Options[poolOptions](L, name, 3)
 	if t, ok := L.Get(3).(*lua.LTable); ok {
 		mustFit(L, name, checkZeros(t))

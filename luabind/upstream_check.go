@@ -52,8 +52,37 @@ func (r reach) only(scheme string) bool {
 	return !r.open && len(r.schemes) > 0 && !slices.ContainsFunc(r.schemes, func(s string) bool { return s != scheme })
 }
 
+// noUpgrades reports backends that are all spoken to over HTTP/2, which switches to no other protocol.
+func (r reach) noUpgrades() bool {
+	return !r.open && len(r.schemes) > 0 && !slices.ContainsFunc(r.schemes, func(s string) bool {
+		return !slices.Contains([]string{"h2", "h2c", "grpc", "grpcs"}, s)
+	})
+}
+
 // overTLS are the schemes of backends, and of checks, whose certificates are verified.
 var overTLS = []string{"https", "h2", "grpcs", "wss", "tls"}
+
+// concerned is who the options are about.
+func (u *Upstream) concerned() reach {
+	r, other := u.reach, u.options.beside
+	return reach{schemes: slices.Concat(r.schemes, other.schemes), open: r.open || other.open, places: r.places, asked: r.asked || other.asked}
+}
+
+// mustName refuses backends in the place of the options of app:upstream.
+func mustName(L *lua.LState, name string) {
+	given := L.Get(3)
+	t, list := given.(*lua.LTable)
+	if list = list && t.Len() > 0; list {
+		given = t.RawGetInt(1)
+	}
+	text, named := given.(lua.LString)
+	if !named {
+		text = "http://127.0.0.1:9001"
+	}
+	if list || named {
+		bind.Raise(L, name, bind.Errorf("argument", "the backends are the option to, as in { to = { %q } }", string(text)))
+	}
+}
 
 // checkOptions refuses options that no backend of the pool would notice.
 func (u *Upstream) checkOptions(L *lua.LState) error {
@@ -66,7 +95,7 @@ func (u *Upstream) checkOptions(L *lua.LState) error {
 	if o.scheme != "" {
 		return u.checkStream()
 	}
-	if o.Refresh != 0 && !u.reach.asked && !u.named {
+	if o.Refresh != 0 && !u.concerned().asked && !u.named {
 		return errors.New(`option "refresh": all backends are named here, and nothing is asked for others`)
 	}
 	return nil
@@ -74,7 +103,7 @@ func (u *Upstream) checkOptions(L *lua.LState) error {
 
 // checkBackends looks at options that are about some kinds of backends.
 func (u *Upstream) checkBackends(L *lua.LState) error {
-	o, r := &u.options, u.reach
+	o, r := &u.options, u.concerned()
 	times, err := timeoutsOf(L, o.Timeout)
 	switch {
 	case err != nil:
@@ -137,7 +166,7 @@ var checkOptionsOf = map[string][]string{
 
 // checkHealth looks at options of checks that are about another way to ask.
 func (u *Upstream) checkHealth(L *lua.LState) error {
-	asks := u.reach
+	asks := u.concerned()
 	if s := u.options.healthScheme(L); s != "" {
 		asks = reach{schemes: []string{s}}
 	}

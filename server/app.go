@@ -37,6 +37,11 @@ type App struct {
 	// Streams are addresses that carry TCP or UDP.
 	Streams []Stream
 
+	// Protect are names of request fields, with "*" at an end for many, that the Connection field of a
+	// visitor cannot have removed, beside those that package proxy protects everywhere. They hold for all
+	// routes: a name is taken away before it is known which route the request goes to.
+	Protect []string
+
 	// Metrics counts the requests, by the patterns of their routes; nil counts none. It may be that
 	// of the app before.
 	Metrics *metrics.Registry

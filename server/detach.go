@@ -19,7 +19,7 @@ func (t *transaction) Detach(r *http.Request, limit time.Duration, f func(http.R
 	outer := r.WithContext(context.WithoutCancel(t.Exchange.Context))
 	d.Begin(outer, &h.life)
 	d.Route, d.RouteName, d.Params = t.Route, t.RouteName, t.Params
-	d.Client, d.Secure = t.ClientIP(), t.Secure
+	d.Follow(&t.Exchange)
 	d.Limit(limit)
 	d.request = outer.WithContext(&d.Exchange)
 	d.writer.begin(&nowhere{http.Header{}}, r, -1)

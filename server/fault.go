@@ -78,12 +78,27 @@ func Detail(err error) string {
 	return ""
 }
 
-// logFault writes what failed: as an error if it is ours, as information if it is the client's.
-func (t *transaction) logFault(code int) {
-	level := slog.LevelError
-	if code < 500 && code != 0 || t.Err() != nil && errors.Is(t.Fault, context.Canceled) {
-		level = slog.LevelInfo
+// faultLevel is how loud what failed is told: as an error if it is ours, as information if it is the client's,
+// and as a fault that has a LogLevel says when it came in the middle of an answer that began well.
+func (t *transaction) faultLevel(code int) slog.Level {
+	if t.Err() != nil && errors.Is(t.Fault, context.Canceled) {
+		return slog.LevelInfo
 	}
+	if e, ok := errors.AsType[interface {
+		error
+		LogLevel() slog.Level
+	}](t.Fault); ok && code >= 200 && code < 400 {
+		return e.LogLevel()
+	}
+	if code < 500 && code != 0 {
+		return slog.LevelInfo
+	}
+	return slog.LevelError
+}
+
+// logFault writes what failed.
+func (t *transaction) logFault(code int) {
+	level := t.faultLevel(code)
 	attrs := []slog.Attr{
 		slog.String("id", t.ID()), slog.String("method", t.request.Method), slog.String("path", t.request.URL.Path),
 		slog.String("route", t.Route), slog.Int("status", code), slog.String("err", t.Fault.Error()),

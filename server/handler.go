@@ -14,6 +14,7 @@ import (
 	"rws/server/cancel"
 	"rws/server/exchange"
 	"rws/server/logs"
+	"rws/server/proxy"
 	"rws/server/router"
 )
 
@@ -24,6 +25,7 @@ type Handler struct {
 	table    *router.Table[*route]
 	routes   []*route     // in the order of App.Routes
 	before   http.Handler // App.Before around the routing
+	protect  *proxy.Protected
 	around   around
 
 	inflight atomic.Int64
@@ -68,6 +70,8 @@ func compile(app *App, a around) (*Handler, error) {
 	settings, err := app.Settings.complete()
 	faults := []error{err, checkStreams(app.Streams)}
 	h := &Handler{app: app, settings: settings, around: a, idle: make(chan struct{})}
+	h.protect, err = proxy.Protect(app.Protect)
+	faults = append(faults, err)
 	if settings.NoAccessLog {
 		h.around.access = nil
 	}

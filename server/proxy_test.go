@@ -167,3 +167,44 @@ func TestVisitorsLearnNothingOfABackend(t *testing.T) {
 		})
 	}
 }
+
+// What breaks off in the middle of an answer that began well is a warning in the log, with the backend.
+func TestProxiesWarnOfAnswersThatBreakOff(t *testing.T) {
+	back := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		_, _ = io.WriteString(w, "abc")
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}))
+	defer back.Close()
+	var log record
+	s := run(t, app(map[string]http.Handler{"/": proxied(t, proxy.Options{}, back.URL)}), server.Options{Logger: slog.New(slog.NewJSONHandler(&log, nil))})
+	res, err := client(t, nil).Get("http://" + address(s) + "/")
+	require.NoError(t, err)
+	defer res.Body.Close()
+	_, err = io.ReadAll(res.Body)
+	assert.Error(t, err)
+	eventually(t, "the log", func() bool { return log.String() != "" })
+	assert.Contains(t, log.String(), `"level":"WARN","msg":"request failed"`)
+	assert.Contains(t, log.String(), `"status":200,"err":"backend `+back.URL+`: body:`)
+}
+
+// What a visitor says of itself does not become true by a detour through the background.
+func TestShadowsAreToldOnlyWhatIsTrue(t *testing.T) {
+	got := make(chan http.Header, 1)
+	back := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got <- r.Header }))
+	defer back.Close()
+	m, err := proxy.NewMirror(proxy.MirrorOptions{Share: 1, Main: say("main"), Shadow: proxied(t, proxy.Options{}, back.URL)})
+	require.NoError(t, err)
+	s := run(t, app(map[string]http.Handler{"/": m}), server.Options{})
+	r, err := http.NewRequest("GET", "http://"+address(s)+"/", nil)
+	require.NoError(t, err)
+	r.Header.Set("X-Forwarded-For", "10.0.0.1, 127.0.0.1")
+	r.Header.Set("X-Real-Ip", "10.0.0.1")
+	res, err := client(t, nil).Do(r)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	header := <-got
+	assert.Equal(t, "127.0.0.1", header.Get("X-Forwarded-For"))
+	assert.Empty(t, header.Get("X-Real-Ip"))
+}

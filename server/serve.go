@@ -14,7 +14,6 @@ import (
 	"rws/server/http1"
 	"rws/server/http3"
 	"rws/server/problem"
-	"rws/server/proxy"
 	"rws/server/router"
 )
 
@@ -85,7 +84,7 @@ func (t *transaction) answer() {
 		return
 	}
 	if r.ProtoMajor < 2 { // the others have no such field, and are refused with one
-		proxy.StripNominated(r.Header)
+		h.protect.StripNominated(r.Header)
 	}
 	t.Server = t
 	h.before.ServeHTTP(&t.writer, r)

@@ -75,6 +75,7 @@ type Exchange struct {
 	bodyLimited bool
 
 	remote string // RemoteAddr
+	host   string // see Host
 	sent   string // the id the client sent, "" when there was none we keep
 	serial uint64 // the number of this request, for the id we make
 	life   *Life
@@ -112,10 +113,19 @@ func New(r *http.Request) *Exchange {
 func (e *Exchange) Begin(r *http.Request, life *Life) {
 	e.Context = r.Context()
 	e.Start = time.Now()
-	e.remote = r.RemoteAddr
+	e.remote, e.host = r.RemoteAddr, r.Host
 	e.sent = sentID(r.Header)
 	e.serial = serial.Add(1)
 	e.life = life
+}
+
+// Host is the host that the client asked for, with the port if it sent one: that of the request may be
+// another by now, as middleware makes it. "" for a request of HTTP/1.0 without.
+func (e *Exchange) Host() string { return e.host }
+
+// Follow has e, which stands for something done behind another request, know of that one's client.
+func (e *Exchange) Follow(other *Exchange) {
+	e.Client, e.Secure, e.remote, e.host = other.Client, other.Secure, other.remote, other.host
 }
 
 // From finds the Exchange that ctx is, or descends from; nil when there is none.

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -29,13 +30,16 @@ type field struct {
 	values []string
 }
 
-// compile checks the edits.
-func (e Edits) compile() (c edits, err error) {
+// compile checks the edits, of requests or of answers.
+func (e Edits) compile(request bool) (c edits, err error) {
 	if c.remove, err = parseNames(e.Remove); err != nil {
 		return c, err
 	}
 	for _, name := range e.Remove {
 		if !strings.Contains(name, "*") {
+			if err := checkRemoved(canonical(name), request); err != nil {
+				return c, err
+			}
 			c.exact = append(c.exact, canonical(name))
 		}
 	}
@@ -53,6 +57,17 @@ func (e Edits) compile() (c edits, err error) {
 		}
 	}
 	return c, nil
+}
+
+// checkRemoved refuses what would change nothing.
+func checkRemoved(name string, request bool) error {
+	switch {
+	case request && name == "Host":
+		return errors.New("remove: header Host: no request is without; the option for the host sets another")
+	case isHop(name) || request && name == "Content-Length":
+		return fmt.Errorf("remove: header %s: it belongs to the connection, and is never passed on as it came: leave it out", name)
+	}
+	return nil
 }
 
 func (f *field) check() error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -47,6 +48,15 @@ func (e *Error) Error() string {
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// LogLevel is how loud a fault is in the middle of an answer that began well: by its status alone it would be
+// none.
+func (e *Error) LogLevel() slog.Level {
+	if e.refused {
+		return slog.LevelInfo
+	}
+	return slog.LevelWarn
+}
 
 // HTTPStatus is the status for the answer.
 func (e *Error) HTTPStatus() int { return e.Status }
@@ -134,8 +144,11 @@ func (c *call) explain(t *try, err error) *Error {
 	case isTimeout(e.Err):
 		e.Status, e.kind = http.StatusGatewayTimeout, onTimeout
 	}
-	if errors.Is(err, transport.ErrQueue) {
+	switch {
+	case errors.Is(err, transport.ErrQueue):
 		e.Status = http.StatusServiceUnavailable
+	case errors.Is(err, transport.ErrUpgrade): // the script is at fault, which chose this backend for it
+		e.kind, e.outcome = noRetry, upstream.Neutral
 	}
 	if e.Phase == string(transport.PhaseDial) || e.Phase == string(transport.PhaseQueue) || !ok && refusedToConnect(err) {
 		e.kind, e.sent = onConnect, false

@@ -82,9 +82,7 @@ func (c *call) forward(out http.Header) {
 		out["X-Forwarded-For"] = c.value(peer.String())
 	}
 	out["X-Forwarded-Proto"] = protos[secure]
-	if host := out["X-Forwarded-Host"]; len(host) != 1 || !httpguts.ValidHostHeader(host[0]) {
-		out["X-Forwarded-Host"] = c.value(c.in.Host)
-	}
+	c.forwardHost(out)
 	if c.h.o.Strip != "" {
 		before := strings.TrimSuffix(strings.Join(out["X-Forwarded-Prefix"], ""), "/")
 		out["X-Forwarded-Prefix"] = c.value(before + c.h.o.Strip)
@@ -94,6 +92,28 @@ func (c *call) forward(out http.Header) {
 	} else {
 		delete(out, "Forwarded") // one that we do not continue would end before us
 	}
+}
+
+// forwardHost tells the host that the client asked for, whatever a rewriting before us has made of it.
+// Requests of HTTP/1.0 may have none.
+func (c *call) forwardHost(out http.Header) {
+	if told := out["X-Forwarded-Host"]; len(told) == 1 && httpguts.ValidHostHeader(told[0]) {
+		return
+	}
+	host := c.askedHost()
+	if host == "" {
+		delete(out, "X-Forwarded-Host")
+		return
+	}
+	out["X-Forwarded-Host"] = c.value(host)
+}
+
+// askedHost is the host as the client sent it.
+func (c *call) askedHost() string {
+	if host := c.ex.Host(); validHost(host) {
+		return host
+	}
+	return c.in.Host
 }
 
 // continueChain appends the peer to what it says, if that names the client whom middleware has found:
@@ -155,7 +175,9 @@ func (c *call) addForwarded(out http.Header, trusted, secure bool) {
 		b.WriteString(", ")
 	}
 	b.WriteString("for=" + forwardedNode(peerOf(c.in)))
-	b.WriteString(";host=" + quoted(c.in.Host))
+	if host := c.askedHost(); host != "" {
+		b.WriteString(";host=" + quoted(host))
+	}
 	b.WriteString(";proto=" + protos[secure][0])
 	out["Forwarded"] = c.value(b.String())
 }

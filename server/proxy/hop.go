@@ -1,9 +1,10 @@
 package proxy
 
 import (
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
-	"sync"
 
 	"rws/server/fieldname"
 )
@@ -20,10 +21,12 @@ func isHop(name string) bool {
 	return false
 }
 
-// isForwarding reports fields by which proxies tell of the client. Those of a client are lies.
+// isForwarding reports fields by which proxies tell of the client, and of what it asked for: those of the
+// standard, of nginx, of IIS, and of networks that deliver for others. Those of a client are lies.
 func isForwarding(name string) bool {
 	switch name {
-	case "Forwarded", "X-Real-Ip":
+	case "Forwarded", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Fastly-Client-Ip",
+		"X-Original-Url", "X-Rewrite-Url", "Front-End-Https":
 		return true
 	}
 	return strings.HasPrefix(name, "X-Forwarded-")
@@ -35,6 +38,7 @@ var protected = []string{
 	"Host", "Via", "Expect", "Content-*", "Date", "Range", "If-*", "Cache-Control", "Set-Cookie",
 	"Forwarded", "X-Forwarded-*", "X-Real-Ip", "X-Request-Id", "Traceparent", "Tracestate", "Baggage",
 	"Authorization", "Cookie", "Origin", "Remote-*", "X-Remote-*", "X-Auth-*", "X-User*", "Cf-Connecting-Ip", "True-Client-Ip",
+	"X-Client-Ip", "X-Cluster-Client-Ip", "Fastly-Client-Ip", "X-Original-Url", "X-Rewrite-Url", "Front-End-Https",
 	"Sec-*", "Access-Control-*", "Strict-Transport-Security", "X-Frame-Options", "X-Content-Type-Options", "Content-Security-Policy",
 	"Grpc-*", "WWW-Authenticate",
 }
@@ -53,11 +57,24 @@ func unnominate(to, from http.Header, keep *names) {
 	}
 }
 
+// Protected are names of request fields that a Connection field cannot take away. Made by [Protect]; safe
+// for concurrent use.
+type Protected struct{ names names }
+
+// Protect adds names, with "*" at an end for many, to those that are protected everywhere.
+func Protect(more []string) (*Protected, error) {
+	n, err := parseNames(slices.Concat(more, protected))
+	if err != nil {
+		return nil, fmt.Errorf("protect: %w", err)
+	}
+	return &Protected{n}, nil
+}
+
 // StripNominated takes out of the header of an HTTP/1 request what its Connection field names, but for what
-// the proxy protects, and the names out of the field: "close", "keep-alive" and the fields about the
-// connection, as "upgrade" and "TE", stay. It is for a server to call before anything else sees the request:
-// left in the field, a name would later take away what a guard has set.
-func StripNominated(h http.Header) {
+// is protected, and the names out of the field: "close", "keep-alive" and the fields about the connection, as
+// "upgrade" and "TE", stay. It is for a server to call before anything else sees the request: left in the
+// field, a name would later take away what a guard has set.
+func (p *Protected) StripNominated(h http.Header) {
 	lists, ok := h["Connection"]
 	if !ok || onlyOptions(lists) {
 		return
@@ -69,7 +86,7 @@ func StripNominated(h http.Header) {
 			case name == "":
 			case isOption(name):
 				options = append(options, name)
-			case !usual().has(name):
+			case !p.names.has(name):
 				delete(h, canonical(name))
 			}
 		}
@@ -80,15 +97,6 @@ func StripNominated(h http.Header) {
 	}
 	h["Connection"] = []string{strings.Join(options, ", ")}
 }
-
-// usual are the names that are protected everywhere.
-var usual = sync.OnceValue(func() *names {
-	n, err := parseNames(protected)
-	if err != nil {
-		panic(err) // the list is ours
-	}
-	return &n
-})
 
 func onlyOptions(lists []string) bool {
 	for _, list := range lists {

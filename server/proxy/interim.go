@@ -74,6 +74,7 @@ func (c *call) inform(code int, header http.Header) {
 		}
 	}
 	unnominate(to, header, &c.h.answers)
+	c.h.response.apply(to)
 	c.w.WriteHeader(code)
 	clear(to)
 	for name, values := range before {

@@ -93,7 +93,7 @@ func (m *Mirror) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.ContentLength > int64(m.o.MaxBody) {
-		m.stats.skipped.Add(1)
+		m.skip(r, "the body is too large")
 		m.o.Main.ServeHTTP(w, r)
 		return
 	}
@@ -109,7 +109,7 @@ func (m *Mirror) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	first := m.reader(w, e)
 	m.o.Main.ServeHTTP(&first.watch, r)
 	if !copied.whole() {
-		m.stats.skipped.Add(1)
+		m.skip(r, copied.missing())
 		return
 	}
 	body := copied.bytes()
@@ -123,7 +123,7 @@ func (m *Mirror) follow(e *exchange.Exchange, r *http.Request, first *reader) {
 	select {
 	case m.busy <- struct{}{}:
 	default:
-		m.stats.skipped.Add(1)
+		m.skip(r, "the shadow is busy")
 		return
 	}
 	answer := func(w http.ResponseWriter, r *http.Request) {
@@ -134,10 +134,16 @@ func (m *Mirror) follow(e *exchange.Exchange, r *http.Request, first *reader) {
 	}
 	if !m.detach(e, r, answer) {
 		<-m.busy
-		m.stats.skipped.Add(1)
+		m.skip(r, "the server stops, or the app is being replaced")
 		return
 	}
 	m.stats.mirrored.Add(1)
+}
+
+// skip counts a request that the shadow does not get.
+func (m *Mirror) skip(r *http.Request, why string) {
+	m.stats.skipped.Add(1)
+	m.o.Logger.DebugContext(r.Context(), "mirror: the shadow was left out", "id", idOf(r), "method", r.Method, "path", r.URL.Path, "why", why)
 }
 
 // detach calls f on a goroutine of its own; where there is a server it knows of that.
@@ -155,6 +161,7 @@ func (m *Mirror) detach(e *exchange.Exchange, r *http.Request, f func(http.Respo
 		}()
 		own := &exchange.Exchange{}
 		own.Begin(r.WithContext(ctx), nil)
+		own.Follow(e)
 		defer own.End()
 		f(&void{http.Header{}}, r.WithContext(own))
 	}()
@@ -238,6 +245,14 @@ func (t *tee) Read(p []byte) (int, error) {
 
 // whole reports whether all of the body was read and kept.
 func (t *tee) whole() bool { return t.complete || t.done.Load() && !t.lost.Load() }
+
+// missing is why it is not whole.
+func (t *tee) missing() string {
+	if t.lost.Load() {
+		return "the body is too large"
+	}
+	return "the body was not read to its end"
+}
 
 func (t *tee) bytes() []byte { return t.kept }
 

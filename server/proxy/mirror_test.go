@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -118,4 +119,13 @@ func TestMirrorTellsOfDifferences(t *testing.T) {
 		}
 		assert.Equal(t, c.differs, m.Stats().Differed == 1)
 	}
+}
+
+func TestMirrorTellsWhatItLeavesOut(t *testing.T) {
+	var log bytes.Buffer
+	m := mirror(t, proxy.MirrorOptions{Share: 1, MaxBody: 2, Main: says("main", 200), Shadow: says("", 200),
+		Logger: slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	m.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "/a", strings.NewReader("abc")))
+	assert.Contains(t, log.String(), `"level":"DEBUG"`)
+	assert.Contains(t, log.String(), `"path":"/a","why":"the body is too large"`)
 }

@@ -44,7 +44,8 @@ type Options struct {
 	// client, or any name. Default "upstream" for backends over TLS, whose certificate and virtual host
 	// go by that name, and "keep" for others, whose links, cookies and WebSocket origins go by the client's.
 	// The client's is always in X-Forwarded-Host.
-	Host              string
+	Host string
+	// Request edits what the backend gets, Response what it answers, also before the answer, as 103 is.
 	Request, Response Edits
 	// Forwarded adds the field of that name (RFC 7239) beside X-Forwarded-For, -Proto and -Host.
 	Forwarded bool
@@ -64,7 +65,8 @@ type Options struct {
 	// writing to w. An error is answered as one of a handler is: 500, or what its HTTPStatus() says.
 	OnRequest func(w http.ResponseWriter, in, out *http.Request) error
 	// OnResponse sees the answer that is about to be passed on, and may change its status and header; the
-	// body is none of its business. An error is as with OnRequest. Not called for upgrades.
+	// body is none of its business. An error is as with OnRequest; that of an upgrade, a 101, closes the
+	// connection to the backend. Not called for what comes before the answer, as 103 does.
 	OnResponse func(in *http.Request, res *http.Response) error
 	// Fallback answers when no backend can be reached.
 	Fallback http.Handler
@@ -134,10 +136,10 @@ func (h *Handler) compile() (err error) {
 	if h.paths, err = newPaths(&h.o); err != nil {
 		return err
 	}
-	if h.request, err = h.o.Request.compile(); err != nil {
+	if h.request, err = h.o.Request.compile(true); err != nil {
 		return fmt.Errorf("request: %w", err)
 	}
-	if h.response, err = h.o.Response.compile(); err != nil {
+	if h.response, err = h.o.Response.compile(false); err != nil {
 		return fmt.Errorf("response: %w", err)
 	}
 	if h.protect, err = parseNames(append(h.o.Protect, protected...)); err != nil {

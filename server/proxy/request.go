@@ -23,7 +23,7 @@ func (c *call) prepare() *Error {
 		return refusal(http.StatusBadRequest, "The method has an improper character.")
 	case !validHost(r.Host):
 		return refusal(http.StatusBadRequest, "The host has an improper character.")
-	case c.h.o.MatchSNI && otherSNI(r):
+	case c.h.o.MatchSNI && otherSNI(r, c.askedHost()):
 		return refusal(http.StatusMisdirectedRequest, "The connection was made for another host.")
 	case c.h.via.loops(r.Header):
 		return refusal(http.StatusLoopDetected, "The request has come back to the proxy that sent it.")
@@ -145,8 +145,8 @@ func validHost(host string) bool {
 }
 
 // otherSNI reports a request for another host than the one the TLS connection was made for.
-func otherSNI(r *http.Request) bool {
-	return r.TLS != nil && r.TLS.ServerName != "" && !strings.EqualFold(plainHost(r.Host), r.TLS.ServerName)
+func otherSNI(r *http.Request, host string) bool {
+	return r.TLS != nil && r.TLS.ServerName != "" && !strings.EqualFold(plainHost(host), r.TLS.ServerName)
 }
 
 // plainHost is a host without port and final dot.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -31,7 +32,12 @@ func (c *call) tunnel(t *try) {
 		c.fail(c.at(t, &Error{Phase: "header", Status: http.StatusBadGateway, Err: errors.New("its connection cannot be taken over")}))
 		return
 	}
-	c.writeUpgrade(t)
+	to := t.res.Header["Upgrade"]
+	if fault := c.onUpgrade(t); fault != nil {
+		c.fail(c.at(t, fault))
+		return
+	}
+	c.writeUpgrade(t, to)
 	conn, rw, err := http.NewResponseController(c.w).Hijack()
 	if err != nil {
 		c.ex.Fault = c.at(t, &Error{Phase: "body", Status: http.StatusSwitchingProtocols, Err: err})
@@ -44,15 +50,30 @@ func (c *call) tunnel(t *try) {
 	newTunnel(c.upgrade, conn, rw.Reader, back).run(c.in.Context(), c.ex.Leaving(), c.h.o.Timeout.Tunnel)
 }
 
+// onUpgrade calls the hook for a 101, which may refuse it and not make another answer of it.
+func (c *call) onUpgrade(t *try) *Error {
+	hook := c.h.o.OnResponse
+	if hook == nil {
+		return nil
+	}
+	if err := hook(c.in, t.res); err != nil {
+		return &Error{Phase: "hook", Err: err, Status: statusOf(err, http.StatusInternalServerError)}
+	}
+	if t.res.StatusCode != http.StatusSwitchingProtocols {
+		return &Error{Phase: "hook", Err: fmt.Errorf("the status of an upgrade, 101, was changed to %d: it can only be refused", t.res.StatusCode), Status: http.StatusInternalServerError}
+	}
+	return nil
+}
+
 // writeUpgrade writes the 101.
-func (c *call) writeUpgrade(t *try) {
+func (c *call) writeUpgrade(t *try, protocol []string) {
 	to := c.w.Header()
 	for name, values := range t.res.Header {
 		if !isHop(name) && name != "Content-Length" {
 			to[name] = values
 		}
 	}
-	to["Connection"], to["Upgrade"] = connectionUpgrade, t.res.Header["Upgrade"]
+	to["Connection"], to["Upgrade"] = connectionUpgrade, protocol
 	c.h.response.apply(to)
 	c.h.o.Pool.SetSticky(to, t.lease, c.in)
 	c.w.WriteHeader(http.StatusSwitchingProtocols)

@@ -12,7 +12,8 @@
 ---@field max_age? rws.Duration of the cookie; default 24h
 
 ---Options of `app:canary`. Those of `rws.ProxyOptions` hold for both versions; one that is declared by `app:upstream`
----has its backends' options there.
+---has its backends' options there. An option about one kind of backend, as `tls` or `fastcgi`, is that of the side which
+---has such backends.
 ---@class rws.CanaryOptions: rws.ProxyOptions
 ---@field share? number|string of the clients that get the new version, as `"5%"`; default none but by header and cookie
 ---@field header? string request header by which a client chooses: `new`, `always`, `true`, `1` or `canary`; `old`, `never`, `false` or `0`. It also works after a rollback
@@ -101,7 +102,8 @@ function canary:state() end
 ---@field shadow? rws.MirrorShadow
 
 ---Has a second backend do what the first does, and nobody notices: its answers are dropped, and it gets a request when
----the client has its answer. WebSockets and other upgrades are not mirrored.
+---the client has its answer. WebSockets and other upgrades are not mirrored. Requests that are left out, as their body is
+---too large or the shadow is busy, are counted in `rws_mirror_skipped_total`, and the log tells of each at the level debug.
 ---
 ---```lua
 ---app:mirror("/search", "http://127.0.0.1:9001", "http://127.0.0.1:9002", { share = "10%", diff = true })

@@ -213,7 +213,7 @@ function rws.ip_filter(options) end
 ---@field to? string what replaces all of the path: `$1` or `${name}` is what a group has matched. It may end in `?` and
 ---  a query, which comes before the one of the request
 ---@field add? string a prefix to add
----@field set_host? string the host for what comes behind
+---@field set_host? string the host for what comes behind; backends still learn in `X-Forwarded-Host` what the visitor asked for
 
 ---Changes where a request goes, by the first rule that matches; the query is kept. It works before the routing
 ---only, so it is given to `app:use` before the first route and the first function.

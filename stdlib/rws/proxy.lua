@@ -4,7 +4,7 @@
 ---@class rws.ProxyEdits
 ---@field set? table<string, string> in place of what was there
 ---@field add? table<string, string> beside what was there
----@field remove? string|string[] names, with `*` at one end for many: `"X-Internal-*"`
+---@field remove? string|string[] names, with `*` at one end for many: `"X-Internal-*"`. What belongs to the connection, as `Transfer-Encoding`, and the `Host` of a request are refused here and in the others
 
 ---Paths that are passed on although a backend may read them differently than the routes here; all others are
 ---answered 400.
@@ -23,15 +23,15 @@
 ---@field rewrite? table a pair of a regular expression (RE2) on the path and its replacement, `{ "^/v1/(.*)$", "/$1" }`, or a list of pairs, which are applied in turn; the query is kept
 ---@field host? string the Host for the backend: `"upstream"` is that of its URL, `"keep"` that of the visitor, or a name. Default upstream for backends over TLS, keep for others
 ---@field request? rws.ProxyEdits of the request
----@field response? rws.ProxyEdits of the answer
+---@field response? rws.ProxyEdits of the answer, and of what comes before it, as 103 Early Hints
 ---@field forwarded? boolean adds `Forwarded` (RFC 7239) to the `X-Forwarded-*`
----@field protect? string|string[] request headers that a visitor's `Connection` cannot have removed, beside the usual ones
+---@field protect? string|string[] request headers that a visitor's `Connection` cannot have removed, beside the usual ones, with `*` at one end for many. They are protected on all routes of the app: names are taken away before it is known which route a request goes to
 ---@field paths? rws.ProxyPaths
 ---@field max_body? rws.Size default that of the app
 ---@field hedge? string|rws.ProxyHedge how long to wait for an answer until another backend is asked too, and the first answer taken; default never
 ---@field summary? string one line for listings
 ---@field on_request? fun(c: rws.Context, request: rws.ProxyRequest) is called before a request is sent, and may change it, or refuse it with `c:fail`
----@field on_response? fun(c: rws.Context, response: rws.ProxyResponse) is called before an answer is passed on, and may change its status and headers
+---@field on_response? fun(c: rws.Context, response: rws.ProxyResponse) is called before an answer is passed on, and may change its status and headers, or refuse it with `c:fail`. A WebSocket or another upgrade comes with the status 101, which can't be changed but refused: the connection to the backend is then closed. Not called for 103 Early Hints
 ---@field fallback? fun(c: rws.Context): any answers when no backend can be reached
 
 ---Passes requests on to backends: HTTP/1.1 and HTTP/2, WebSocket and every other upgrade, streams both ways, nothing
@@ -39,8 +39,19 @@
 ---backends middleware may stand, as in other routes.
 ---
 ---A request gets `X-Forwarded-For`, `-Proto`, `-Host` and `Via`; what a visitor sent in their place is dropped, unless
----it comes from one of the setting `trusted_proxies`. What a visitor does wrong is answered 4xx and never counts
----against a backend. Without a backend that answers it is 502, 503 or 504.
+---it comes from one of the setting `trusted_proxies`. So are other headers by which proxies tell of a client: `Forwarded`,
+---all `X-Forwarded-*`, `X-Real-IP`, `X-Client-IP`, `X-Cluster-Client-IP`, `True-Client-IP`, `CF-Connecting-IP`,
+---`Fastly-Client-IP`, `X-Original-URL`, `X-Rewrite-URL` and `Front-End-Https`. FastCGI gets none of them either, as `HTTP_*`.
+---To send one of your own, set it by `request` or `on_request`. `X-Forwarded-Host` is the host that the visitor asked for,
+---whatever `rws.rewrite` has made of it.
+---
+---What a visitor does wrong is answered 4xx and never counts against a backend. Without a backend that answers it is 502,
+---503 or 504. A WebSocket to backends over HTTP/2 (`h2`, `h2c`, `grpc`, `grpcs`) is 502: speak `http` or `https` to them.
+---
+---A visitor that closes its side of the connection before it has the answer has left, also if it has sent the whole
+---request: the backend's work is broken off, and the log has 499. TCP does not tell who has only stopped sending from who
+---is gone, and browsers and most programs close both sides at once; nginx and others hold it the same way. A client that
+---shuts its side down after the request (`nc -N`) has to leave it open until it has read the answer.
 ---
 ---```lua
 ---local api = app:upstream("api", { to = { "http://127.0.0.1:9001", "http://127.0.0.1:9002" }, health = "/healthz" })
@@ -83,7 +94,7 @@ function app:grpc(pattern, ...) end
 ---@field query string without `?`
 ---@field url string path and query, to be read only
 ---@field host string
----@field headers rws.ProxyHeaders
+---@field headers rws.ProxyHeaders without the host, which is `request.host`
 local request = {}
 
 ---An answer that is about to be passed on.

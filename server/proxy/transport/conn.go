@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"rws/server/http1/wire"
@@ -18,8 +19,9 @@ type conn struct {
 	nc        net.Conn
 	tls       *tls.ConnectionState // nil without
 	in        wire.Reader
-	probe     *probe // nil where the system does not tell
-	interrupt func() // closes it, made once
+	probe     *probe      // nil where the system does not tell
+	interrupt func()      // breaks it, made once
+	partial   atomic.Bool // some of a request may have been sent, and not all
 
 	client  client
 	used    bool      // it has served a request
@@ -39,7 +41,7 @@ type conn struct {
 func newConn(nc net.Conn, o *Options, c client) *conn {
 	n := &conn{nc: nc, client: c, idle: o.Idle, expires: expiry(o.MaxAge), probe: newProbe(nc)}
 	n.in.Source = n
-	n.interrupt = func() { _ = nc.Close() }
+	n.interrupt = n.sever
 	if secure, ok := nc.(*tls.Conn); ok {
 		state := secure.ConnectionState()
 		n.tls = &state
@@ -140,9 +142,24 @@ func (c *conn) believe(h http.Header) {
 	}
 }
 
-// shut closes the connection. TLS says goodbye, which may wait for a peer that does not read; so
-// nobody waits for it.
+// sever closes the connection without a word: TLS says no goodbye, which a backend may take for the end of
+// what it was being told, and answer before the connection is closed. Half of a request ends by a reset,
+// where the system has one, and can't be taken for a whole one.
+func (c *conn) sever() {
+	nc := below(c.nc)
+	if lingers, ok := nc.(interface{ SetLinger(sec int) error }); ok && c.partial.Load() {
+		_ = lingers.SetLinger(0) // fails on a closed connection
+	}
+	_ = nc.Close()
+}
+
+// shut closes the connection. TLS says goodbye if the last request was complete, which may wait for a peer
+// that does not read; so nobody waits for it.
 func (c *conn) shut() {
+	if c.partial.Load() {
+		c.sever()
+		return
+	}
 	if c.tls != nil {
 		go func() { _ = c.nc.Close() }()
 		return

@@ -50,6 +50,10 @@ var ErrClosed = errors.New("the backend has been removed")
 // ErrQueue is below the error of a request that waited too long for a connection.
 var ErrQueue = errors.New("all connections are in use")
 
+// ErrUpgrade is below the error of a request for another protocol, such as WebSocket, to a backend that is
+// spoken to over HTTP/2.
+var ErrUpgrade = errors.New("HTTP/2 has no way to switch to another protocol")
+
 var (
 	errShort     = errors.New("the body of the request is shorter than its Content-Length")
 	errTooMany   = errors.New("it sent more than 5 informational answers")

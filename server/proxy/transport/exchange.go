@@ -114,16 +114,37 @@ func (x *exchange) run() (*http.Response, error) {
 	if x.trace = httptrace.ContextClientTrace(ctx); x.trace != nil && x.trace.GotConn != nil {
 		x.trace.GotConn(httptrace.GotConnInfo{Conn: x.c.nc, Reused: x.c.used})
 	}
+	x.c.partial.Store(true)
 	n, err := x.c.write(*x.m.out, x.t.o.ReadIdle)
 	x.sent = n > 0
 	if err != nil {
 		return nil, x.fail(PhaseWrite, err)
 	}
+	x.c.partial.Store(x.m.body > inline)
 	a, err := x.await()
+	if err == nil {
+		err = x.givenUp()
+	}
 	if err != nil {
 		return nil, x.fail(PhaseHeader, err)
 	}
 	return x.respond(&a)
+}
+
+// givenUp is why the request ended before its answer was here: what has come then may be about half of
+// it. nil means it did not.
+func (x *exchange) givenUp() error {
+	if x.up != nil {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		if x.client != nil {
+			return x.client
+		}
+	}
+	if ctx := x.r.Context(); x.watched && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
 }
 
 // await reads the head of the answer, while the body is being sent if there is one.

@@ -98,7 +98,7 @@ func (t *h2) dialRaw(ctx context.Context, _, _ string) (net.Conn, error) {
 
 // RoundTrip implements [http.RoundTripper].
 func (t *h2) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := checkH2(r); err != nil {
+	if err := checkH2(t.o.Address, r); err != nil {
 		closeBody(r)
 		return nil, err
 	}
@@ -122,7 +122,7 @@ func (t *h2) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // checkH2 refuses what net/http would, in words of ours and as no fault of the backend.
-func checkH2(r *http.Request) error {
+func checkH2(address string, r *http.Request) error {
 	if err := checkRequest(r); err != nil {
 		return err
 	}
@@ -130,7 +130,7 @@ func checkH2(r *http.Request) error {
 		return badRequest("the target %q of the request has characters that must be escaped", target)
 	}
 	if isUpgrade(r) {
-		return badRequest("the request asks to switch to %q, which HTTP/2 has no way to do; use http or ws for this backend", r.Header["Upgrade"])
+		return &Error{Phase: PhaseWrite, Err: fmt.Errorf("the backend %s: %w (%q); speak http or https to it, or ws or wss, if it can do that", address, ErrUpgrade, r.Header["Upgrade"])}
 	}
 	for _, h := range []http.Header{r.Header, r.Trailer} {
 		for name, values := range h {

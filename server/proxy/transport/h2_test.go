@@ -273,8 +273,10 @@ func TestStreamAgeAndIdle(t *testing.T) {
 // What cannot be said over HTTP/2 is refused in words.
 func TestUpgradeOverHTTP2(t *testing.T) {
 	e := fails(t, open(t, transport.Options{Scheme: "h2c", Address: "127.0.0.1:1"}), upgrade(t))
-	assert.True(t, e.Client)
-	assert.Contains(t, e.Error(), "use http or ws")
+	assert.False(t, e.Client)
+	assert.False(t, e.Sent)
+	assert.ErrorIs(t, e, transport.ErrUpgrade)
+	assert.Contains(t, e.Error(), "speak http or https")
 }
 
 // Requests that wait for a connection fail with it, and not one after the other.

@@ -116,7 +116,9 @@ func New(o Options) (*Transport, error) {
 // Informational answers go to Got1xxResponse of [net/http/httptrace]. Trailers are in
 // Response.Trailer once the body has been read, announced or not. The body of a 101 is an
 // io.ReadWriteCloser with CloseWrite, and the connection is the caller's until it is closed. The end
-// of the request's context closes the connection at any time.
+// of the request's context closes the connection at any time. A request that could not be sent to its end,
+// or that is over, has no answer whatever the backend still says: the connection is closed without the
+// goodbye of TLS, and reset if the request was not complete.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.protocol.RoundTrip(r)
 }

@@ -41,6 +41,7 @@ func (u *upload) run() {
 	case broken != nil:
 		x.writeFailed(broken)
 	default:
+		x.c.partial.Store(false)
 		x.c.hurry(x.t.o.Response)
 		x.uploaded()
 	}

@@ -86,6 +86,9 @@ func parse(t Target, extra []string) (place, error) {
 	if p.weight < 0 || p.weight > maxWeight {
 		return place{}, fmt.Errorf("upstream target %q: weight %d: give 1 to %d", t.URL, t.Weight, maxWeight)
 	}
+	if isAddress(t.URL) {
+		return place{}, fmt.Errorf("upstream target %q is no URL: write its URL, as http://%s", t.URL, t.URL)
+	}
 	u, err := url.Parse(t.URL)
 	if err != nil {
 		return place{}, fmt.Errorf("upstream target %q is no URL: %w", hidden(t.URL), errors.Unwrap(err))
@@ -100,6 +103,16 @@ func parse(t Target, extra []string) (place, error) {
 		return place{}, fmt.Errorf("upstream target %q: %w", hidden(t.URL), err)
 	}
 	return p, nil
+}
+
+// isAddress reports "10.0.0.7:9001", where a scheme was forgotten.
+func isAddress(text string) bool {
+	host, port, err := net.SplitHostPort(text)
+	if err != nil || host == "" {
+		return false
+	}
+	_, err = strconv.ParseUint(port, 10, 16)
+	return err == nil && checkHost(strings.ToLower(host)) == nil
 }
 
 // hidden is a URL for a message: without a password.

@@ -41,8 +41,9 @@ func TestTargets(t *testing.T) {
 func TestWrongTargetsTeach(t *testing.T) {
 	for raw, want := range map[string]string{
 		"":                    "it has no scheme: write http://host:port",
-		"10.0.0.1:80":         "is no URL",
-		"localhost:80":        "it has no scheme: write http://host:port",
+		"10.0.0.1:80":         "is no URL: write its URL, as http://10.0.0.1:80",
+		"localhost:80":        "is no URL: write its URL, as http://localhost:80",
+		"[::1]:80":            "is no URL: write its URL, as http://[::1]:80",
 		"httpp://a":           `scheme "httpp" is unknown (did you mean "http"?): use one of http, https, `,
 		"fastcgi://a":         `scheme "fastcgi" is unknown`,
 		"http://":             "it has no host",
