@@ -95,6 +95,7 @@ type Program struct {
 	misses    misses
 	dev       *development   // nil in production
 	pages     []string       // folders of app:static in the app's
+	statics   []staticFolder // of app:static, in the order of the script
 	later     []func() error // see whenConfigured
 	limits    []*limit       // in the order of the script
 	tokens    tokens

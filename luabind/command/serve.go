@@ -199,6 +199,9 @@ func (s *site) warn(p *luabind.Program, then func()) {
 		for _, e := range append(checkGlobals(p), faults...) {
 			s.logger.Warn(e.Message, "at", e.At)
 		}
+		for _, e := range p.Doubts() {
+			s.logger.Warn(e.Message, "at", e.At, "hint", e.Hint)
+		}
 	}()
 }
 
