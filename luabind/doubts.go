@@ -2,11 +2,13 @@ package luabind
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
 	"rws/luabind/fault"
+	"rws/server"
 	"rws/server/proxy/balance"
 )
 
@@ -29,7 +31,7 @@ func (p *Program) Doubts() (list []*fault.Error) {
 		}
 		list = append(list, x.doubts()...)
 	}
-	return append(list, p.certificateDoubts()...)
+	return slices.Concat(list, p.grpcDoubts(), p.staticDoubts(), p.certificateDoubts())
 }
 
 func doubt(at, message, hint string) *fault.Error {
@@ -95,4 +97,24 @@ func (x *proxied) doubts() (list []*fault.Error) {
 		return list // told with its upstream
 	}
 	return append(list, o.Retry.doubts(x.route.source)...)
+}
+
+// grpcDoubts are about routes that no client can reach: gRPC is HTTP/2, of which clients know by TLS, or
+// beforehand.
+func (p *Program) grpcDoubts() (list []*fault.Error) {
+	if p.Config.H2C || p.speaksTLS() {
+		return nil
+	}
+	for _, x := range p.proxied {
+		if x.route.kind == "grpc" {
+			list = append(list, doubt(x.route.source, "app:grpc: the app listens with neither TLS nor h2c, so that no gRPC client can reach it",
+				"app:tls gets a certificate; for HTTP/2 without TLS write app:config { h2c = true }"))
+		}
+	}
+	return list
+}
+
+// speaksTLS reports whether an address of the app does.
+func (p *Program) speaksTLS() bool {
+	return len(p.TLS()) > 0 && slices.ContainsFunc(p.Config.listeners(), func(l server.Listener) bool { return l.TLS != server.TLSOff })
 }

@@ -274,7 +274,8 @@ func TestDoubtsAboutProxies(t *testing.T) {
 		"app:proxy('/*', 'http://a', { balance = 'p2c' })":                                                       "nothing to choose",
 		"app:proxy('/*', 'http://a', { retry = { methods = { 'get', 'post' } } })":                               "a POST that a backend has seen",
 		"local u = app:upstream('u', { to = 'http://a' }) app:proxy('/a', u, { retry = { methods = 'PATCH' } })": "a PATCH that",
-		"app:grpc('/a.B/*', 'h2c://a', { strip = '/a.B' })":                                                      "gRPC goes by the path",
+		"app:config { h2c = true } app:grpc('/a.B/*', 'h2c://a', { strip = '/a.B' })":                            "gRPC goes by the path",
+		"app:grpc('/a.B/*', 'h2c://a')":                                                                          "no gRPC client can reach it",
 	} {
 		p, err := loadScript(t, "\n"+source, nil)
 		require.NoError(t, err, source)

@@ -14,7 +14,7 @@ import (
 func (p *Program) environment() (map[string]string, error) {
 	env := make(map[string]string)
 	file := filepath.Join(p.dir, ".env")
-	if text, err := os.ReadFile(file); err == nil {
+	if text, err := os.ReadFile(file); err == nil && !p.options.NoDotEnv {
 		p.depend(".env")
 		if env, err = readVariables(".env", string(text)); err != nil {
 			return nil, err

@@ -43,8 +43,10 @@ type Options struct {
 	Dir    string
 	// Flags are settings from the command line, by flag name.
 	Flags map[string]string
-	// Environ is the environment, as os.Environ gives it.
-	Environ []string
+	// Environ is the environment, as os.Environ gives it. Below it are the variables of .env in the app's
+	// folder, unless NoDotEnv is set.
+	Environ  []string
+	NoDotEnv bool
 	// Logger makes the logger for what rws.log writes and what goes wrong, from the
 	// configuration: before the script runs, and again when app:config has spoken.
 	// Default: nowhere.
@@ -95,6 +97,7 @@ type Program struct {
 	misses    misses
 	dev       *development   // nil in production
 	pages     []string       // folders of app:static in the app's
+	statics   []staticFolder // of app:static, in the order of the script
 	later     []func() error // see whenConfigured
 	limits    []*limit       // in the order of the script
 	tokens    tokens

@@ -50,14 +50,17 @@ func appStatic(L *lua.LState, a *App) int {
 		if o.DotFiles {
 			fault.Raisef(L, "permission", "app:static: dot_files would serve .env and .rws: %q is the app's own folder; keep public files in one of their own", folder)
 		}
-		so.Hide = p.private(folder)
 		if a.state.isolate.Number() == 0 && p.options.Source == "" {
 			p.logger.Warn("app:static: this is the app's own folder: its scripts, templates, databases and keys are not served; keep public files in a folder of their own", "folder", folder, "at", fault.Where(L))
 		}
 	}
+	so.Hide = p.hides(folder)
 	h, err := static.New(p.path(folder), so)
 	if err != nil {
 		fault.Raisef(L, "folder", "app:static: %s", strings.TrimPrefix(err.Error(), "static: "))
+	}
+	if a.state.isolate.Number() == 0 {
+		p.statics = append(p.statics, staticFolder{folder, fault.Where(L)})
 	}
 	if place := p.path(folder); a.state.isolate.Number() == 0 && (!p.holdsApp(folder) || p.options.Source != "") && isBelow(place, p.dir) {
 		p.pages = append(p.pages, place)

@@ -50,7 +50,8 @@ func serve(s *spec, args []string) error {
 	if len(rest) == 0 {
 		return usageError("serve [NAME=value …] app.lua [flags]")
 	}
-	if flags := " " + strings.Join(rest, " "); !strings.Contains(flags, " --port") && !strings.Contains(flags, " --listen") {
+	placed := rest[0] == "proxy" && len(rest) > 2 && !strings.Contains(rest[1], "/") // rws proxy ADDRESS BACKEND
+	if flags := " " + strings.Join(rest, " "); !placed && !strings.Contains(flags, " --port") && !strings.Contains(flags, " --listen") {
 		rest = append(rest, "--port", "0")
 	}
 	srv := &server{name: rest[0], done: make(chan struct{})}

@@ -43,7 +43,9 @@ func (s *site) banner() {
 	if list := p.RateLimits(); len(list) > 0 {
 		fmt.Fprintf(&b, "  %s\n", color.add(dim, rateLimits(list)))
 	}
-	fmt.Fprintf(&b, "  %s\n", color.add(dim, strings.Join(kept(p.Config), " · ")))
+	if s.source == "" { // without a script nothing is kept
+		fmt.Fprintf(&b, "  %s\n", color.add(dim, strings.Join(kept(p.Config), " · ")))
+	}
 	if list := s.tls(); len(list) > 0 {
 		fmt.Fprintf(&b, "  %s\n", color.add(dim, "tls: "+strings.Join(list, " · ")))
 	}

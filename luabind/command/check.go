@@ -26,8 +26,9 @@ func (t *terminal) checkCommand() *cobra.Command {
 		Long: `Loads an app without listening and says what is wrong with it, each with file and line:
 syntax, options, patterns, routes of which one could never answer because they conflict,
 globals that are declared nowhere, templates that do not parse, those that c:render
-names and that are not there, and files of limits and certificates that can't be used. Proxies that
-probably do something else than was meant are doubts, which are shown and fail nothing.
+names and that are not there, and files of limits and certificates that can't be used.
+Proxies and static folders that probably do something else than was meant are doubts,
+which are shown, fail nothing, and are in the log of a start in development.
 Start hooks are not run.`,
 		Example: "  rws check app.lua\n  rws check --env production && rws --env production",
 		Args:    arguments(0, 1),

@@ -218,7 +218,7 @@ func (t *terminal) evalHost(args []string, flags map[string]string) (*host, erro
 
 // hasConsole reports whether the console opens on the terminal.
 func (s *site) hasConsole() bool {
-	return isTerminal(s.in) && isTerminal(s.terminal.out) && !s.current().Config.Production()
+	return s.source == "" && isTerminal(s.in) && isTerminal(s.terminal.out) && !s.current().Config.Production()
 }
 
 // openConsole lets consoles into the site: by the socket for `rws attach`, and on the
@@ -231,7 +231,7 @@ func (s *site) openConsole(ctx context.Context) (left <-chan error, closeAll fun
 		return nil, nil, err
 	}
 	closeAll = func() {}
-	if p.Config.Console {
+	if p.Config.Console && s.source == "" {
 		l, err := repl.Listen(filepath.Join(p.Dir(), ownFolder, socketName), h, repl.AttachOptions{
 			ReadOnly: p.Config.Production(), Audit: s.logger, Replace: func(told func(int, error)) { s.upgrade(ctx, told) },
 		})

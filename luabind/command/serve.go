@@ -100,7 +100,7 @@ func (s *site) serveAll(ctx context.Context, cancel func()) error {
 func (s *site) options() luabind.Options {
 	return luabind.Options{
 		File: s.file, Source: s.source, Flags: s.flags, Output: s.printed, Excerpts: s.excerpts(s.flags), Shared: s.shared, Pools: s.pools, Version: Version, Environ: os.Environ(),
-		Logger: s.loggerFor,
+		NoDotEnv: s.source != "", Logger: s.loggerFor,
 	}
 }
 
@@ -155,7 +155,7 @@ func (s *site) begin(ctx context.Context, signals chan<- os.Signal) error {
 
 // prepare loads the script.
 func (s *site) prepare() error {
-	p, err := s.load(s.options())
+	p, err := s.open()
 	if err != nil {
 		return err
 	}
@@ -198,6 +198,9 @@ func (s *site) warn(p *luabind.Program, then func()) {
 		_, faults := checkTemplates(p)
 		for _, e := range append(checkGlobals(p), faults...) {
 			s.logger.Warn(e.Message, "at", e.At)
+		}
+		for _, e := range p.Doubts() {
+			s.logger.Warn(e.Message, "at", s.place(e.At), "hint", e.Hint)
 		}
 	}()
 }

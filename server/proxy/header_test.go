@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -182,6 +183,25 @@ func TestNewTeaches(t *testing.T) {
 		_, err := proxy.New(o)
 		assert.ErrorContains(t, err, want)
 	}
+}
+
+// FastCGI tells applications how the visitor has come, and links are made of it.
+func TestTheRequestKeepsHowTheVisitorHasCome(t *testing.T) {
+	var seen *http.Request
+	h := to(t, proxy.Options{OnRequest: func(_ http.ResponseWriter, _, out *http.Request) error {
+		seen = out
+		return nil
+	}}, echo(t))
+	connection := &tls.ConnectionState{ServerName: "a.example"}
+	code, _ := ask(t, h, func(r *http.Request, _ *exchange.Exchange) {
+		r.TLS, r.Proto, r.ProtoMajor, r.ProtoMinor = connection, "HTTP/3.0", 3, 0
+	})
+	assert.Equal(t, 200, code, "the backend speaks HTTP/1.1")
+	assert.Same(t, connection, seen.TLS)
+	assert.Equal(t, "HTTP/3.0", seen.Proto)
+	_, _ = ask(t, h, func(r *http.Request, _ *exchange.Exchange) { r.Proto, r.ProtoMinor = "HTTP/1.0", 0 })
+	assert.Nil(t, seen.TLS)
+	assert.Equal(t, "HTTP/1.0", seen.Proto)
 }
 
 func TestHooks(t *testing.T) {

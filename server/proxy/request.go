@@ -49,9 +49,9 @@ func (c *call) prepare() *Error {
 func (c *call) build(u *url.URL) {
 	r := c.in
 	c.out = &http.Request{
-		Method: r.Method, URL: u, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: c.header(), Host: r.Host, ContentLength: r.ContentLength, RemoteAddr: r.RemoteAddr,
-		RequestURI: r.RequestURI, // that of the client, for FastCGI
+		Method: r.Method, URL: u, Header: c.header(), Host: r.Host, ContentLength: r.ContentLength,
+		// Those of the client, for FastCGI. HTTP to backends goes by none of them.
+		RequestURI: r.RequestURI, RemoteAddr: r.RemoteAddr, TLS: r.TLS, Proto: r.Proto, ProtoMajor: r.ProtoMajor, ProtoMinor: r.ProtoMinor,
 	}
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
 		c.out.ContentLength = 0

@@ -270,8 +270,9 @@ function App:resource(prefix, ...) end
 ---@field dot_files? boolean serves names that begin with a dot; default false
 
 ---Serves a folder of files, with ETag, ranges and the right types. No Lua runs for it. Of the app's own folder
----scripts, templates, databases (`.db`, `.sqlite`) and keys (`.pem`, `.key`) are never served. In development
----HTML pages load again when the app or a file of the folder changes.
+---scripts, templates, databases (`.db`, `.sqlite`) and keys (`.pem`, `.key`) are never served, and of no folder the
+---scripts of an application behind FastCGI, which end as its `extension` says (`.php`). In development HTML pages load
+---again when the app or a file of the folder changes.
 ---
 ---```lua
 ---app:static("/assets", "public", { cache = "1h" })

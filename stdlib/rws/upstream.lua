@@ -99,10 +99,18 @@
 ---An application behind FastCGI, as PHP-FPM. A script below a file, as `/upload.jpg/x.php`, is answered 404 where the
 ---files are on this machine; elsewhere see to it that PHP-FPM refuses it: `security.limit_extensions = .php` and
 ---`cgi.fix_pathinfo = 0`. Keep uploads out of `root` anyhow.
+---
+---Names that begin with a dot, but for `.well-known`, are not run: 404. Nor is a script to which a link leads out of
+---`root`, which the log tells of; `root` itself may be a link, as that to a release. Put what an application shares into
+---`root`, or mount it there. When `root` is not on this machine, links are for the application to refuse.
+---
+---The files of the application, as its styles, are those of an `app:static` with a folder of their own beside `root`: in a
+---static folder no file with the `extension` is ever sent, but what else lies beside scripts, as `composer.json`, would
+---be. `rws check` doubts a static folder that is, holds or lies in `root`.
 ---@class rws.FastCgi
 ---@field root string the folder with the scripts, as the application sees it
----@field index? string the script of a path that ends with `/`; default `"index.php"`
----@field front? string the script for paths that name none, as `"/index.php"`; default: they are answered 404
+---@field index? string the script of a path that ends with `/`; default `"index.php"`. With `front` it has to be there: then `/sub/` is `/sub/index.php`, otherwise `front`. That is looked up on this machine; when `root` is elsewhere, all such paths go to `front`
+---@field front? string the script for paths that name none, as `"/index.php"`, which gets the path as `PATH_INFO` too, but for `/`; default: they are answered 404
 ---@field extension? string what the names of scripts end with; default `".php"`
 ---@field env? table<string, string> further variables
 

@@ -22,14 +22,17 @@ type Options struct {
 	Network string // "tcp" or "unix"
 	Address string // "127.0.0.1:9000", "/run/php/php-fpm.sock"
 	// Root is the folder with the scripts, as the application sees it; it must be absolute. Paths of
-	// requests are below it.
+	// requests are below it. Where it is on this machine too, no link leads out of it; it may be a link
+	// itself.
 	Root string
-	// Index is the script for a path that ends with "/"; default "index.php".
+	// Index is the script for a path that ends with "/"; default "index.php". With a Front it has to
+	// be there on this machine.
 	Index string
 	// Extension is what the name of a script ends with, to tell it from the path info behind it, as in
 	// "/a.php/more"; default ".php". A path without it is that of Front.
 	Extension string
-	// Front is the script for all paths that name none, as in "/index.php"; "" answers them 404.
+	// Front is the script for all paths that name none, as in "/index.php", which gets them as PATH_INFO,
+	// but for "/"; "" answers them 404.
 	Front string
 	// Env are further variables, which win over those made here.
 	Env map[string]string
@@ -79,10 +82,11 @@ func New(o Options) (*Transport, error) {
 }
 
 // RoundTrip implements [http.RoundTripper]. The connection ends with the body of the answer, or the
-// context of the request. A path that names no script is answered 404 without asking the application.
+// context of the request. A path that names no script, or one that may not be run, is answered 404
+// without asking the application.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	script, ok := t.script(r.URL.Path)
-	if !ok || t.belowFile(script.name) {
+	if !ok || !t.runs(script.name) {
 		return notFound(r), closeBody(r)
 	}
 	body, err := measured(r)

@@ -197,6 +197,112 @@ func TestNoScriptIsBelowAFile(t *testing.T) {
 	}
 }
 
+// where has an application answer with what a script is called, and the root on this machine.
+func where(t *testing.T, root string, o fastcgi.Options) func(path string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = fcgi.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			env := fcgi.ProcessEnv(r)
+			script := strings.TrimPrefix(env["SCRIPT_FILENAME"], root)
+			_, _ = io.WriteString(w, strings.TrimSpace(script+" "+strings.TrimPrefix(env["DOCUMENT_URI"], script)))
+		}))
+	}()
+	t.Cleanup(func() { _ = l.Close(); <-done })
+	o.Network, o.Address, o.Root = "tcp", l.Addr().String(), root
+	tr := transport(t, o)
+	return func(path string) string {
+		status, _, body := send(t, tr, httptest.NewRequest("GET", "http://a.example"+path, nil))
+		if status == http.StatusNotFound {
+			return "404"
+		}
+		return body
+	}
+}
+
+func tree(t *testing.T, names ...string) string {
+	t.Helper()
+	root := t.TempDir()
+	for _, name := range names {
+		require.NoError(t, os.MkdirAll(filepath.Join(root, filepath.Dir(name)), 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(root, name), nil, 0o600))
+	}
+	return root
+}
+
+func TestTheIndexOfAFolderGoesBeforeTheFront(t *testing.T) {
+	root := tree(t, "index.php", "sub/index.php", "sub/start.php", "empty/x.txt", "folder/index.php/x")
+	ask := where(t, root, fastcgi.Options{Front: "/index.php"})
+	for path, want := range map[string]string{
+		"/": "/index.php", "/sub/": "/sub/index.php", "/sub": "/index.php /sub", "/empty/": "/index.php /empty/",
+		"/none/": "/index.php /none/", "/folder/": "/index.php /folder/", "/.well-known/x": "/index.php /.well-known/x",
+	} {
+		assert.Equal(t, want, ask(path), path)
+	}
+	ask = where(t, root, fastcgi.Options{Front: "/index.php", Index: "start.php"})
+	assert.Equal(t, "/sub/start.php", ask("/sub/"))
+	assert.Equal(t, "/index.php", ask("/"))
+	ask = where(t, "/nowhere/here", fastcgi.Options{Front: "/index.php"})
+	assert.Equal(t, "/index.php /sub/", ask("/sub/"), "what is not on this machine can't be looked for")
+	ask = where(t, "/nowhere/here", fastcgi.Options{})
+	assert.Equal(t, "/sub/index.php", ask("/sub/"))
+}
+
+func TestNoLinkLeadsOutOfTheRoot(t *testing.T) {
+	top := tree(t, "releases/1/index.php", "releases/1/real/a.php", "out/o.php", "out/index.php")
+	for name, to := range map[string]string{
+		"www": "releases/1", "releases/1/lout": "../../out", "releases/1/o.php": "../../out/o.php", "releases/1/in": "real",
+		"releases/1/absolute": filepath.Join(top, "out"), "releases/1/loop": "loop", "releases/1/gone": "../../gone",
+	} {
+		if err := os.Symlink(to, filepath.Join(top, name)); err != nil {
+			t.Skip("this system makes no links: ", err)
+		}
+	}
+	for _, front := range []string{"", "/index.php"} {
+		ask := where(t, filepath.Join(top, "www"), fastcgi.Options{Front: front})
+		for path, want := range map[string]string{
+			"/lout/o.php": "404", "/lout/": "404", "/lout/o.php/info": "404", "/o.php": "404", "/absolute/o.php": "404", "/loop/x.php": "404",
+			"/in/a.php": "/in/a.php", "/": "/index.php",
+		} {
+			assert.Equal(t, want, ask(path), "%s, front %q", path, front)
+		}
+	}
+}
+
+func TestNamesThatBeginWithADotAreNotRun(t *testing.T) {
+	ask := where(t, tree(t, ".git/x.php", ".git/index.php", ".well-known/x.php"), fastcgi.Options{})
+	for path, want := range map[string]string{
+		"/.git/x.php": "404", "/.git/": "404", "/a/.hidden.php": "404", "/.well-known/x.php": "/.well-known/x.php", "/x.php/.info": "/x.php /.info",
+	} {
+		assert.Equal(t, want, ask(path), path)
+	}
+	ask = where(t, "/nowhere/here", fastcgi.Options{})
+	assert.Equal(t, "404", ask("/.git/x.php"), "wherever the root is")
+}
+
+func TestTheConnectionOfTheVisitor(t *testing.T) {
+	tr := application(t, func(w http.ResponseWriter, r *http.Request) {
+		env := fcgi.ProcessEnv(r)
+		_, _ = fmt.Fprint(w, r.Proto, " ", env["REQUEST_SCHEME"], " ", r.TLS != nil, " ", env["SERVER_PORT"]) // TLS is the variable HTTPS
+	})
+	for _, proto := range []string{"HTTP/1.0", "HTTP/1.1", "HTTP/2.0", "HTTP/3.0"} {
+		r := httptest.NewRequest("GET", "https://a.example/", nil)
+		r.Proto = proto
+		_, _, body := send(t, tr, r)
+		assert.Equal(t, proto+" https true 443", body)
+	}
+	r := httptest.NewRequest("GET", "http://a.example/", nil)
+	_, _, body := send(t, tr, r)
+	assert.Equal(t, "HTTP/1.1 http false 80", body)
+	e := exchange.New(r)
+	e.Secure = true // behind a proxy that speaks TLS
+	_, _, body = send(t, tr, r.WithContext(e))
+	assert.Equal(t, "HTTP/1.1 https true 443", body)
+}
+
 func TestPHP(t *testing.T) {
 	socket, root := peers.PHP(t, map[string]string{
 		"all.php": `<?php

@@ -1,12 +1,12 @@
 package fastcgi
 
 import (
+	"cmp"
 	"fmt"
+	"iter"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -21,7 +21,8 @@ type script struct {
 
 // script finds the script that a path names: the first part of it that ends with the extension, letter
 // by letter. Folding cases of Unicode here once made others run files that are no scripts
-// (CVE-2026-27590).
+// (CVE-2026-27590). A path that ends with "/" is the index of its folder, with a front one that is
+// there on this machine.
 func (t *Transport) script(path string) (script, bool) {
 	if !strings.HasPrefix(path, "/") || strings.ContainsRune(path, 0) || dotted(path) {
 		return script{}, false
@@ -37,39 +38,28 @@ func (t *Transport) script(path string) (script, bool) {
 		}
 		from = end
 	}
-	if strings.HasSuffix(path, "/") && t.o.Front == "" {
-		return script{path + t.o.Index, ""}, true
+	if index := path + t.o.Index; strings.HasSuffix(path, "/") && (t.o.Front == "" || !hidden(index) && t.has(index)) {
+		return script{index, ""}, true
+	}
+	if path == "/" {
+		path = "" // or PHP_SELF would be that of another page, "/index.php/"
 	}
 	return script{t.o.Front, path}, t.o.Front != ""
 }
 
-// belowFile reports whether a script would be below a file, as in /upload.jpg/x.php: PHP looks for one
-// there and runs the file (cgi.fix_pathinfo). It sees files of this machine alone; for others the
-// application has to refuse it.
-func (t *Transport) belowFile(name string) bool {
-	for at := strings.IndexByte(name[1:], '/') + 1; at > 0; {
-		if info, err := os.Stat(filepath.FromSlash(t.o.Root + name[:at])); err != nil {
-			return false // what is below is not there either
-		} else if !info.IsDir() {
-			return true
-		}
-		next := strings.IndexByte(name[at+1:], '/')
-		if next < 0 {
-			return false
-		}
-		at += next + 1
-	}
-	return false
-}
-
 // dotted reports whether a path leads out of a folder or stays in it by a detour, on any system.
 func dotted(path string) bool {
-	for part := range strings.FieldsFuncSeq(path, func(r rune) bool { return r == '/' || r == '\\' }) {
+	for part := range parts(path) {
 		if part == "." || part == ".." {
 			return true
 		}
 	}
 	return false
+}
+
+// parts are the names in a path, as any system takes it apart.
+func parts(path string) iter.Seq[string] {
+	return strings.FieldsFuncSeq(path, func(r rune) bool { return r == '/' || r == '\\' })
 }
 
 // params are the variables of a request.
@@ -80,9 +70,8 @@ func (t *Transport) params(r *http.Request, s script, size int64) map[string]str
 			p[name] = strings.Join(values, separator(name))
 		}
 	}
-	host, port := hostPort(r)
-	p["GATEWAY_INTERFACE"], p["SERVER_SOFTWARE"], p["SERVER_PROTOCOL"] = "CGI/1.1", "rws", "HTTP/1.1"
-	p["SERVER_NAME"], p["SERVER_PORT"], p["HTTP_HOST"] = host, port, r.Host
+	p["GATEWAY_INTERFACE"], p["SERVER_SOFTWARE"], p["SERVER_PROTOCOL"] = "CGI/1.1", "rws", cmp.Or(r.Proto, "HTTP/1.1")
+	p["HTTP_HOST"] = r.Host
 	p["REQUEST_METHOD"], p["REQUEST_URI"], p["QUERY_STRING"] = r.Method, target(r), r.URL.RawQuery
 	p["DOCUMENT_ROOT"], p["DOCUMENT_URI"] = t.o.Root, s.name+s.info
 	p["SCRIPT_NAME"], p["SCRIPT_FILENAME"] = s.name, t.o.Root+s.name
@@ -113,7 +102,7 @@ func target(r *http.Request) string {
 	return r.URL.RequestURI()
 }
 
-// client says who asks, as the exchange knows it.
+// client says who asks, as the exchange knows it, and whom over which scheme.
 func (t *Transport) client(p map[string]string, r *http.Request) {
 	address, port, _ := net.SplitHostPort(r.RemoteAddr)
 	secure := r.TLS != nil
@@ -134,6 +123,7 @@ func (t *Transport) client(p map[string]string, r *http.Request) {
 	if secure {
 		p["REQUEST_SCHEME"], p["HTTPS"] = "https", "on"
 	}
+	p["SERVER_NAME"], p["SERVER_PORT"] = hostPort(r.Host, secure)
 }
 
 // variable is the name under which a header field is handed on; "" for none. "Proxy" would become
@@ -154,16 +144,16 @@ func separator(variable string) string {
 	return ", "
 }
 
-func hostPort(r *http.Request) (host, port string) {
-	host, port, err := net.SplitHostPort(r.Host)
-	if err == nil {
-		return host, port
+// hostPort takes a Host apart. One without a port has that of its scheme.
+func hostPort(host string, secure bool) (name, port string) {
+	if name, port, err := net.SplitHostPort(host); err == nil {
+		return name, port
 	}
 	port = "80"
-	if r.TLS != nil {
+	if secure {
 		port = "443"
 	}
-	return strings.Trim(r.Host, "[]"), port
+	return strings.Trim(host, "[]"), port
 }
 
 // An Error says why there is no answer.
