@@ -133,9 +133,9 @@ func (e *entrance) refuse(t *transaction) (status int, detail string) {
 	return 0, ""
 }
 
-// announce tells a client that there is HTTP/3.
+// announce tells a client that there is HTTP/3, unless its host has no TLS 1.3, which QUIC needs.
 func (e *entrance) announce(w http.ResponseWriter, r *http.Request) {
-	if e != nil && e.altSvc != nil && r.ProtoMajor < 3 {
+	if e != nil && e.altSvc != nil && r.ProtoMajor < 3 && e.server.certs.Load().store.Newest(r.Host) >= tls.VersionTLS13 {
 		w.Header()["Alt-Svc"] = e.altSvc
 	}
 }

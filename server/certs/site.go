@@ -19,7 +19,8 @@ type Source interface {
 // clients.
 type Site struct {
 	// Hosts are names in ASCII, "example.com" or "*.example.com" for one label more; default those in
-	// the certificates of Pairs. The first site takes whatever no site has.
+	// the certificates of Pairs. The first site takes whatever no site has. Min, Max and Client hold for all
+	// names below a wildcard that no site has.
 	Hosts []string
 	Pairs []Pair // files; the first is for names that none of them has
 	// Source has the certificates in place of Pairs.
