@@ -100,7 +100,7 @@ func (a *Authority) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, e
 		name = addressOf(hello.Conn)
 	}
 	if !a.Signs(name) {
-		return nil, fmt.Errorf("the local authority signs for localhost, names below it and loopback addresses%s, not for %q", a.others(), name)
+		return nil, fmt.Errorf("%w: the local authority signs for localhost, names below it and loopback addresses%s, not for %q", certs.ErrUnknownName, a.others(), name)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
