@@ -8,6 +8,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -195,6 +197,47 @@ func TestRevokedCertificates(t *testing.T) {
 	ca.revoke(t, folder, time.Now().Add(-time.Minute))
 	require.NoError(t, s.Reload())
 	assert.Error(t, ask(9), "a list that ran out lets everybody in")
+}
+
+// TestAListThatRunsOutIsToldOf: nobody gets in any more, and clients are not told why.
+func TestAListThatRunsOutIsToldOf(t *testing.T) {
+	folder := t.TempDir()
+	ca := newAuthority(t, folder, "ca")
+	site := mutual(t, folder, "a.example", ca, certs.Require)
+	list := ca.revoke(t, folder, time.Now().Add(-time.Minute))
+	site.Client.CRL = []string{list}
+	assert.Contains(t, strings.Join(open(t, site).Warnings(), "\n"), list+`" ran out on `)
+
+	ca.revoke(t, folder, time.Now().Add(time.Hour))
+	log := &lines{}
+	s, err := certs.Open(certs.Options{Logger: slog.New(slog.NewTextHandler(log, nil)), Poll: 5 * time.Millisecond}, site)
+	require.NoError(t, err)
+	assert.Empty(t, s.Warnings())
+	require.NoError(t, s.Start(t.Context(), certs.Ports{}))
+	defer func() { assert.NoError(t, s.Close()) }()
+	ca.revoke(t, folder, time.Now().Add(2*time.Second), 7) // it has full seconds
+	require.Eventually(t, func() bool { return strings.Contains(log.String(), "reloaded") }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool {
+		return strings.Contains(log.String(), "level=WARN") && strings.Contains(log.String(), "ran out on")
+	}, 10*time.Second, 5*time.Millisecond)
+}
+
+// lines is a log that is read while it is written.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 func TestWhatDoesNotLoadFailsClosed(t *testing.T) {
