@@ -477,8 +477,8 @@ function App:health(options, ...) end
 ---The PROXY protocol of a listener. Its header must come within 5 s; TLS comes after it. On UDP there is none: HTTP/3
 ---is for those who need not send it.
 ---@class rws.ProxyProtocol
----@field trusted? string[] who sends it, and has to: addresses, prefixes, `"loopback"`, `"private"`. A unix socket trusts
----  whom the mode of its file lets in
+---@field trusted? string[] who sends it, and has to: addresses, prefixes, `"loopback"`, `"private"`, `"all"`. A unix
+---  socket trusts whom the mode of its file lets in
 ---@field others? "refuse"|"plain" what becomes of the rest: its connections are closed, or served as they are, without
 ---  the protocol. Default refuse
 
