@@ -266,6 +266,75 @@ func TestEarlyDataIsKnown(t *testing.T) {
 	}, patience, time.Millisecond)
 }
 
+// TestWhatIsAnsweredInTheFirstFlight: a client that holds back its handshake gets some answers at once, and
+// the others when it goes on. None is refused.
+func TestWhatIsAnsweredInTheFirstFlight(t *testing.T) {
+	_, addr := serve(t, http3.Options{EarlyData: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Early", fmt.Sprint(http3.IsEarly(r)))
+	})})
+	sessions, tokens := tls.NewLRUClientSessionCache(10), quic.NewLRUTokenStore(1, 10)
+	get(t, comesAgain(t, sessions, tokens), "https://"+addr+"/")
+	for _, tt := range []struct {
+		method, body, header string
+		stranger             bool // without a token
+		atOnce               bool
+	}{
+		{method: "GET", atOnce: true},
+		{method: "HEAD", atOnce: true},
+		{method: "OPTIONS", atOnce: true},
+		{method: "GET", stranger: true},
+		{method: "GET", body: "x"},
+		{method: "GET", header: "Cookie"},
+		{method: "GET", header: "Authorization"},
+		{method: "POST"},
+		{method: "DELETE"},
+		{method: "GET", atOnce: true}, // it still may
+	} {
+		known := tokens
+		if tt.stranger {
+			known = nil
+		}
+		// On a busy machine the server may be answered before the request is sent.
+		require.Eventually(t, func() bool {
+			res, held := holdBack(t, addr, sessions, known, tt.method, tt.body, tt.header)
+			return res.StatusCode == 200 && held != tt.atOnce && res.Header.Get("Early") == fmt.Sprint(tt.atOnce)
+		}, patience, time.Millisecond, "%+v", tt)
+	}
+}
+
+// holdBack asks in the first flight and holds back the rest of the handshake until there is an answer, or
+// for a while: then held is true.
+func holdBack(t *testing.T, addr string, sessions tls.ClientSessionCache, tokens quic.TokenStore, method, body, header string) (res *http.Response, held bool) {
+	t.Helper()
+	early := comesAgain(t, sessions, tokens).Transport.(*peers.Early)
+	release := make(chan struct{})
+	early.Hold = release
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, "https://"+addr+"/", nil)
+	require.NoError(t, err)
+	if header != "" {
+		r.Header.Set(header, "x")
+	}
+	answer := make(chan *http.Response, 1)
+	go func() {
+		res, err := early.First(r, body)
+		if !assert.NoError(t, err) {
+			res = &http.Response{Body: http.NoBody}
+		}
+		answer <- res
+	}()
+	select {
+	case res = <-answer:
+		close(release)
+	case <-time.After(300 * time.Millisecond):
+		close(release)
+		res, held = <-answer, true
+	}
+	res.Body.Close()
+	return res, held
+}
+
 // clientCertificate is one that vouches for itself.
 func clientCertificate(t *testing.T) tls.Certificate {
 	t.Helper()
