@@ -14,7 +14,7 @@ type Signer interface {
 
 // Serves reports whether the host of a request, with a port or without, is one that there is a certificate
 // for. localhost always is, which is this machine. Where a site may have certificates for any name, as one
-// with Rest, all are.
+// with Rest, all names are, but no address, by which no client asks for a certificate.
 func (s *Store) Serves(host string) bool {
 	name := CleanName(HostName(host))
 	if name == "localhost" || s.current.Load().has(name) {
@@ -22,13 +22,14 @@ func (s *Store) Serves(host string) bool {
 	}
 	ip, err := netip.ParseAddr(name)
 	return slices.ContainsFunc(s.sites, func(one *site) bool {
-		return one.any() || one.signs(name) || err == nil && one.hasAddress(ip.Unmap().String())
+		if one.signs(name) {
+			return true
+		}
+		if err == nil {
+			return one.hasAddress(ip.Unmap().String())
+		}
+		return one.spec.Rest || one.spec.Source != nil && len(one.spec.Hosts) == 0
 	})
-}
-
-// any reports whether there may be a certificate for any name.
-func (s *site) any() bool {
-	return s.spec.Rest || s.spec.Source != nil && len(s.spec.Hosts) == 0
 }
 
 // signs reports whether the source makes a certificate for a name.
