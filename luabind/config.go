@@ -98,7 +98,7 @@ func Settings() []Setting {
 		textSetting("tls.cert", "", "certificate file (PEM); with tls.key it turns on HTTPS and HTTP/2", func(c *Config) *string { return &c.TLSCert }),
 		textSetting("tls.key", "", "private key file (PEM)", func(c *Config) *string { return &c.TLSKey }),
 		boolSetting("http3", "false", "HTTP/3 as well, on the UDP port of each TCP address with TLS", func(c *Config) *bool { return &c.HTTP3 }),
-		boolSetting("early_data", "false", "HTTP/3 answers GET, HEAD and OPTIONS in the first flight of a client that comes again (0-RTT), which others can send again", func(c *Config) *bool { return &c.EarlyData }),
+		boolSetting("early_data", "false", "HTTP/3 answers GET, HEAD and OPTIONS in the first flight of a client that comes again and shows its token (0-RTT), which others can send again", func(c *Config) *bool { return &c.EarlyData }),
 		boolSetting("h2c", "false", "HTTP/2 without TLS as well", func(c *Config) *bool { return &c.H2C }),
 		choiceSetting("env", "development", `"development" shows errors and reloads on save, "production" does neither`, []string{"development", "production"}, func(c *Config) *string { return &c.Env }),
 		{"isolates", "1", `Lua isolates that run in parallel; "auto" is one per core`, readIsolates, showIsolates},

@@ -75,6 +75,18 @@ func TestWhereMaintenanceIsSwitched(t *testing.T) {
 	}
 }
 
+func TestARedirectToNobodyIsRefused(t *testing.T) {
+	for source, want := range map[string]string{
+		"app:use(rws.redirect_https { hosts = {} })":     `option "hosts": the list is empty`,
+		"app:use(rws.redirect_https {\n status = 200 })": "status 200: want 301",
+	} {
+		_, err := loadScript(t, source, nil)
+		if assert.ErrorContains(t, err, want, source) {
+			assert.NotContains(t, err.Error(), "port", source)
+		}
+	}
+}
+
 // What is dangerous and may be meant is told in the log, when the program loads.
 func TestDangerousSettingsAreTold(t *testing.T) {
 	for source, want := range map[string]string{

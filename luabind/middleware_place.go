@@ -80,6 +80,11 @@ type redirectHTTPSOptions struct {
 
 func redirectHTTPS(L *lua.LState) int {
 	o := bind.Options[redirectHTTPSOptions](L, "rws.redirect_https", 1)
+	if t, ok := L.Get(1).(*lua.LTable); ok {
+		if err := noEmptyLists(t, "", "hosts"); err != nil {
+			raiseOption(L, "rws.redirect_https", err)
+		}
+	}
 	ro := middleware.RedirectHTTPSOptions{Hosts: o.Hosts, Status: redirectStatus(L, "redirect_https", o.Status)}
 	if o.Port != nil {
 		if ro.Port = *o.Port; ro.Port < 1 {

@@ -128,11 +128,22 @@ func (d *tlsOnDemand) read(s *state) (func(context.Context, string) error, error
 	case *lua.LFunction:
 		return func(ctx context.Context, name string) error {
 			v, err := s.callTLS(ctx, ask, name)
-			if err == nil && !lua.LVAsBool(v) {
-				err = fmt.Errorf("the function at %s does not allow %q", functionAt(ask), name)
+			if err != nil {
+				return err
 			}
-			return err
+			return allowed(v, functionAt(ask), name)
 		}, nil
 	}
 	return nil, errors.New(`option "on_demand.ask": a function expected that returns true for names that may have a certificate, or a URL: without, anybody could have any number of certificates made`)
+}
+
+// allowed is nil for true alone: what a function returns by mistake opens nothing.
+func allowed(v lua.LValue, at, name string) error {
+	switch v {
+	case lua.LTrue:
+		return nil
+	case lua.LFalse, lua.LNil:
+		return fmt.Errorf("%w: the function at %s does not allow %q", acme.ErrRefused, at, name)
+	}
+	return fmt.Errorf("the function at %s returned a %s for %q: want true or false", at, v.Type(), name)
 }

@@ -2,6 +2,7 @@ package luabind
 
 import (
 	"crypto/tls"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -121,4 +122,20 @@ func TestAnErrorOfAFunctionOfAppTLSHasItsPlace(t *testing.T) {
 	assert.ErrorContains(t, err, "app.lua:3: ")
 	assert.ErrorContains(t, err, "no such zone: a.example")
 	assert.ErrorContains(t, p.tls[0].acme.Ask(t.Context(), "b.example"), "app.lua:2: ")
+}
+
+func TestOnlyTrueAllowsACertificate(t *testing.T) {
+	for result, want := range map[string]string{"true": "", "false": "does not allow", "nil": "does not allow", "": "does not allow", "1": "returned a number", `"yes"`: "returned a string"} {
+		p, err := Load(Options{File: "app.lua", Dir: t.TempDir(), Source: "app:tls { on_demand = { ask = function() return " + result + " end } }"})
+		require.NoError(t, err)
+		err = p.tls[0].acme.Ask(t.Context(), "b.example")
+		if want == "" {
+			assert.NoError(t, err)
+		} else {
+			assert.ErrorContains(t, err, want)
+			assert.ErrorContains(t, err, "app.lua:1")
+			assert.Equal(t, want == "does not allow", errors.Is(err, acme.ErrRefused), result)
+		}
+		p.Close(t.Context())
+	}
 }

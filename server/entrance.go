@@ -122,31 +122,17 @@ func (e *entrance) ended(addr net.Addr, err error) {
 // refuse is the engine's own answer to a request that came in by the wrong door; a nil entrance has
 // no rules.
 func (e *entrance) refuse(t *transaction) (status int, detail string) {
-	switch {
-	case e == nil:
+	if e == nil || e.hosts.serve(t.request.Host) {
 		return 0, ""
-	case !e.hosts.serve(t.request.Host):
-		return http.StatusMisdirectedRequest, "This address does not serve that host."
-	case t.EarlyData && !repeatable(t.request):
-		return http.StatusTooEarly, "The request may change something, and came before it is sure who sends it."
 	}
-	return 0, ""
+	return http.StatusMisdirectedRequest, "This address does not serve that host."
 }
 
-// announce tells a client that there is HTTP/3.
+// announce tells a client that there is HTTP/3, unless its host has no TLS 1.3, which QUIC needs.
 func (e *entrance) announce(w http.ResponseWriter, r *http.Request) {
-	if e != nil && e.altSvc != nil && r.ProtoMajor < 3 {
+	if e != nil && e.altSvc != nil && r.ProtoMajor < 3 && e.server.certs.Load().store.Newest(r.Host) >= tls.VersionTLS13 {
 		w.Header()["Alt-Svc"] = e.altSvc
 	}
-}
-
-// repeatable reports whether it does no harm when a request comes twice.
-func repeatable(r *http.Request) bool {
-	switch r.Method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions:
-		return !hasBody(r)
-	}
-	return false
 }
 
 // maxHeader is MaxHeaderBytes for who knows no negative ones.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"runtime/debug"
@@ -193,7 +194,7 @@ func (t *transaction) refuse() *problem.Details {
 		return &problem.Details{Status: http.StatusRequestHeaderFieldsTooLarge, ID: t.ID(),
 			Detail: fmt.Sprintf("The request has more than %d header fields.", h.settings.MaxHeaders)}
 	case h.around.misdirected != nil && h.around.misdirected(r):
-		return &problem.Details{Status: http.StatusMisdirectedRequest, ID: t.ID(), Detail: "This connection was opened for a host that asks other certificates of clients; open another one."}
+		return &problem.Details{Status: http.StatusMisdirectedRequest, ID: t.ID(), Detail: "This connection was opened for a host that asks other certificates of clients, or another version of TLS; open another one."}
 	}
 	if fault := checkFrames(r); fault != "" {
 		return &problem.Details{Status: http.StatusBadRequest, ID: t.ID(), Detail: fault}
@@ -254,7 +255,7 @@ func (t *transaction) settle(w http.ResponseWriter, r *http.Request) {
 	if problem.Started(w) {
 		return
 	}
-	if t.Fault == nil && t.Err() != nil {
+	if t.Err() != nil && (t.Fault == nil || errors.Is(t.Fault, context.Canceled)) { // which says no more than that it ended
 		if cause := t.whyEnded(); Status(cause) != http.StatusInternalServerError {
 			t.Fault = cause
 		}

@@ -24,8 +24,8 @@ type Settings struct {
 	// EarlyData takes requests of HTTP/3 in the first flight of a client that comes again (0-RTT), which
 	// others may have recorded and send again. GET, HEAD and OPTIONS without a body, cookies, Authorization
 	// or a certificate are answered at once when a token proves the address of the client, with EarlyData
-	// set on the exchange and "Early-Data: 1" in the header, which servers behind us get too. With a body
-	// they are answered 425. The rest waits until the handshake is complete. Restart.
+	// set on the exchange and "Early-Data: 1" in the header, which servers behind us get too. The rest
+	// waits until the handshake is complete. Restart.
 	EarlyData bool
 	// TLS is spoken on all TCP addresses when it has a certificate. Unix sockets stay plain:
 	// what connects to them is on the same machine. Restart; but [Server.Swap] reads the files

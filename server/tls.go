@@ -123,8 +123,8 @@ func (s *Server) tlsConfig() *tls.Config {
 	return c
 }
 
-// misdirected reports whether a request came over a connection for another host, of which other client
-// certificates are asked.
+// misdirected reports whether a request came over a connection that does not keep the rules of its host, see
+// [certs.Store.Misdirected].
 func (s *Server) misdirected(r *http.Request) bool {
 	c := s.certs.Load()
 	return c != nil && r.TLS != nil && c.store.Misdirected(r.TLS, r.Host)

@@ -28,6 +28,7 @@ import (
 
 	"rws/server"
 	"rws/server/certs"
+	"rws/server/certs/local"
 )
 
 // inMemory is a source of certificates that sign themselves, and of the answers to challenges.
@@ -161,7 +162,7 @@ func TestARedirectLeadsToTheSameHostOverTLS(t *testing.T) {
 	}{
 		{"GET", "a.example", "/x?y=1", 308, "https://a.example:" + port + "/x?y=1"},
 		{"POST", "a.example:80", "/", 308, "https://a.example:" + port + "/"},
-		{"GET", "[::1]:80", "/", 308, "https://[::1]:" + port + "/"},
+		{"GET", "localhost", "/", 308, "https://localhost:" + port + "/"},
 		{"GET", "a.example", "//evil.example/", 308, "https://a.example:" + port + "//evil.example/"},
 		{"GET", "a.example@evil.example", "/", 400, ""},
 		{"GET", "a.example/x", "/", 400, ""},
@@ -192,11 +193,13 @@ func TestARedirectLeadsToNoForeignHost(t *testing.T) {
 		want map[string]int
 	}{
 		{certs.Site{Source: &inMemory{}, Hosts: []string{"a.example", "*.b.example"}}, map[string]int{
-			"a.example": 308, "A.EXAMPLE.:80": 308, "x.b.example": 308, "127.0.0.1:80": 308, "localhost": 308, "[::1]:80": 308,
-			"evil.example": 421, "b.example": 421, "x.y.b.example": 421, "192.0.2.1": 421,
+			"a.example": 308, "A.EXAMPLE.:80": 308, "x.b.example": 308, "localhost": 308,
+			"evil.example": 421, "b.example": 421, "x.y.b.example": 421, "192.0.2.1": 421, "127.0.0.1:80": 421, "[::1]:80": 421,
 		}},
-		{certs.Site{Source: &inMemory{}, Hosts: []string{"a.example"}, Rest: true}, map[string]int{"a.example": 308, "other.example": 308}},
+		{certs.Site{Source: &inMemory{}, Hosts: []string{"a.example"}, Rest: true}, map[string]int{"a.example": 308, "other.example": 308, "[::1]": 421, "192.0.2.1": 421}},
 		{certs.Site{Pairs: []certs.Pair{pairFor(t, "a.example", "192.0.2.1")}}, map[string]int{"a.example": 308, "192.0.2.1:80": 308, "192.0.2.2": 421, "evil.example": 421}},
+		{certs.Site{Pairs: []certs.Pair{pairFor(t, "127.0.0.1")}}, map[string]int{"127.0.0.1": 308, "[::ffff:127.0.0.1]": 308, "[::1]:80": 421, "127.0.0.2": 421}},
+		{certs.Site{Source: localAuthority(t), Hosts: []string{"a.example"}}, map[string]int{"127.0.0.1": 308, "[::1]:80": 308, "x.localhost": 308, "192.0.2.1": 421, "evil.example": 421}},
 	} {
 		a := app(map[string]http.Handler{"/": proto})
 		a.Settings.TLS = opens(tt.site)
@@ -213,6 +216,12 @@ func TestARedirectLeadsToNoForeignHost(t *testing.T) {
 			assert.Equal(t, want == 308, res.Header.Get("Location") != "", host)
 		}
 	}
+}
+
+func localAuthority(t *testing.T) *local.Authority {
+	a, err := local.Open(filepath.Join(t.TempDir(), "ca"))
+	require.NoError(t, err)
+	return a
 }
 
 // pairFor writes a certificate that signs itself.

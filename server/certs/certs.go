@@ -84,7 +84,7 @@ func Open(o Options, sites ...Site) (*Store, error) {
 	}
 	var failed []error
 	for _, spec := range sites {
-		made, err := newSite(spec)
+		made, err := newSite(spec, s.logger)
 		s.sites = append(s.sites, made)
 		failed = append(failed, err)
 	}

@@ -62,7 +62,18 @@ func (c ClientAuth) key() string {
 type authorities struct {
 	mode    Mode
 	certs   []*x509.Certificate
-	revoked []*x509.RevocationList
+	revoked []revokedList
+}
+
+// revokedList is a list with the file that it is in.
+type revokedList struct {
+	*x509.RevocationList
+	file string
+}
+
+// ranOut reports whether the list says nothing any more, so that nobody it is about gets in.
+func (l revokedList) ranOut(now time.Time) bool {
+	return !l.NextUpdate.IsZero() && now.After(l.NextUpdate)
 }
 
 // load reads the files; nil when nothing is asked.
@@ -113,7 +124,7 @@ func readAuthorities(file string) ([]*x509.Certificate, error) {
 }
 
 // readRevoked reads the lists of a file and checks who signed them.
-func (a *authorities) readRevoked(file string) ([]*x509.RevocationList, error) {
+func (a *authorities) readRevoked(file string) ([]revokedList, error) {
 	data, err := read("list of revoked certificates", file)
 	if err != nil {
 		return nil, err
@@ -125,7 +136,7 @@ func (a *authorities) readRevoked(file string) ([]*x509.RevocationList, error) {
 	if len(ders) == 0 {
 		ders = append(ders, data)
 	}
-	var lists []*x509.RevocationList
+	var lists []revokedList
 	for _, der := range ders {
 		list, err := x509.ParseRevocationList(der)
 		if err == nil {
@@ -134,7 +145,7 @@ func (a *authorities) readRevoked(file string) ([]*x509.RevocationList, error) {
 		if err != nil {
 			return nil, fmt.Errorf("loading list of revoked certificates %q: %w", file, err)
 		}
-		lists = append(lists, list)
+		lists = append(lists, revokedList{list, file})
 	}
 	return lists, nil
 }
@@ -153,7 +164,7 @@ func (a *authorities) equal(b *authorities) bool {
 		return a == b
 	}
 	sameCert := func(x, y *x509.Certificate) bool { return x.Equal(y) }
-	sameList := func(x, y *x509.RevocationList) bool { return bytes.Equal(x.Raw, y.Raw) }
+	sameList := func(x, y revokedList) bool { return bytes.Equal(x.Raw, y.Raw) }
 	return a.mode == b.mode && slices.EqualFunc(a.certs, b.certs, sameCert) && slices.EqualFunc(a.revoked, b.revoked, sameList)
 }
 
@@ -192,7 +203,7 @@ func (a *authorities) checkChain(chain []*x509.Certificate, now time.Time) error
 			if !bytes.Equal(list.RawIssuer, cert.RawIssuer) {
 				continue
 			}
-			if !list.NextUpdate.IsZero() && now.After(list.NextUpdate) {
+			if list.ranOut(now) {
 				return fmt.Errorf("the list of revoked certificates of %s ran out on %s; nobody it is about gets in until it is renewed", list.Issuer, list.NextUpdate.UTC().Format(time.DateOnly))
 			}
 			for _, entry := range list.RevokedCertificateEntries {

@@ -1,7 +1,6 @@
 package certs
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -13,7 +12,7 @@ type index struct {
 	first  *site // for clients that send no name
 	rest   *site // for names that no site has
 	byName map[string]*site
-	asks   bool // one of the sites asks for client certificates
+	rules  bool // one of the sites has some, see site.strictness
 }
 
 // newIndex refuses names that two sites claim, or that two have a certificate for while they ask
@@ -36,14 +35,14 @@ func newIndex(sites []*site) (*index, error) {
 				case other == s:
 				case given:
 					return nil, fmt.Errorf("two sites are for the host %q", name)
-				case !claimed[name] && other.authKey != s.authKey:
+				case !claimed[name] && !other.sameRules(s):
 					return nil, fmt.Errorf("two certificates are for the host %q, and they ask different things of clients: name the hosts of each", name)
 				}
 			}
 		}
 	}
 	for _, s := range sites {
-		x.asks = x.asks || s.authKey != ""
+		x.rules = x.rules || s.strictness() > 0
 		if !s.spec.Rest {
 			continue
 		}
@@ -55,8 +54,10 @@ func newIndex(sites []*site) (*index, error) {
 	return x, nil
 }
 
-// find looks for the very name, then for a wildcard: it stands for exactly one label (RFC 9525
-// §6.3).
+// find is the site whose rules are those of a name. That is the one that has it; else one with a wildcard
+// that the name is anywhere below and with rules for clients: routes and listeners take a wildcard for all
+// names below it, so that with another label nobody may get past them. The certificate does not fit such a
+// name, which the client has to judge.
 func (x *index) find(name string) *site {
 	name = CleanName(name)
 	if name == "" {
@@ -65,10 +66,28 @@ func (x *index) find(name string) *site {
 	if s := x.named(name); s != nil {
 		return s
 	}
+	if s := x.above(name); s != nil {
+		return s
+	}
 	return x.rest
 }
 
-// named is the site that has a name, nil for none.
+// above is the strictest site with a wildcard that a name is below; nil when none of them has rules.
+func (x *index) above(name string) (found *site) {
+	if !x.rules {
+		return nil
+	}
+	strictest := 0
+	for _, parent, ok := strings.Cut(name, "."); ok; _, parent, ok = strings.Cut(parent, ".") {
+		if s := x.byName["*."+parent]; s != nil && s.strictness() > strictest {
+			found, strictest = s, s.strictness()
+		}
+	}
+	return found
+}
+
+// named is the site that has a name, by the very name or by a wildcard, which stands for exactly one label
+// (RFC 9525 §6.3); nil for none.
 func (x *index) named(name string) *site {
 	if s := x.byName[name]; s != nil {
 		return s
@@ -91,20 +110,4 @@ func HostName(host string) string {
 		host = name
 	}
 	return strings.Trim(host, "[]")
-}
-
-// Misdirected reports whether a request for a host must be answered 421 (RFC 9110 §15.5.20),
-// because its connection was opened for a name of which other client certificates are asked, or
-// before the host began to ask for one. Otherwise whoever may connect to one host could get past
-// the certificates of another by its Host header.
-func (s *Store) Misdirected(conn *tls.ConnectionState, host string) bool {
-	x := s.current.Load()
-	if !x.asks {
-		return false
-	}
-	to := x.find(HostName(host))
-	if x.find(conn.ServerName).authKey != to.authKey {
-		return true
-	}
-	return to.spec.Client.Mode == Require && len(conn.VerifiedChains) == 0
 }

@@ -37,7 +37,7 @@ type policy struct {
 func newPolicy(s *site, roots *authorities) *policy {
 	c := base()
 	c.MinVersion, c.MaxVersion = max(c.MinVersion, s.spec.Min), s.spec.Max
-	c.GetCertificate = s.certificate
+	c.GetCertificate = s.show
 	roots.apply(c)
 	return &policy{roots: roots, tls: c}
 }

@@ -4,13 +4,17 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync/atomic"
 	"time"
 )
 
+// ErrUnknownName is what a [Source] wraps for a name that it never has a certificate for.
+var ErrUnknownName = errors.New("there is no certificate for the name")
+
 // Source finds certificates that are not in files: one that obtains or makes them. An error
-// refuses the connection.
+// refuses the connection, by the alert unrecognized_name (RFC 6066 §3) when it is [ErrUnknownName].
 type Source interface {
 	Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error)
 }
@@ -19,7 +23,8 @@ type Source interface {
 // clients.
 type Site struct {
 	// Hosts are names in ASCII, "example.com" or "*.example.com" for one label more; default those in
-	// the certificates of Pairs. The first site takes whatever no site has.
+	// the certificates of Pairs. The first site takes whatever no site has. Min, Max and Client hold for all
+	// names below a wildcard that no site has.
 	Hosts []string
 	Pairs []Pair // files; the first is for names that none of them has
 	// Source has the certificates in place of Pairs.
@@ -62,14 +67,15 @@ type site struct {
 	table   atomic.Pointer[table] // nil with a Source
 	policy  atomic.Pointer[policy]
 	authKey string // of ClientAuth, see [Store.Misdirected]
+	logger  *slog.Logger
 }
 
-func newSite(spec Site) (*site, error) {
+func newSite(spec Site, logger *slog.Logger) (*site, error) {
 	if err := spec.check(); err != nil {
 		return nil, err
 	}
 	spec.Client = spec.Client.complete()
-	s := &site{spec: spec, authKey: spec.Client.key()}
+	s := &site{spec: spec, authKey: spec.Client.key(), logger: logger}
 	if len(spec.static) > 0 {
 		s.table.Store(newTable(spec.static))
 	}
@@ -126,6 +132,17 @@ func (s *site) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error)
 		return s.spec.Source.Certificate(hello)
 	}
 	return s.table.Load().pick(hello), nil
+}
+
+// show is certificate for crypto/tls, which answers unrecognized_name when it is given neither a certificate
+// nor an error, and internal_error for any error.
+func (s *site) show(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	cert, err := s.certificate(hello)
+	if !errors.Is(err, ErrUnknownName) {
+		return cert, err
+	}
+	s.logger.Debug("refusing a connection", "server name", hello.ServerName, "err", err)
+	return nil, nil
 }
 
 // hosts are the names that lead here.

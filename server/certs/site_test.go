@@ -8,6 +8,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -197,6 +199,47 @@ func TestRevokedCertificates(t *testing.T) {
 	assert.Error(t, ask(9), "a list that ran out lets everybody in")
 }
 
+// TestAListThatRunsOutIsToldOf: nobody gets in any more, and clients are not told why.
+func TestAListThatRunsOutIsToldOf(t *testing.T) {
+	folder := t.TempDir()
+	ca := newAuthority(t, folder, "ca")
+	site := mutual(t, folder, "a.example", ca, certs.Require)
+	list := ca.revoke(t, folder, time.Now().Add(-time.Minute))
+	site.Client.CRL = []string{list}
+	assert.Contains(t, strings.Join(open(t, site).Warnings(), "\n"), list+`" ran out on `)
+
+	ca.revoke(t, folder, time.Now().Add(time.Hour))
+	log := &lines{}
+	s, err := certs.Open(certs.Options{Logger: slog.New(slog.NewTextHandler(log, nil)), Poll: 5 * time.Millisecond}, site)
+	require.NoError(t, err)
+	assert.Empty(t, s.Warnings())
+	require.NoError(t, s.Start(t.Context(), certs.Ports{}))
+	defer func() { assert.NoError(t, s.Close()) }()
+	ca.revoke(t, folder, time.Now().Add(2*time.Second), 7) // it has full seconds
+	require.Eventually(t, func() bool { return strings.Contains(log.String(), "reloaded") }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool {
+		return strings.Contains(log.String(), "level=WARN") && strings.Contains(log.String(), "ran out on")
+	}, 10*time.Second, 5*time.Millisecond)
+}
+
+// lines is a log that is read while it is written.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 func TestWhatDoesNotLoadFailsClosed(t *testing.T) {
 	folder := t.TempDir()
 	ca := newAuthority(t, folder, "ca")
@@ -233,13 +276,18 @@ func TestWhatDoesNotLoadFailsClosed(t *testing.T) {
 func TestMisdirected(t *testing.T) {
 	folder := t.TempDir()
 	ca := newAuthority(t, folder, "ca")
+	pair := []certs.Pair{writePair(t, folder, "open", selfSigned(t, "open.example"))}
 	s := open(t,
-		certs.Site{Hosts: []string{"open.example", "*.open.example"}, Pairs: []certs.Pair{writePair(t, folder, "open", selfSigned(t, "open.example"))}},
+		certs.Site{Hosts: []string{"open.example", "*.open.example"}, Pairs: pair},
 		mutual(t, folder, "one.example", ca, certs.Require),
 		mutual(t, folder, "two.example", ca, certs.Require),
 		mutual(t, folder, "may.example", ca, certs.Optional),
+		mutual(t, folder, "*.deep.example", ca, certs.Require),
+		certs.Site{Hosts: []string{"*.low.deep.example"}, Pairs: pair},
+		certs.Site{Hosts: []string{"*.new.deep.example"}, Pairs: pair, Min: tls.VersionTLS13},
 	)
 	ann := [][]*x509.Certificate{{ca.cert}}
+	eve := [][]*x509.Certificate{{newAuthority(t, folder, "other").cert}}
 	for _, tt := range []struct {
 		name, host string
 		chains     [][]*x509.Certificate
@@ -261,10 +309,61 @@ func TestMisdirected(t *testing.T) {
 		{"may.example", "one.example", ann, true},
 		{"may.example", "may.example", nil, false},
 		{"one.example", "one.example", nil, true},
+		{"one.example", "one.example", eve, true}, // its authority was replaced
+		{"open.example", "a.deep.example", nil, true},
+		{"open.example", "a.b.deep.example", nil, true},
+		{"open.example", "A.b.c.DEEP.example.:443", nil, true},
+		{"a.b.deep.example", "a.b.deep.example", nil, true},
+		{"a.b.deep.example", "x.deep.example", ann, false},
+		{"open.example", "deep.example", nil, false},
+		{"open.example", "a.low.deep.example", nil, false},  // named by a wildcard of its own
+		{"open.example", "a.b.low.deep.example", nil, true}, // by none, and below that of deep.example
+		{"open.example", "a.b.new.deep.example", nil, true},
+		{"open.example", "deep.example.evil", nil, false},
 	} {
-		got := s.Misdirected(&tls.ConnectionState{ServerName: tt.name, VerifiedChains: tt.chains}, tt.host)
+		got := s.Misdirected(&tls.ConnectionState{ServerName: tt.name, VerifiedChains: tt.chains, Version: tls.VersionTLS13}, tt.host)
 		assert.Equal(t, tt.want, got, "a connection for %q, a request for %q", tt.name, tt.host)
 	}
+}
+
+// TestAWildcardAsksAllBelowItForCertificates: routes take it for more than one label.
+func TestAWildcardAsksAllBelowItForCertificates(t *testing.T) {
+	folder := t.TempDir()
+	ca := newAuthority(t, folder, "ca")
+	s := open(t,
+		certs.Site{Pairs: []certs.Pair{writePair(t, folder, "open", selfSigned(t, "open.example"))}},
+		mutual(t, folder, "*.b.example", ca, certs.Require),
+		certs.Site{Hosts: []string{"*.new.example"}, Pairs: []certs.Pair{writePair(t, folder, "new", selfSigned(t, "*.new.example"))}, Min: tls.VersionTLS13},
+	)
+	for _, name := range []string{"x.b.example", "x.y.b.example", "X.y.z.B.example"} {
+		_, err := connect(t, s.Config(), &tls.Config{ServerName: name})
+		assert.Error(t, err, name)
+		_, err = connect(t, s.Config(), &tls.Config{ServerName: name, Certificates: []tls.Certificate{ca.issue(t, "ann", 7)}})
+		assert.NoError(t, err, name)
+	}
+	_, err := connect(t, s.Config(), &tls.Config{ServerName: "b.example"})
+	assert.NoError(t, err)
+	_, err = connect(t, s.Config(), &tls.Config{ServerName: "x.y.new.example", MaxVersion: tls.VersionTLS12})
+	assert.Error(t, err)
+}
+
+func TestARequestOfAnotherVersionIsMisdirected(t *testing.T) {
+	folder := t.TempDir()
+	pair := []certs.Pair{writePair(t, folder, "a", selfSigned(t, "a.example"))}
+	s := open(t,
+		certs.Site{Hosts: []string{"a.example"}, Pairs: pair},
+		certs.Site{Hosts: []string{"*.new.example"}, Pairs: pair, Min: tls.VersionTLS13},
+		certs.Site{Hosts: []string{"old.example"}, Pairs: pair, Max: tls.VersionTLS12},
+	)
+	for host, want := range map[string][2]bool{ // over TLS 1.2, and 1.3
+		"a.example": {false, false}, "b.new.example": {true, false}, "b.c.new.example": {true, false}, "old.example:443": {false, true},
+	} {
+		for i, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+			assert.Equal(t, want[i], s.Misdirected(&tls.ConnectionState{ServerName: "a.example", Version: version}, host), "%s over %x", host, version)
+		}
+	}
+	assert.EqualValues(t, tls.VersionTLS12, s.Newest("old.example:443"))
+	assert.EqualValues(t, tls.VersionTLS13, s.Newest("a.example"))
 }
 
 func TestSitesThatContradictEachOther(t *testing.T) {
@@ -274,6 +373,8 @@ func TestSitesThatContradictEachOther(t *testing.T) {
 	_, err := certs.Open(certs.Options{}, certs.Site{Hosts: []string{"a.example"}, Pairs: []certs.Pair{a}}, certs.Site{Hosts: []string{"A.example"}, Pairs: []certs.Pair{again}})
 	assert.ErrorContains(t, err, `"a.example"`)
 	_, err = certs.Open(certs.Options{}, certs.Site{Pairs: []certs.Pair{a}}, certs.Site{Pairs: []certs.Pair{again}, Client: certs.ClientAuth{CA: []string{ca.file}}})
+	assert.ErrorContains(t, err, "different things of clients")
+	_, err = certs.Open(certs.Options{}, certs.Site{Pairs: []certs.Pair{a}}, certs.Site{Pairs: []certs.Pair{again}, Min: tls.VersionTLS13})
 	assert.ErrorContains(t, err, "different things of clients")
 	_, err = certs.Open(certs.Options{}, certs.Site{Pairs: []certs.Pair{a}, Min: tls.VersionTLS13, Max: tls.VersionTLS12})
 	assert.ErrorContains(t, err, "TLS 1.3")

@@ -12,7 +12,8 @@ import (
 const soon = 14 * 24 * time.Hour
 
 // Warnings returns what is wrong with the certificates in use although they loaded: expired,
-// not valid yet, expiring within 14 days, each with its file and date, or not for a host of its site.
+// not valid yet, expiring within 14 days, each with its file and date, or not for a host of its site;
+// and with lists of revoked certificates: run out.
 func (s *Store) Warnings() []string {
 	var warnings []string
 	for _, one := range s.sites {
@@ -21,7 +22,41 @@ func (s *Store) Warnings() []string {
 	return warnings
 }
 
-func (s *site) warnings(now time.Time) (warnings []string) {
+func (s *site) warnings(now time.Time) []string {
+	return append(s.certificateWarnings(now), s.policy.Load().roots.warnings(now)...)
+}
+
+// warnings are about lists that lock clients out.
+func (a *authorities) warnings(now time.Time) (warnings []string) {
+	if a == nil {
+		return nil
+	}
+	for _, list := range a.revoked {
+		if list.ranOut(now) {
+			warnings = append(warnings, fmt.Sprintf("list of revoked certificates %q ran out on %s; no client gets in whose certificate %s has signed, renew it",
+				list.file, list.NextUpdate.UTC().Format(time.DateOnly), list.Issuer))
+		}
+	}
+	return warnings
+}
+
+// listEnds is when the next list of revoked certificates runs out; zero for never.
+func (s *Store) listEnds(now time.Time) (next time.Time) {
+	for _, one := range s.sites {
+		roots := one.policy.Load().roots
+		if roots == nil {
+			continue
+		}
+		for _, list := range roots.revoked {
+			if end := list.NextUpdate; end.After(now) && (next.IsZero() || end.Before(next)) {
+				next = end
+			}
+		}
+	}
+	return next
+}
+
+func (s *site) certificateWarnings(now time.Time) (warnings []string) {
 	t := s.table.Load()
 	if t == nil {
 		return nil

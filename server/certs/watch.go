@@ -33,8 +33,8 @@ type life struct {
 }
 
 // Start begins what goes on while the store is served: its sources do their work, files are looked
-// at, and read again when they have changed, and what [Store.Warnings] says is logged, now and each
-// day. A store that is started must be closed.
+// at, and read again when they have changed, and what [Store.Warnings] says is logged, now, each day,
+// and when a list of revoked certificates runs out. A store that is started must be closed.
 func (s *Store) Start(ctx context.Context, at Ports) error {
 	s.life.mu.Lock()
 	defer s.life.mu.Unlock()
@@ -87,17 +87,22 @@ func (s *Store) watch(ctx context.Context) {
 	tick, day := time.NewTicker(s.poll), time.NewTicker(24*time.Hour)
 	defer tick.Stop()
 	defer day.Stop()
-	seen := s.look()
+	seen, ends := s.look(), s.listEnds(time.Now())
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-day.C:
 			s.warn()
-		case <-tick.C:
+		case at := <-tick.C:
 			if now := s.look(); !maps.Equal(seen, now) {
 				seen = now
 				s.changed()
+				ends = s.listEnds(at)
+			}
+			if !ends.IsZero() && at.After(ends) {
+				s.warn()
+				ends = s.listEnds(at)
 			}
 		}
 	}

@@ -14,7 +14,7 @@ func IsEarly(r *http.Request) bool {
 // the address may be anybody's, and the request one that was recorded: guards would be asked about
 // the wrong client. It reports false when the handshake does not come to its end.
 func (c *client) prove(r *http.Request) (*http.Request, bool) {
-	if !IsEarly(r) || c.proven && anonymous(r) {
+	if !IsEarly(r) || c.proven && repeatable(r) && anonymous(r) {
 		return r, true
 	}
 	select {
@@ -28,13 +28,17 @@ func (c *client) prove(r *http.Request) (*http.Request, bool) {
 	return &proven, true
 }
 
-// anonymous reports whether it does no harm that a request comes twice, and it does not tell who sends it.
-func anonymous(r *http.Request) bool {
+// repeatable reports whether it does no harm that a request comes twice.
+func repeatable(r *http.Request) bool {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
-	default:
-		return false
+		return r.ContentLength == 0 // see withoutBody
 	}
+	return false
+}
+
+// anonymous reports whether a request does not tell who sends it.
+func anonymous(r *http.Request) bool {
 	for _, name := range []string{"Authorization", "Proxy-Authorization", "Cookie"} {
 		if len(r.Header[name]) > 0 {
 			return false

@@ -27,9 +27,11 @@ type Options struct {
 	TLS *tls.Config
 	// EarlyData takes requests in the first flight of a client that has been here before (0-RTT), which
 	// who listens can send again. The handler gets those at once that may come twice and say nothing of
-	// who sends them: GET, HEAD and OPTIONS without cookies, Authorization or a certificate, of a client
-	// whose address is proven by a token (RFC 9000 §8.1.3). It can tell them by [IsEarly]. The rest waits
-	// until the handshake is complete, and is no early data then (RFC 8470 §3).
+	// who sends them: GET, HEAD and OPTIONS without a body, cookies, Authorization or a certificate, of a
+	// client whose address is proven by a token that it was given before (RFC 9000 §8.1.3). It can tell
+	// them by [IsEarly]. The rest waits until the handshake is complete, and is no early data then (RFC
+	// 8470 §3): none is refused. Without the token anybody could have requests counted, limited and
+	// logged as those of another address.
 	EarlyData bool
 
 	// Admit may refuse clients by their address; nil admits all.
@@ -137,11 +139,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.active.Add(1)
 	defer s.active.Add(-1)
 	c := clientOf(r.Context())
-	r, ok := c.prove(r)
+	r, ok := c.prove(withoutBody(w, r))
 	if !ok {
 		panic(http.ErrAbortHandler) // the handshake has failed
 	}
-	r = withoutBody(w, r)
 	if !c.begin(r.Context()) {
 		panic(http.ErrAbortHandler) // the client is gone, or will be
 	}

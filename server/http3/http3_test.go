@@ -266,6 +266,93 @@ func TestEarlyDataIsKnown(t *testing.T) {
 	}, patience, time.Millisecond)
 }
 
+// TestWhatIsAnsweredInTheFirstFlight: a client that holds back its handshake gets some answers at once, and
+// the others when it goes on. None is refused.
+func TestWhatIsAnsweredInTheFirstFlight(t *testing.T) {
+	_, addr := serve(t, http3.Options{EarlyData: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Early", fmt.Sprint(http3.IsEarly(r)))
+	})})
+	for _, tt := range []struct {
+		method, body, header string
+		stranger             bool // without a token
+		atOnce               bool
+	}{
+		{method: "GET", atOnce: true},
+		{method: "HEAD", atOnce: true},
+		{method: "OPTIONS", atOnce: true},
+		{method: "GET", stranger: true},
+		{method: "GET", body: "x"},
+		{method: "GET", header: "Cookie"},
+		{method: "GET", header: "Authorization"},
+		{method: "POST"},
+		{method: "DELETE"},
+	} {
+		asked := func() (atOnce bool) {
+			sessions, tokens := visited(t, addr)
+			if tt.stranger {
+				tokens = nil
+			}
+			res, held := holdBack(t, addr, sessions, tokens, tt.method, tt.body, tt.header)
+			assert.Equal(t, 200, res.StatusCode, "%+v", tt)
+			if !held {
+				assert.Equal(t, "true", res.Header.Get("Early"), "%+v", tt)
+			}
+			return !held
+		}
+		if !tt.atOnce {
+			assert.False(t, asked(), "%+v", tt)
+			continue
+		}
+		// On a busy machine the server may be heard before the request is sent.
+		require.Eventually(t, asked, patience, time.Millisecond, "%+v", tt)
+	}
+}
+
+// visited is what a client has kept of a visit.
+func visited(t *testing.T, addr string) (tls.ClientSessionCache, quic.TokenStore) {
+	t.Helper()
+	sessions, tokens := tls.NewLRUClientSessionCache(1), quic.NewLRUTokenStore(1, 1)
+	get(t, comesAgain(t, sessions, tokens), "https://"+addr+"/")
+	require.Eventually(t, func() bool {
+		session, _ := sessions.Get("localhost")
+		return session != nil
+	}, patience, time.Millisecond, "no ticket has come")
+	return sessions, tokens
+}
+
+// holdBack asks in the first flight and holds back the rest of the handshake until there is an answer, or
+// for a while: then held is true.
+func holdBack(t *testing.T, addr string, sessions tls.ClientSessionCache, tokens quic.TokenStore, method, body, header string) (res *http.Response, held bool) {
+	t.Helper()
+	early := comesAgain(t, sessions, tokens).Transport.(*peers.Early)
+	release := make(chan struct{})
+	early.Hold = release
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, "https://"+addr+"/", nil)
+	require.NoError(t, err)
+	if header != "" {
+		r.Header.Set(header, "x")
+	}
+	answer := make(chan *http.Response, 1)
+	go func() {
+		res, err := early.First(r, body)
+		if !assert.NoError(t, err) {
+			res = &http.Response{Body: http.NoBody}
+		}
+		answer <- res
+	}()
+	select {
+	case res = <-answer:
+		close(release)
+	case <-time.After(300 * time.Millisecond):
+		close(release)
+		res, held = <-answer, true
+	}
+	res.Body.Close()
+	return res, held
+}
+
 // clientCertificate is one that vouches for itself.
 func clientCertificate(t *testing.T) tls.Certificate {
 	t.Helper()

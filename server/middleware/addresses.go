@@ -18,10 +18,16 @@ type addresses struct {
 	unix    bool // also clients without an address
 	unknown bool // also those that a proxy does not name
 	size    int
+	words   []string // that may stand for clients, for errors
 }
 
-// words stand for other clients than an address does.
-var words = []string{"unix", "loopback", "private", "all", "unknown"}
+// words stand for other clients than an address does. Places that do not take all of them name theirs in
+// errors: proxies have names, and networks have addresses.
+var (
+	words        = []string{"unix", "loopback", "private", "all", "unknown"}
+	proxyWords   = words[:4]
+	networkWords = words[1:4]
+)
 
 // named are words that stand for prefixes.
 var named = map[string][]string{
@@ -32,8 +38,11 @@ var named = map[string][]string{
 }
 
 // parseAddresses reads a list of addresses, prefixes and words.
-func parseAddresses(list []string) (*addresses, error) {
-	a := &addresses{}
+func parseAddresses(list []string) (*addresses, error) { return parseAmong(words, list) }
+
+// parseAmong is parseAddresses where errors name other words. Who calls it refuses the rest.
+func parseAmong(words, list []string) (*addresses, error) {
+	a := &addresses{words: words}
 	for _, text := range list {
 		if err := a.add(strings.TrimSpace(text)); err != nil {
 			return nil, err
@@ -57,7 +66,7 @@ func (a *addresses) add(text string) error {
 		texts = []string{text}
 	}
 	for _, t := range texts {
-		p, err := parsePrefix(t)
+		p, err := parsePrefix(t, a.words)
 		if err != nil {
 			return err
 		}
@@ -66,8 +75,9 @@ func (a *addresses) add(text string) error {
 	return nil
 }
 
-// parsePrefix reads "192.0.2.0/24" or a single address. IPv4 in IPv6 form means IPv4.
-func parsePrefix(text string) (netip.Prefix, error) {
+// parsePrefix reads "192.0.2.0/24" or a single address. IPv4 in IPv6 form means IPv4. Its errors name the
+// words that could stand there instead.
+func parsePrefix(text string, words []string) (netip.Prefix, error) {
 	if ip, err := netip.ParseAddr(text); err == nil && ip.Zone() == "" {
 		ip = ip.Unmap()
 		return netip.PrefixFrom(ip, ip.BitLen()), nil

@@ -48,7 +48,7 @@ func ClientIP(o ClientIPOptions) (Func, error) {
 	if len(o.Trusted) == 0 {
 		return nil, fmt.Errorf(`client ip: no proxy is trusted: name them, as in {"10.0.0.0/8"}; without a proxy leave this middleware out`)
 	}
-	trusted, err := parseAddresses(o.Trusted)
+	trusted, err := parseAmong(proxyWords, o.Trusted)
 	if err != nil {
 		return nil, fmt.Errorf("client ip: trusted: %w", err)
 	}

@@ -20,7 +20,7 @@ func Prefixes(list []string) ([]netip.Prefix, error) {
 			texts = []string{text}
 		}
 		for _, t := range texts {
-			p, err := parsePrefix(t)
+			p, err := parsePrefix(t, networkWords)
 			if err != nil {
 				return nil, fmt.Errorf("trusted: %w", err)
 			}

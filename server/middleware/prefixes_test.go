@@ -22,3 +22,14 @@ func TestPrefixesAreThoseOfAddressesAndWords(t *testing.T) {
 		assert.ErrorContains(t, err, "stands for no address")
 	}
 }
+
+// TestAPlaceNamesTheWordsThatItTakes: what an error proposes must not be the next error.
+func TestAPlaceNamesTheWordsThatItTakes(t *testing.T) {
+	_, prefixes := middleware.Prefixes([]string{"nonsense"})
+	_, proxies := middleware.ClientIP(middleware.ClientIPOptions{Trusted: []string{"nonsense"}})
+	_, ids := middleware.RequestID(middleware.RequestIDOptions{Trusted: []string{"nonsense"}})
+	assert.ErrorContains(t, prefixes, "one of loopback, private, all")
+	assert.ErrorContains(t, proxies, "one of unix, loopback, private, all")
+	assert.NotContains(t, proxies.Error(), "unknown")
+	assert.ErrorContains(t, ids, "one of unix, loopback, private, all, unknown")
+}

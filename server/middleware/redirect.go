@@ -150,7 +150,7 @@ func send(w http.ResponseWriter, status int, location, query string) {
 // RedirectHTTPSOptions of [RedirectHTTPS].
 type RedirectHTTPSOptions struct {
 	Port   int      // of TLS; 0 is the usual one
-	Hosts  []string // those that are redirected to, as in RedirectRule; nil is any that is asked for
+	Hosts  []string // those that are redirected to, as in RedirectRule; nil is any that is asked for, an empty list an error
 	Status int      // as in RedirectRule
 }
 
@@ -158,8 +158,13 @@ type RedirectHTTPSOptions struct {
 // same place over TLS.
 func RedirectHTTPS(o RedirectHTTPSOptions) (Func, error) {
 	status := orInt(o.Status, http.StatusPermanentRedirect)
-	if !slices.Contains([]int{301, 302, 303, 307, 308}, status) || o.Port < 0 || o.Port > 65535 {
-		return nil, fmt.Errorf("redirect https: status %d, port %d: want 301, 302, 303, 307 or 308, and a port", status, o.Port)
+	switch {
+	case !slices.Contains([]int{301, 302, 303, 307, 308}, status):
+		return nil, fmt.Errorf("redirect https: status %d: want 301, 302, 303, 307 or 308", status)
+	case o.Port < 0 || o.Port > 65535:
+		return nil, fmt.Errorf("redirect https: port %d: want one from 1 to 65535", o.Port)
+	case o.Hosts != nil && len(o.Hosts) == 0:
+		return nil, errors.New("redirect https: hosts: the list is empty, so that everybody would be refused: leave it out, or name one")
 	}
 	port := ""
 	if o.Port != 0 && o.Port != 443 {

@@ -154,6 +154,16 @@ func TestRedirectHTTPS(t *testing.T) {
 	assert.Equal(t, "308https://[::1]/", to(m(say("")), "[::1]:80", "/"))
 	assert.Equal(t, "400", to(m(say("")), "", "/"))
 	assert.Equal(t, "400", to(m(say("")), "a@b", "/"))
+	for want, o := range map[string]middleware.RedirectHTTPSOptions{
+		"status 200: want":  {Status: 200},
+		"port 70000: want":  {Port: 70000},
+		"the list is empty": {Hosts: []string{}},
+	} {
+		_, err := middleware.RedirectHTTPS(o)
+		assert.ErrorContains(t, err, want)
+	}
+	_, err = middleware.RedirectHTTPS(middleware.RedirectHTTPSOptions{Status: 200})
+	assert.NotContains(t, err.Error(), "port", "nobody has said one")
 }
 
 func TestHeaderRules(t *testing.T) {

@@ -3,9 +3,12 @@ package peers
 import (
 	"context"
 	"crypto/tls"
+	"errors"
+	"io"
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
@@ -20,7 +23,12 @@ import (
 // It listens to the server only when it has opened its streams: the client of quic-go v0.65.0 takes over the
 // limits of the server (Conn.handleTransportParameters) while it reads them for a new stream
 // (Conn.newFlowController), which is a race.
-type Early struct{ http3.Transport }
+type Early struct {
+	http3.Transport
+	// Hold keeps back all that the client sends after its first flight until it is closed: the handshake does
+	// not come to its end. nil keeps nothing back.
+	Hold <-chan struct{}
+}
 
 // RoundTrip implements [http.RoundTripper].
 func (e *Early) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -30,13 +38,55 @@ func (e *Early) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if e.Dial == nil {
 		e.Dial = func(ctx context.Context, addr string, t *tls.Config, q *quic.Config) (*quic.Conn, error) {
-			return dialEarly(ctx, addr, t, q.Clone(), streams)
+			return dialEarly(ctx, addr, t, q.Clone(), streams, e.Hold)
 		}
 	}
 	return e.Transport.RoundTrip(r)
 }
 
-func dialEarly(ctx context.Context, addr string, t *tls.Config, q *quic.Config, streams int) (*quic.Conn, error) {
+// First sends a request of any method in the first flight, over a connection of its own that ends with the
+// body of the answer: RoundTrip does so for GET alone. body is sent without its length being told.
+func (e *Early) First(r *http.Request, body string) (*http.Response, error) {
+	t, q := e.TLSClientConfig.Clone(), e.QUICConfig
+	t.NextProtos = []string{http3.NextProtoH3}
+	conn, err := dialEarly(r.Context(), r.URL.Host, t, q.Clone(), 2, e.Hold)
+	if err != nil {
+		return nil, err
+	}
+	stream, err := e.NewClientConn(conn).OpenRequestStream(r.Context())
+	if err == nil {
+		err = stream.SendRequestHeader(r)
+	}
+	if err == nil && body != "" {
+		_, err = stream.Write([]byte(body))
+	}
+	if err == nil {
+		err = stream.Close() // the request is whole
+	}
+	if err != nil {
+		_ = conn.CloseWithError(0, "")
+		return nil, err
+	}
+	res, err := stream.ReadResponse()
+	if err != nil {
+		_ = conn.CloseWithError(0, "")
+		return nil, err
+	}
+	res.Body = &lastBody{res.Body, conn}
+	return res, nil
+}
+
+// lastBody is that of the only answer of a connection.
+type lastBody struct {
+	io.ReadCloser
+	conn *quic.Conn
+}
+
+func (b *lastBody) Close() error {
+	return errors.Join(b.ReadCloser.Close(), b.conn.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeNoError), ""))
+}
+
+func dialEarly(ctx context.Context, addr string, t *tls.Config, q *quic.Config, streams int, hold <-chan struct{}) (*quic.Conn, error) {
 	to, err := net.ResolveUDPAddr("udp", addr)
 	if err != nil {
 		return nil, err
@@ -50,7 +100,7 @@ func dialEarly(ctx context.Context, addr string, t *tls.Config, q *quic.Config, 
 	}
 	deaf := newDeaf(streams)
 	q.Tracer = func(context.Context, bool, quic.ConnectionID) qlogwriter.Trace { return deaf }
-	transport := &quic.Transport{Conn: deafSocket{socket, deaf.hears}}
+	transport := &quic.Transport{Conn: &deafSocket{PacketConn: socket, hears: deaf.hears, hold: hold}}
 	conn, err := transport.DialEarly(ctx, to, t, q)
 	end := func() {
 		deaf.hear()
@@ -117,13 +167,32 @@ func (d *deaf) RecordEvent(event qlogwriter.Event) {
 // Close implements [qlogwriter.Recorder].
 func (d *deaf) Close() error { return nil }
 
-// deafSocket is a socket that reads when the connection hears.
+// deafSocket is a socket that reads when the connection hears, and keeps back what follows the first flight.
 type deafSocket struct {
 	net.PacketConn
 	hears <-chan struct{}
+	hold  <-chan struct{} // nil for nothing
+	heard atomic.Bool     // an answer to the first flight
 }
 
-func (s deafSocket) ReadFrom(p []byte) (int, net.Addr, error) {
+func (s *deafSocket) ReadFrom(p []byte) (int, net.Addr, error) {
 	<-s.hears
-	return s.PacketConn.ReadFrom(p)
+	n, from, err := s.PacketConn.ReadFrom(p)
+	s.heard.Store(true)
+	return n, from, err
 }
+
+// WriteTo loses what is kept back; the client sends it again.
+func (s *deafSocket) WriteTo(p []byte, to net.Addr) (int, error) {
+	if s.heard.Load() && s.hold != nil && !isEarly(p) {
+		select {
+		case <-s.hold:
+		default:
+			return len(p), nil
+		}
+	}
+	return s.PacketConn.WriteTo(p, to)
+}
+
+// isEarly reports whether a datagram begins with a 0-RTT packet (RFC 9000 §17.2.3).
+func isEarly(p []byte) bool { return len(p) > 0 && p[0]&0xf0 == 0xd0 }

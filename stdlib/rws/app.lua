@@ -416,8 +416,10 @@ function App:health(options, ...) end
 ---  `"systemd:"` for its next one
 ---@field http3? boolean HTTP/3 as well, on the UDP port of each TCP address with TLS. Answers over TLS say so
 ---  (`Alt-Svc`). Default false
----@field early_data? boolean HTTP/3 answers GET, HEAD and OPTIONS without a body in the first flight of a client that
----  comes again (0-RTT). Who listens can send them again; the rest is answered 425 then. Default false
+---@field early_data? boolean HTTP/3 answers GET, HEAD and OPTIONS without a body, cookies, `Authorization` or a
+---  certificate in the first flight of a client that comes again (0-RTT), when it shows the token it was given for
+---  its address, as browsers do. Who listens can send such a request again. All else waits until the handshake is
+---  complete, one round trip, as without. Default false
 ---@field tls? rws.ConfigTls certificate; with it the server speaks HTTPS and HTTP/2
 ---@field h2c? boolean HTTP/2 without TLS as well. Default false
 ---@field env? "development"|"production" development shows errors and reloads on save. Default development
@@ -478,8 +480,8 @@ function App:health(options, ...) end
 ---The PROXY protocol of a listener. Its header must come within 5 s; TLS comes after it. On UDP there is none: HTTP/3
 ---is for those who need not send it.
 ---@class rws.ProxyProtocol
----@field trusted? string[] who sends it, and has to: addresses, prefixes, `"loopback"`, `"private"`. A unix socket trusts
----  whom the mode of its file lets in
+---@field trusted? string[] who sends it, and has to: addresses, prefixes, `"loopback"`, `"private"`, `"all"`. A unix
+---  socket trusts whom the mode of its file lets in
 ---@field others? "refuse"|"plain" what becomes of the rest: its connections are closed, or served as they are, without
 ---  the protocol. Default refuse
 

@@ -1,17 +1,22 @@
 ---@meta
 
 ---Options of `app:tls`. Files and folders are below that of the app.
+---
+---A certificate for `"*.example.com"` is good for one label more, `a.example.com`, while `app:host` and `hosts` of a
+---listener take it for all names below it. So what is asked of clients, `client_ca`, `min` and `max`, holds for all of
+---them too, `a.b.example.com` as well, but for names that another `app:tls` has; the certificate does not fit those.
+---A request that comes over a connection which does not keep what its host asks is answered 421.
 ---@class rws.TlsOptions
 ---@field domains? string|string[] names of hosts, as `"example.com"`, `"*.example.com"` for one label more, or addresses. Without `cert` and `issuer` their certificates come by ACME, or from the local authority if all of them are localhost or below it, or in development without a `directory`
 ---@field issuer? "acme"|"local" who makes the certificates: an authority that is asked by ACME, or one of this app for development
 ---@field cert? string file with the certificate, and then those up to its authority, PEM. Default for `domains` are the names in it
 ---@field key? string file with its private key, PEM; may be the same
 ---@field client_ca? string|string[] files with the authorities that sign certificates of clients, PEM: asks for one
----@field client_crl? string|string[] files with their lists of revoked certificates; one that has run out lets nobody in
+---@field client_crl? string|string[] files with their lists of revoked certificates; one that has run out lets nobody in, which the log warns of
 ---@field client_auth? "require"|"optional" whether clients without a certificate get in; one that is not valid never does. Default require
 ---@field min? "1.2"|"1.3" oldest version of TLS. Default 1.2
----@field max? "1.2"|"1.3" newest version of TLS. Default 1.3
----@field email? string where the authority writes to
+---@field max? "1.2"|"1.3" newest version of TLS. Default 1.3, without which there is no HTTP/3
+---@field email? string where the authority writes to; for each there is an account, and one for those without
 ---@field directory? string|rws.TlsDirectory|(string|rws.TlsDirectory)[] the authorities by the URLs of their directories: the next is tried when one fails. Default Let's Encrypt, to whose terms you agree
 ---@field eab? rws.TlsEab binds the account at the one directory
 ---@field ca? string|string[] files with the authorities that the directories' own certificates are checked by, PEM; for one in your network. Default those of the system
@@ -20,7 +25,7 @@
 ---@field on_demand? rws.TlsOnDemand gets certificates for other names when a client first asks for them
 ---@field stapling? boolean fetches OCSP responses for certificates by ACME that name a responder; those in files and of the local authority get none. Default true
 ---@field storage? string folder for certificates, keys and accounts; servers may share it. Default .rws/certs, of the local authority .rws/ca
----@field redirect? string|string[] addresses, as `":80"`, that speak plain HTTP and send everybody to the same place at the first address of HTTPS (308); hosts that no certificate is for are refused (421), but not with on_demand; they answer `"http-01"` too
+---@field redirect? string|string[] addresses, as `":80"`, that speak plain HTTP and send everybody to the same place at the first address of HTTPS (308); hosts and addresses that no certificate is for are refused (421), but for localhost, and not with on_demand; they answer `"http-01"` too
 
 ---An authority.
 ---@class rws.TlsDirectory
@@ -43,7 +48,7 @@
 
 ---Certificates for names that the script does not know.
 ---@class rws.TlsOnDemand
----@field ask string|fun(name: string): boolean a function that returns true for a name that may have one, or a URL that answers `?domain=name` with status 200. It has 5 s; a name that was refused is not asked about for 30 s, and one that the authority gave no certificate for is not tried for 10 min. The client waits at most 10 s for its certificate, which is made nonetheless
+---@field ask string|fun(name: string): boolean a function that returns true, and nothing else, for a name that may have one, or a URL that answers `?domain=name` with status 200. It has 5 s; when it fails, or the URL answers 500 or more, the name gets none and the log tells why, once in 30 s; a name that was refused is not asked about for 30 s, and one that the authority gave no certificate for is not tried for 10 min. The client waits at most 10 s for its certificate, which is made nonetheless
 
 ---The TLS of a request.
 ---@class rws.Tls

@@ -4,6 +4,7 @@
 package acme
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -49,10 +50,10 @@ type Directory struct {
 type Options struct {
 	Domains []string // "example.com", "*.example.com" with DNS01, or addresses
 	// Ask allows certificates on demand, for names that are none of Domains, by returning nil; any
-	// error refuses. nil allows none. See [AskURL].
+	// error refuses, and one that is not [ErrRefused] is logged. nil allows none. See [AskURL].
 	Ask func(ctx context.Context, name string) error
 
-	Email       string      // for the authority to write to; may be empty
+	Email       string      // for the authority to write to, which has an account for each; may be empty
 	Directories []Directory // tried in their order; default [LetsEncrypt]
 	Roots       []string    // PEM files with the authorities that the directories' own certificates are checked by; default the system's
 	// Challenges to use; default DNS01 where DNS is set, else TLSALPN01, and HTTP01 if there is a
@@ -87,7 +88,7 @@ func New(o Options) (*Manager, error) {
 		}
 	}
 	if o.Ask != nil {
-		m.asker = newAsker(o.Ask)
+		m.asker = newAsker(o.Ask, o.Logger)
 	}
 	return m, nil
 }
@@ -114,13 +115,16 @@ func (o *Options) checkNames() error {
 	return nil
 }
 
+// domains is idna.Lookup, which also refuses labels that are empty or too long.
+var domains = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.VerifyDNSLength(true))
+
 // Name is a domain in ASCII and lower case, as servers are asked for it.
 func Name(name string) (string, error) {
 	if ip, err := netip.ParseAddr(name); err == nil && ip.Zone() == "" {
 		return ip.String(), nil
 	}
 	host, wild := strings.CutPrefix(strings.TrimSuffix(name, "."), "*.")
-	ascii, err := idna.Lookup.ToASCII(host)
+	ascii, err := domains.ToASCII(host)
 	if err != nil || ascii == "" || !certmagic.SubjectQualifiesForCert(ascii) || strings.ContainsAny(ascii, "*:/ ") || !strings.Contains(ascii, ".") {
 		return "", fmt.Errorf(`certificates by ACME: %q is no domain; write it as in "example.com"`, name)
 	}
@@ -182,10 +186,13 @@ func (o Options) folder() error {
 	return nil
 }
 
+// noEmail is for an account without one: where there is none, certmagic takes that of any other account.
+const noEmail = " "
+
 // issuer is the template of one authority.
 func (o Options) issuer(d Directory, at certs.Ports, roots *x509.CertPool) certmagic.ACMEIssuer {
 	template := certmagic.ACMEIssuer{
-		CA: d.URL, Email: o.Email, Agreed: true, TrustedRoots: roots, Logger: bridge(o.Logger),
+		CA: d.URL, Email: cmp.Or(o.Email, noEmail), Agreed: true, TrustedRoots: roots, Logger: bridge(o.Logger),
 		ListenHost:  "127.0.0.1", // never used: our own listeners have the ports
 		AltHTTPPort: at.HTTP, AltTLSALPNPort: at.TLS,
 		DisableHTTPChallenge: !o.uses(HTTP01, at.HTTP), DisableTLSALPNChallenge: !o.uses(TLSALPN01, at.TLS),

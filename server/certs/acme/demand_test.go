@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -94,5 +96,32 @@ func TestAHandshakeDoesNotWaitForASlowAuthority(t *testing.T) {
 	s := onDemand(t, authority.URL+"/dir", trusted(authority), func(m *acme.Manager) { m.Impatient(50 * time.Millisecond) })
 	for range 2 {
 		assert.Less(t, s.fails(t, "a.customers.test"), 10*time.Second)
+	}
+}
+
+// TestWhoCanNotTellSaysWhy: the visitor sees no more than that there is no certificate.
+func TestWhoCanNotTellSaysWhy(t *testing.T) {
+	authority := httptest.NewTLSServer(http.NotFoundHandler())
+	defer authority.Close()
+	s := onDemand(t, authority.URL+"/dir", trusted(authority), func(m *acme.Manager) {
+		m.Asks(func(_ context.Context, name string) error { return errors.New("app.lua:7: no table of " + name) })
+	})
+	for _, name := range []string{"a.customers.test", "a.customers.test", "b.customers.test"} {
+		s.fails(t, name)
+	}
+	assert.Contains(t, s.log.String(), `level=ERROR`)
+	assert.Contains(t, s.log.String(), `app.lua:7: no table of a.customers.test`)
+	assert.Equal(t, 1, strings.Count(s.log.String(), "level=ERROR"), "clients fill the log")
+}
+
+func TestAnUnknownNameIsNoFaultOfTheServer(t *testing.T) {
+	authority := httptest.NewTLSServer(http.NotFoundHandler())
+	defer authority.Close()
+	s := onDemand(t, authority.URL+"/dir", trusted(authority), func(m *acme.Manager) {
+		m.Asks(func(context.Context, string) error { return acme.ErrRefused })
+	})
+	for _, name := range []string{"a.customers.test", "a.customers.test", "ok..customers.test"} {
+		_, err := tls.Dial("tcp", s.addr, &tls.Config{ServerName: name, InsecureSkipVerify: true})
+		assert.ErrorContains(t, err, "unrecognized name", name)
 	}
 }

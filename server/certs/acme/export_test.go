@@ -1,6 +1,7 @@
 package acme
 
 import (
+	"context"
 	"crypto/x509"
 	"time"
 )
@@ -16,3 +17,8 @@ func (m *Manager) Impatient(wait time.Duration) { m.options.demandWait = wait }
 
 // Trust has a manager check directories by the roots.
 func (m *Manager) Trust(roots *x509.CertPool) { m.roots = roots }
+
+// Asks has a manager ask another function.
+func (m *Manager) Asks(ask func(ctx context.Context, name string) error) {
+	m.asker = newAsker(ask, m.options.Logger)
+}

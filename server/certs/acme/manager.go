@@ -209,6 +209,9 @@ func (m *Manager) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, err
 		return nil, errNotStarted
 	}
 	c := w.configOf(hello.ServerName)
+	if c == w.fixed && !w.managed(hello.ServerName) {
+		return nil, fmt.Errorf("%w: %q is none of the domains", certs.ErrUnknownName, hello.ServerName)
+	}
 	if c == w.fixed || w.demand.cached(w.cache, hello.ServerName, time.Now()) {
 		return c.GetCertificate(hello)
 	}

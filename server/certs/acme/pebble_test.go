@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -207,7 +206,7 @@ func TestOnDemand(t *testing.T) {
 		if strings.HasSuffix(name, ".customers.test") {
 			return nil
 		}
-		return errors.New("no customer")
+		return fmt.Errorf("%w: no customer", acme.ErrRefused)
 	}})
 	roots := rootsOf(t, a)
 	cert, err := s.shown(a, roots, "one.customers.test")
@@ -219,11 +218,40 @@ func TestOnDemand(t *testing.T) {
 		assert.Error(t, err)
 	}
 	assert.Equal(t, before+1, asked.Load(), "the same name is asked about again and again")
-	for _, name := range []string{"", "localhost"} {
+	assert.NotContains(t, s.log.String(), "level=ERROR", "a refusal is no fault")
+	for _, name := range []string{"", "localhost", "ok..customers.test", "*.customers.test", strings.Repeat("a", 64) + ".customers.test", "a b.customers.test"} {
 		_, err = s.shown(a, roots, name)
 		assert.Error(t, err, "%q", name)
 	}
 	assert.Equal(t, before+1, asked.Load(), "what is no domain is asked about")
+}
+
+// TestEachEmailHasItsAccount: none is one of its own.
+func TestEachEmailHasItsAccount(t *testing.T) {
+	a := peers.Pebble(t, peers.PebbleOptions{})
+	storage := filepath.Join(t.TempDir(), "certs")
+	get := func(o acme.Options) {
+		o.Storage, o.Directories, o.Roots, o.Logger = storage, []acme.Directory{{URL: a.Directory}}, []string{a.RootFile}, slog.New(slog.DiscardHandler)
+		o.DNS = &acme.DNS{Zone: "example.test", Wait: -1,
+			Present: func(_ context.Context, r acme.Record) error { return a.Text(r.Name, r.Value) },
+			Cleanup: func(_ context.Context, r acme.Record) error { return a.Text(r.Name, "") }}
+		m, err := acme.New(o)
+		require.NoError(t, err)
+		require.NoError(t, m.Start(t.Context(), certs.Ports{}))
+		defer m.Close()
+		require.Eventually(t, func() bool {
+			files, _ := filepath.Glob(filepath.Join(storage, "certificates", "*", o.Domains[0], "*.crt"))
+			return len(files) > 0
+		}, 30*time.Second, 50*time.Millisecond)
+	}
+	get(acme.Options{Domains: []string{"a.example.test"}, Email: "ann@example.test"})
+	get(acme.Options{Domains: []string{"b.example.test"}})
+	found, err := filepath.Glob(filepath.Join(storage, "acme", "*", "users", "*"))
+	require.NoError(t, err)
+	for i, path := range found {
+		found[i] = filepath.Base(path)
+	}
+	assert.ElementsMatch(t, []string{"ann@example.test", "default"}, found)
 }
 
 func TestAskURL(t *testing.T) {
@@ -234,6 +262,8 @@ func TestAskURL(t *testing.T) {
 		case "yes.test":
 		case "moved.test":
 			http.Redirect(w, r, "/?domain=yes.test", http.StatusFound)
+		case "broken.test":
+			w.WriteHeader(http.StatusInternalServerError)
 		default:
 			w.WriteHeader(http.StatusNotFound)
 		}
@@ -243,10 +273,16 @@ func TestAskURL(t *testing.T) {
 	require.NoError(t, err)
 	assert.NoError(t, ask(t.Context(), "yes.test"))
 	assert.Equal(t, "domain=yes.test&key=1", got)
-	assert.Error(t, ask(t.Context(), "no.test"))
-	assert.Error(t, ask(t.Context(), "moved.test"))
+	assert.ErrorIs(t, ask(t.Context(), "no.test"), acme.ErrRefused)
+	assert.ErrorIs(t, ask(t.Context(), "moved.test"), acme.ErrRefused)
+	err = ask(t.Context(), "broken.test")
+	assert.Error(t, err)
+	assert.NotErrorIs(t, err, acme.ErrRefused, "it can't tell")
 	asked.Close()
-	assert.Error(t, ask(t.Context(), "yes.test"), "no answer is yes")
+	err = ask(t.Context(), "yes.test")
+	assert.Error(t, err, "no answer is yes")
+	assert.NotErrorIs(t, err, acme.ErrRefused)
+	assert.NotContains(t, err.Error(), "key=1")
 	_, err = acme.AskURL("ftp://x")
 	assert.Error(t, err)
 }

@@ -99,8 +99,8 @@ func (a *Authority) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, e
 	if name == "" {
 		name = addressOf(hello.Conn)
 	}
-	if !a.signs(name) {
-		return nil, fmt.Errorf("the local authority signs for localhost, names below it and loopback addresses%s, not for %q", a.others(), name)
+	if !a.Signs(name) {
+		return nil, fmt.Errorf("%w: the local authority signs for localhost, names below it and loopback addresses%s, not for %q", certs.ErrUnknownName, a.others(), name)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -138,8 +138,8 @@ func addressOf(conn net.Conn) string {
 	return at.Addr().Unmap().WithZone("").String()
 }
 
-// signs reports whether a clean name is one of ours.
-func (a *Authority) signs(name string) bool {
+// Signs implements [certs.Signer].
+func (a *Authority) Signs(name string) bool {
 	if slices.Contains(a.names, name) && !strings.HasPrefix(name, "*.") {
 		return true
 	}

@@ -56,6 +56,8 @@ func TestItSignsForThisMachineAndTheNamesItIsGiven(t *testing.T) {
 		assert.Equal(t, want, err == nil, "%s: %v", name, err)
 	}
 	assert.NoError(t, ask(t, a, "tcp", "[::1]:0", "::1"))
+	_, err = a.Certificate(&tls.ClientHelloInfo{ServerName: "example.com"})
+	assert.ErrorIs(t, err, certs.ErrUnknownName)
 }
 
 func TestTheRootStays(t *testing.T) {
