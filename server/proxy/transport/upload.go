@@ -41,7 +41,7 @@ func (u *upload) run() {
 	case broken != nil:
 		x.writeFailed(broken)
 	default:
-		x.c.hurry(x.t.o.Response)
+		x.c.hurry(x.patience)
 		x.uploaded()
 	}
 }
@@ -140,5 +140,5 @@ func (x *exchange) writeFailed(err error) {
 		x.release(false)
 		return
 	}
-	x.c.hurry(min(time.Second, max(x.t.o.Response, time.Millisecond)))
+	x.c.hurry(min(time.Second, max(x.patience, time.Millisecond)))
 }
