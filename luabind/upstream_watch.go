@@ -75,6 +75,7 @@ func (p *Program) watchers(L *lua.LState, e *upstream.Options, o *poolOptions) (
 	if e.Health, err = checkOf(L, o.Health); err != nil {
 		return fmt.Errorf("option \"health\": %w", err)
 	}
+	e.HealthMemory = p.shared.kept.checkMemory()
 	if e.Passive, err = passiveOf(L, o.Passive); err != nil {
 		return fmt.Errorf("option \"passive\": %w", err)
 	}
@@ -310,6 +311,16 @@ func (k *kept) breakerMemory() *breaker.Memory {
 		k.breakers = breaker.NewMemory()
 	}
 	return k.breakers
+}
+
+// checkMemory returns what checks have found out about backends, which a reload does not forget.
+func (k *kept) checkMemory() *health.Memory {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.checks == nil {
+		k.checks = health.NewMemory()
+	}
+	return k.checks
 }
 
 // makers make the connections to backends that are spoken to in another way.

@@ -246,14 +246,26 @@ func (p *Pool) judge(places []place) error {
 
 // admit gives a backend what is known of it.
 func (p *Pool) admit(b *Backend) {
-	if p.monitor != nil {
-		b.down.Store(!p.monitor.Up(b.name))
-	}
 	if p.outlier != nil {
 		b.host = p.outlier.Host(b.name)
 	}
+	if p.monitor != nil {
+		p.recall(b)
+	}
 	if p.breakers != nil {
 		b.breaker = p.breakers.Breaker(b.name)
+	}
+}
+
+// recall gives a backend what checks have found out already.
+func (p *Pool) recall(b *Backend) {
+	down := !p.monitor.Up(b.name)
+	b.down.Store(down)
+	if p.outlier != nil {
+		p.outlier.Mark(b.name, down)
+	}
+	if s, ok := p.monitor.Look(b.name); ok && down {
+		b.checked.Store(&s.Err)
 	}
 }
 

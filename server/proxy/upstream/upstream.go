@@ -99,7 +99,7 @@ func newPool(o Options) (*Pool, error) {
 // newJudges makes what decides who can answer.
 func (p *Pool) newJudges() (err error) {
 	if p.o.Health != nil && p.o.Transport == nil {
-		o := health.Options{Check: *p.o.Health, Name: p.o.Name, Logger: p.log, OnChange: p.checked}
+		o := health.Options{Check: *p.o.Health, Name: p.o.Name, Logger: p.log, OnChange: p.checked, Memory: p.o.HealthMemory}
 		if o.Check.TLS == nil {
 			o.Check.TLS = p.tls
 		}
