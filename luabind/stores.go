@@ -188,6 +188,7 @@ type kept struct {
 	limits   *ratelimit.Memory
 	replays  *webhook.Memory
 	breakers *breaker.Memory
+	notes    *breaker.Notes
 	checks   *health.Memory // of backends
 	metrics  *metrics.Registry
 	present  atomic.Pointer[Program] // whose isolates the metrics are about

@@ -209,6 +209,7 @@ func (p *Program) breakerOf(L *lua.LState, v lua.LValue) (*breaker.Options, erro
 		return nil, err
 	}
 	e.Store, err = p.breakerStore(o.Store)
+	e.Notes = p.shared.kept.breakerNotes()
 	return e, err
 }
 
@@ -311,6 +312,16 @@ func (k *kept) breakerMemory() *breaker.Memory {
 		k.breakers = breaker.NewMemory()
 	}
 	return k.breakers
+}
+
+// breakerNotes returns what is known of breakers while their store is away, which a reload does not forget.
+func (k *kept) breakerNotes() *breaker.Notes {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.notes == nil {
+		k.notes = breaker.NewNotes()
+	}
+	return k.notes
 }
 
 // checkMemory returns what checks have found out about backends, which a reload does not forget.
