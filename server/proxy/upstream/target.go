@@ -87,6 +87,9 @@ func parse(t Target, extra []string) (place, error) {
 		return place{}, fmt.Errorf("upstream target %q: weight %d: give 1 to %d", t.URL, t.Weight, maxWeight)
 	}
 	u, err := url.Parse(t.URL)
+	if bare(t.URL, u) {
+		return place{}, fmt.Errorf("upstream target %q: it has no scheme: write http://%s", hidden(t.URL), hidden(t.URL))
+	}
 	if err != nil {
 		return place{}, fmt.Errorf("upstream target %q is no URL: %w", hidden(t.URL), errors.Unwrap(err))
 	}
@@ -102,6 +105,17 @@ func parse(t Target, extra []string) (place, error) {
 	return p, nil
 }
 
+// bare reports an address without a scheme, as "127.0.0.1:9001" or "api:9001", of which u is what a URL would be,
+// or nil.
+func bare(raw string, u *url.URL) bool {
+	host, port, err := net.SplitHostPort(strings.TrimSuffix(raw, "/"))
+	if err != nil || checkHost(strings.ToLower(host)) != nil {
+		return false
+	}
+	_, err = strconv.ParseUint(port, 10, 16)
+	return err == nil && (u == nil || u.Host == "")
+}
+
 // hidden is a URL for a message: without a password.
 func hidden(raw string) string {
 	if at := strings.LastIndexByte(raw, '@'); at >= 0 {
@@ -111,7 +125,7 @@ func hidden(raw string) string {
 }
 
 func (p *place) setScheme(u *url.URL, extra []string) error {
-	if u.Scheme == "" || u.Host == "" && u.Opaque != "" {
+	if u.Scheme == "" || u.Host == "" && u.Opaque != "" && u.Scheme != "unix" {
 		return errors.New("it has no scheme: write http://host:port")
 	}
 	known := schemeNames(extra)
@@ -134,7 +148,7 @@ func (p *place) setAddress(u *url.URL) error {
 	case u.Host == "" && strings.HasPrefix(u.Path, "/"):
 		return p.setSocket(u)
 	case p.scheme.name == "unix":
-		return errors.New("a socket is named by its absolute path, as in unix:/run/app.sock")
+		return errors.New("a socket is named by its path, as in unix:/run/app.sock, or unix:app.sock for one in the folder of the app")
 	case u.Path != "" && u.Path != "/":
 		return fmt.Errorf("the path %q would not be sent: name scheme, host and port, and rewrite the path of the request", u.Path)
 	}
