@@ -22,7 +22,7 @@ type Options struct {
 	Name string
 	// Targets are the backends to begin with, and sources of backends; [Pool.Update] changes them.
 	Targets []Target
-	// Sources are further sources of backends, as of [discover.Func]; Update leaves them.
+	// Sources are further sources of backends to begin with, as of [discover.Func].
 	Sources []discover.Source
 	// Every is how often sources are asked; default 10 s.
 	Every time.Duration
