@@ -10,9 +10,10 @@ import (
 
 // Doubts are declarations that work, and probably not as they were meant: for who checks a script.
 func (p *Program) Doubts() (list []*fault.Error) {
-	used := map[*Upstream]bool{}
+	used, hedged := map[*Upstream]bool{}, map[*Upstream]bool{}
 	for _, x := range p.proxied {
 		used[x.upstream] = true
+		hedged[x.upstream] = hedged[x.upstream] || x.hedge.After > 0
 	}
 	for _, u := range p.upstreams {
 		if u.named && !used[u] {
@@ -20,6 +21,7 @@ func (p *Program) Doubts() (list []*fault.Error) {
 				`pass it to app:proxy("/…/*", upstream), or take it out`))
 		}
 		list = append(list, u.doubts()...)
+		list = append(list, u.options.vainRetry(u.source, hedged[u])...)
 	}
 	for _, x := range p.proxied {
 		if x.role == roleShadow || x.role == "new" {
@@ -45,7 +47,7 @@ func (u *Upstream) doubts() (list []*fault.Error) {
 	case u.policy() != string(balance.RoundRobin):
 		list = append(list, doubt(u.source, fmt.Sprintf("balance: %q has one backend, and nothing to choose", u.pool.Name()), "name more backends, or leave balance out"))
 	}
-	return append(list, o.Retry.doubts(u.source)...)
+	return append(append(list, u.loneDoubts()...), o.Retry.doubts(u.source)...)
 }
 
 // doubts are those about what is sent twice.
@@ -78,8 +80,10 @@ func (x *proxied) doubts() (list []*fault.Error) {
 	if x.route.kind == "grpc" && (o.Strip != "" || o.Rewrite != nil) {
 		add("gRPC goes by the path: with another one the backend finds no method", "leave out strip and rewrite")
 	}
+	list = append(list, x.hedgeDoubts()...)
 	if !x.upstream.named {
 		return list // told with its upstream
 	}
+	list = append(list, o.vainRetry(x.route.source, x.hedge.After > 0)...)
 	return append(list, o.Retry.doubts(x.route.source)...)
 }
