@@ -60,7 +60,7 @@
 ---@field open? rws.Duration until it lets probes through; default 30s
 ---@field probes? integer requests at a time then; default 1
 ---@field successes? integer of them that close it; default 1
----@field store? string where it is remembered what is open: `"memory"`, which a reload does not forget, `"redis"` (that of the cache, of sessions or of limits), `"sql"` (the app's first database) or a URL. Default `"memory"`. While a store can't be reached the memory stands in
+---@field store? string where it is remembered what is open: `"memory"`, which a reload does not forget, `"redis"` (that of the cache, of sessions or of limits), `"sql"` (the app's first database) or a URL. Default `"memory"`. While a store can't be reached the memory stands in, over a reload too
 
 ---Which failures are tried again, with another backend each time, and never when some of the answer has been sent.
 ---@class rws.Retry
