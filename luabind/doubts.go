@@ -14,9 +14,10 @@ import (
 
 // Doubts are declarations that work, and probably not as they were meant: for who checks a script.
 func (p *Program) Doubts() (list []*fault.Error) {
-	used := map[*Upstream]bool{}
+	used, hedged := map[*Upstream]bool{}, map[*Upstream]bool{}
 	for _, x := range p.proxied {
 		used[x.upstream] = true
+		hedged[x.upstream] = hedged[x.upstream] || x.hedge.After > 0
 	}
 	for _, u := range p.upstreams {
 		if u.named && !used[u] {
@@ -24,6 +25,7 @@ func (p *Program) Doubts() (list []*fault.Error) {
 				`pass it to app:proxy("/…/*", upstream), or take it out`))
 		}
 		list = append(list, u.doubts()...)
+		list = append(list, u.options.vainRetry(u.source, hedged[u])...)
 	}
 	for _, x := range p.proxied {
 		if x.role == roleShadow || x.role == "new" {
@@ -49,7 +51,7 @@ func (u *Upstream) doubts() (list []*fault.Error) {
 	case u.policy() != string(balance.RoundRobin):
 		list = append(list, doubt(u.source, fmt.Sprintf("balance: %q has one backend, and nothing to choose", u.pool.Name()), "name more backends, or leave balance out"))
 	}
-	return append(list, o.Retry.doubts(u.source)...)
+	return append(append(list, u.loneDoubts()...), o.Retry.doubts(u.source)...)
 }
 
 // doubts are those about what is sent twice.
@@ -93,9 +95,11 @@ func (x *proxied) doubts() (list []*fault.Error) {
 	if x.upstream.reach.noUpgrades() && optionIn(o.Timeout, "tunnel") != lua.LNil {
 		add("timeout: tunnel is about WebSockets and other upgrades, which HTTP/2 to the backends has no way to pass on", "speak http, https, ws or wss to them, or leave tunnel out")
 	}
+	list = append(list, x.hedgeDoubts()...)
 	if !x.upstream.named {
 		return list // told with its upstream
 	}
+	list = append(list, o.vainRetry(x.route.source, x.hedge.After > 0)...)
 	return append(list, o.Retry.doubts(x.route.source)...)
 }
 

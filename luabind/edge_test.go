@@ -205,6 +205,14 @@ func TestOptionsWithoutEffectAreRefused(t *testing.T) {
 		"app:proxy('/*', 'http://a', { max_body = 0 })":                                                                      `"max_body"`,
 		"app:proxy('/*', 'http://a', { retry = { tries = 0 } })":                                                             `"retry.tries"`,
 		"app:proxy('/*', 'http://a', { retry = { on = {} } })":                                                               "on is empty",
+		"app:proxy('/*', 'http://a', { retry = { methods = 'GTE' } })":                                                       `"GTE" is unknown (did you mean "GET"?)`,
+		"app:proxy('/*', 'http://a', { passive = { eject = '30s', max_eject = '1s' } })":                                     "shorter than the first",
+		"app:proxy('/*', 'http://a', { balance = 'header_hash' })":                                                           `{ policy = "header_hash", header = "X-Key" }`,
+		"app:proxy('/*', 'http://a', { balance = 'cookie_hash' })":                                                           `{ policy = "cookie_hash", cookie = "id" }`,
+		"app:proxy('/*', { to = '127.0.0.1:9001' })":                                                                         "write http://127.0.0.1:9001",
+		"app:proxy('/*', 'unix:')":                                                                                           "unix:app.sock",
+		"app:proxy('/*', { 'dns+http://a', 'dns+http://a' })":                                                                "is there twice",
+		"app:proxy('/*', { { url = 'dns+http://a', weight = 2 } })":                                                          "a weight or host is what",
 		"app:proxy('/*', 'http://a', { retry = { methods = {} } })":                                                          "methods is empty",
 		"app:proxy('/*', 'http://a', { hedge = { after = '5ms', most = 0 } })":                                               `"hedge.most"`,
 		"app:proxy('/*', 'http://a', { health = { service = 'x' } })":                                                        "service is for checks by grpc",
@@ -255,6 +263,9 @@ func TestOptionsWithAnEffectAreTaken(t *testing.T) {
 		"app:proxy('/*', 'http://a', { tls = { insecure = true }, health = { scheme = 'https', port = 8443 } })",
 		"app:proxy('/*', { to = function() return 'https://a' end, tls = { insecure = true }, health = { service = 'x' } })",
 		"app:proxy('/*', 'h2c://a', { health = { scheme = 'grpc', service = 'x' } })",
+		"app:proxy('/*', 'http://a', { retry = { methods = { 'get', 'PURGE', 'PROPFIND', 'ARCHIVE' } } })",
+		"app:proxy('/*', { 'http://a', { url = 'dns+http://b', backup = true } })",
+		"app:proxy('/*', 'http://a', { timeout = { whole = false } })",
 		"app:udp(':1', { to = '10.0.0.1:1', health = { scheme = 'tcp', port = 53 } })",
 		"app:tcp(':1', { to = '10.0.0.1:1', health = { scheme = 'http', path = '/x' } })",
 		"app:upstream('u', { to = 'http://a', passive = { share = '50%', minimum = 5, window = '5s' }, breaker = { share = 0.5, window = '5s', minimum = 3 } })",
@@ -266,16 +277,23 @@ func TestOptionsWithAnEffectAreTaken(t *testing.T) {
 
 func TestDoubtsAboutProxies(t *testing.T) {
 	for source, want := range map[string]string{
-		"app:upstream('u', { to = 'http://a' })":                                                                 "used by no route",
-		"app:proxy('/a', 'http://a', { strip = '/a' })":                                                          "takes one path alone",
-		"app:proxy('/a/*', 'http://a', { strip = '/b' })":                                                        "no path of /a/* begins with /b",
-		"app:group('/g'):proxy('/a/*', 'http://a', { strip = '/a' })":                                            "no path of /g/a/* begins with /a",
-		"app:proxy('/*', 'http://a', { sticky = { cookie = 'x' } })":                                             "has one backend",
-		"app:proxy('/*', 'http://a', { balance = 'p2c' })":                                                       "nothing to choose",
-		"app:proxy('/*', 'http://a', { retry = { methods = { 'get', 'post' } } })":                               "a POST that a backend has seen",
-		"local u = app:upstream('u', { to = 'http://a' }) app:proxy('/a', u, { retry = { methods = 'PATCH' } })": "a PATCH that",
-		"app:config { h2c = true } app:grpc('/a.B/*', 'h2c://a', { strip = '/a.B' })":                            "gRPC goes by the path",
-		"app:grpc('/a.B/*', 'h2c://a')":                                                                          "no gRPC client can reach it",
+		"app:upstream('u', { to = 'http://a' })":                                                                            "used by no route",
+		"app:proxy('/a', 'http://a', { strip = '/a' })":                                                                     "takes one path alone",
+		"app:proxy('/a/*', 'http://a', { strip = '/b' })":                                                                   "no path of /a/* begins with /b",
+		"app:group('/g'):proxy('/a/*', 'http://a', { strip = '/a' })":                                                       "no path of /g/a/* begins with /a",
+		"app:proxy('/*', 'http://a', { sticky = { cookie = 'x' } })":                                                        "has one backend",
+		"app:proxy('/*', 'http://a', { balance = 'p2c' })":                                                                  "nothing to choose",
+		"app:proxy('/*', 'http://a', { retry = { methods = { 'get', 'post' } } })":                                          "a POST that a backend has seen",
+		"local u = app:upstream('u', { to = 'http://a' }) app:proxy('/a', u, { retry = { methods = 'PATCH' } })":            "a PATCH that",
+		"app:proxy('/*', 'http://a', { slow_start = '5s' })":                                                                "gets all requests at once",
+		"app:proxy('/*', 'http://a', { passive = { failures = 2 } })":                                                       "is never put out",
+		"app:proxy('/*', 'http://a', { hedge = '5ms' })":                                                                    "no other to ask",
+		"app:proxy('/*', { 'http://a', 'http://b' }, { hedge = { after = '5ms', most = 2 } })":                              "has 1 further backends",
+		"app:proxy('/*', 'http://a', { retry = { tries = 1, on = '503', backoff = '1s' } })":                                "nothing comes of backoff, on",
+		"local u = app:upstream('u', { to = 'http://a', retries = 0, retry = { on = '503' } }) app:proxy('/a', u)":          "nothing comes of on",
+		"local u = app:upstream('u', { to = 'http://a' }) app:proxy('/a', u, { retries = 0, retry = { methods = 'PUT' } })": "nothing comes of methods",
+		"app:config { h2c = true } app:grpc('/a.B/*', 'h2c://a', { strip = '/a.B' })":                                       "gRPC goes by the path",
+		"app:grpc('/a.B/*', 'h2c://a')":                                                                                     "no gRPC client can reach it",
 	} {
 		p, err := loadScript(t, "\n"+source, nil)
 		require.NoError(t, err, source)
@@ -288,7 +306,9 @@ func TestDoubtsAboutProxies(t *testing.T) {
 	p, err := loadScript(t, `
 		local u = app:upstream("u", { to = { "http://a", "http://b" }, balance = "p2c", sticky = { cookie = "x" } })
 		app:proxy("/a/*", u, { strip = "/a" })
-		app:proxy("/:any/*", "srv+http://a", { strip = "/b", balance = "random" })
+		app:proxy("/:any/*", "srv+http://a", { strip = "/b", balance = "random", slow_start = "5s", passive = { failures = 2 }, hedge = { after = "5ms", most = 5 } })
+		app:proxy("/one/*", "http://a", { passive = { failures = 2, alone = true } })
+		app:proxy("/two/*", { "http://a", "http://b" }, { slow_start = "5s", passive = true, hedge = "5ms", retry = { tries = 1, on = "503", budget = "5%" } })
 	`, nil)
 	require.NoError(t, err)
 	assert.Empty(t, p.Doubts())

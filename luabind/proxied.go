@@ -18,14 +18,15 @@ type proxied struct {
 	upstream  *Upstream
 	options   *proxyOptions
 	handler   *proxy.Handler
+	hedge     proxy.Hedge
 	fallbacks atomic.Uint64 // answers of the script in place of a backend
 }
 
 // proxied makes the handler that passes requests on to u. In the isolates behind the first, where no request
 // comes, it is none.
 func (a *App) proxied(L *lua.LState, call *proxyCall, r *route, u *Upstream, o *proxyOptions, role string) http.Handler {
-	x := &proxied{role: role, upstream: u, options: o}
 	engine, err := a.state.proxyOptions(L, u, o)
+	x := &proxied{role: role, upstream: u, options: o, hedge: engine.Hedge}
 	if err != nil {
 		bind.Raise(L, call.name, bind.Errorf("option", "%w", err))
 	}

@@ -11,8 +11,10 @@ import (
 
 	"rws/luabind/bind"
 	"rws/server/proxy"
+	"rws/server/proxy/balance"
 	"rws/server/proxy/health"
 	"rws/server/proxy/upstream"
+	"rws/server/suggest"
 )
 
 // checkEmpty refuses options of proxies and pools that say nothing. Those that are not here, as breaker,
@@ -194,8 +196,14 @@ func (o *timeoutOptions) check() error {
 	return nil
 }
 
-// check refuses names that no request can have.
+// check refuses names that no request can have, and those that are missing.
 func (o *balanceOptions) check() error {
+	switch policy := balance.Policy(o.Policy); {
+	case policy == balance.HeaderHash && o.Header == "":
+		return errors.New(`header_hash needs the name of a header: { policy = "header_hash", header = "X-Key" }`)
+	case policy == balance.CookieHash && o.Cookie == "":
+		return errors.New(`cookie_hash needs the name of a cookie: { policy = "cookie_hash", cookie = "id" }`)
+	}
 	if o.Header != "" && !validHeaderName(o.Header) {
 		return fmt.Errorf("%q is no name of a header", o.Header)
 	}
@@ -205,10 +213,23 @@ func (o *balanceOptions) check() error {
 	return nil
 }
 
-// checkMethods refuses what is no method.
+// knownMethods are those of RFC 9110, PATCH, WebDAV and its extensions, as far as the registry of IANA has them, and
+// PURGE of caches; without CONNECT and TRACE, which are not passed on.
+var knownMethods = strings.Fields(`GET HEAD POST PUT DELETE OPTIONS PATCH QUERY PURGE
+	PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK SEARCH REPORT ACL BIND UNBIND REBIND LINK UNLINK
+	VERSION-CONTROL CHECKOUT CHECKIN UNCHECKOUT LABEL UPDATE MERGE BASELINE-CONTROL MKACTIVITY MKWORKSPACE
+	ORDERPATCH MKCALENDAR MKREDIRECTREF UPDATEREDIRECTREF`)
+
+// checkMethods refuses what is no method, and what is almost one: a method may be of one's own.
 func checkMethods(methods []string) error {
-	if at := slices.IndexFunc(methods, func(m string) bool { return !validHeaderName(m) }); at >= 0 {
-		return fmt.Errorf("%q is no method; several are a list: { \"GET\", \"HEAD\" }", methods[at])
+	for _, m := range methods {
+		if !validHeaderName(m) {
+			return fmt.Errorf("%q is no method; several are a list: { \"GET\", \"HEAD\" }", m)
+		}
+		name := strings.ToUpper(m)
+		if near := suggest.DidYouMean(name, knownMethods); near != "" && !slices.Contains(knownMethods, name) {
+			return fmt.Errorf("the method %q is unknown%s", m, near)
+		}
 	}
 	return nil
 }

@@ -59,7 +59,7 @@ func TestHeadersOfProxiesThatGoNowhereAreRefused(t *testing.T) {
 		`app:proxy("/*", U, { response = { add = { [7] = "X-Val" } } })`:         `"response.add": headers have names`,
 		`app:use(rws.headers { request = { set = { "X-Val" } } })`:               `"request.set": headers have names`,
 		`app:use(rws.headers { response = { add = { "X-Val" } } })`:              `"response.add": headers have names`,
-		`app:proxy("/*", "127.0.0.1:9000")`:                                      "write its URL, as http://127.0.0.1:9000",
+		`app:proxy("/*", "127.0.0.1:9000")`:                                      "it has no scheme: write http://127.0.0.1:9000",
 		`app:upstream("api", { U })`:                                             `the backends are the option to, as in { to = { "http://127.0.0.1:1" } }`,
 		`app:upstream("api", U)`:                                                 `the backends are the option to`,
 	} {

@@ -1,6 +1,7 @@
 package luabind
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -39,7 +40,7 @@ func timeoutsOf(L *lua.LState, v lua.LValue) (o timeoutOptions, err error) {
 
 // decode reads a table, in which false is no limit: negative, to the engine.
 func (o *timeoutOptions) decode(L *lua.LState, t *lua.LTable) error {
-	limits, unlimited := L.NewTable(), map[string]*time.Duration{"response": &o.Response, "read": &o.Read, "max_age": &o.MaxAge, "tunnel": &o.Tunnel}
+	limits, unlimited := L.NewTable(), map[string]*time.Duration{"response": &o.Response, "read": &o.Read, "max_age": &o.MaxAge, "tunnel": &o.Tunnel, "whole": &o.Whole}
 	var without []*time.Duration
 	t.ForEach(func(key, v lua.LValue) {
 		if to := unlimited[key.String()]; to != nil && v == lua.LFalse {
@@ -71,18 +72,16 @@ func (u *Upstream) proxyTimeout(L *lua.LState, v lua.LValue) (t proxy.Timeout, e
 	if err != nil {
 		return t, err
 	}
-	t = proxy.Timeout{Whole: all.Whole, Tunnel: all.Tunnel}
-	if own.Whole != 0 {
-		t.Whole = own.Whole
+	t = proxy.Timeout{Whole: max(cmp.Or(own.Whole, all.Whole), 0), Tunnel: cmp.Or(own.Tunnel, all.Tunnel)}
+	if !u.named {
+		return t, nil // the pool has the rest
 	}
-	if own.Tunnel != 0 {
-		t.Tunnel = own.Tunnel
-	}
-	if u.named {
-		t.Header = own.Response
-		if own.Response < 0 || own.Connect != 0 || own.Read != 0 || own.Idle != 0 || own.MaxAge != 0 {
-			return t, fmt.Errorf("connect, read, idle and max_age, and response = false, are about connections: give them to app:upstream, where %q is declared (%s)", u.pool.Name(), u.source)
-		}
+	t.Header = own.Response
+	switch {
+	case own.Connect != 0 || own.Read != 0 || own.Idle != 0 || own.MaxAge != 0:
+		return t, fmt.Errorf("connect, read, idle and max_age are about connections, which all routes share: give them to app:upstream, where %q is declared (%s)", u.pool.Name(), u.source)
+	case t.Whole > 0 && own.Response > t.Whole:
+		return t, fmt.Errorf("response, %s, is longer than whole, %s, of app:upstream (%s), which ends the request before: say here whole too, longer or false", own.Response, t.Whole, u.source)
 	}
 	return t, nil
 }

@@ -13,6 +13,7 @@ import (
 	"rws/server/cookie"
 	"rws/server/metrics"
 	"rws/server/proxy/breaker"
+	"rws/server/proxy/health"
 	"rws/server/ratelimit"
 	"rws/server/redis"
 	"rws/server/secret"
@@ -187,6 +188,8 @@ type kept struct {
 	limits   *ratelimit.Memory
 	replays  *webhook.Memory
 	breakers *breaker.Memory
+	notes    *breaker.Notes
+	checks   *health.Memory // of backends
 	metrics  *metrics.Registry
 	present  atomic.Pointer[Program] // whose isolates the metrics are about
 	ledger   ledger

@@ -253,6 +253,9 @@ func upstreamOfType() bind.Type {
 
 // upstreamUpdate is upstream:update(to).
 func upstreamUpdate(L *lua.LState, u *Upstream) int {
+	if L.Get(2).Type() == lua.LTFunction {
+		bind.ArgError(L, "upstream:update", 1, "a URL or a list of backends expected; a function belongs to the declaration, app:upstream(name, { to = function })")
+	}
 	list, err := stateOf(L).program.targetList(L, u.options.scheme, L.Get(2))
 	if err == nil {
 		err = u.pool.Update(list)

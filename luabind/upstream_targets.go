@@ -25,13 +25,10 @@ func (s *state) targets(L *lua.LState, scheme string, v lua.LValue) ([]upstream.
 		return nil, nil, fmt.Errorf(`the backends are missing: a URL such as "http://127.0.0.1:9001", a list of them, or a function that returns one`)
 	}
 	list, err := s.program.targetList(L, scheme, v)
-	if err == nil {
-		err = checkTwice(list)
-	}
 	return list, nil, err
 }
 
-// targetList reads a URL, a table with one, or a list of those.
+// targetList reads a URL, a table with one, or a list of those, none of them twice.
 func (p *Program) targetList(L *lua.LState, scheme string, v lua.LValue) ([]upstream.Target, error) {
 	t, ok := v.(*lua.LTable)
 	if !ok || t.RawGetString("url") != lua.LNil {
@@ -52,7 +49,7 @@ func (p *Program) targetList(L *lua.LState, scheme string, v lua.LValue) ([]upst
 	if len(list) == 0 {
 		return nil, errors.New("the list is empty")
 	}
-	return list, nil
+	return list, checkTwice(list)
 }
 
 // target reads "http://10.0.0.7:9001", or { url = , weight = , backup = , host = }.

@@ -75,6 +75,7 @@ func (p *Program) watchers(L *lua.LState, e *upstream.Options, o *poolOptions) (
 	if e.Health, err = checkOf(L, o.Health); err != nil {
 		return fmt.Errorf("option \"health\": %w", err)
 	}
+	e.HealthMemory = p.shared.kept.checkMemory()
 	if e.Passive, err = passiveOf(L, o.Passive); err != nil {
 		return fmt.Errorf("option \"passive\": %w", err)
 	}
@@ -208,6 +209,7 @@ func (p *Program) breakerOf(L *lua.LState, v lua.LValue) (*breaker.Options, erro
 		return nil, err
 	}
 	e.Store, err = p.breakerStore(o.Store)
+	e.Notes = p.shared.kept.breakerNotes()
 	return e, err
 }
 
@@ -310,6 +312,26 @@ func (k *kept) breakerMemory() *breaker.Memory {
 		k.breakers = breaker.NewMemory()
 	}
 	return k.breakers
+}
+
+// breakerNotes returns what is known of breakers while their store is away, which a reload does not forget.
+func (k *kept) breakerNotes() *breaker.Notes {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.notes == nil {
+		k.notes = breaker.NewNotes()
+	}
+	return k.notes
+}
+
+// checkMemory returns what checks have found out about backends, which a reload does not forget.
+func (k *kept) checkMemory() *health.Memory {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.checks == nil {
+		k.checks = health.NewMemory()
+	}
+	return k.checks
 }
 
 // makers make the connections to backends that are spoken to in another way.

@@ -164,7 +164,7 @@ func memberRows(c *Class) (fields, functions []entry) {
 	for _, m := range c.members {
 		switch m := m.(type) {
 		case *Field:
-			fields = append(fields, entry{m.Member + optionalMark(m.Optional), m.Type, firstSentence(m.Text)})
+			fields = append(fields, entry{m.Member + optionalMark(m.Optional), m.Type, fieldText(m.Text)})
 		case *Function:
 			functions = append(functions, entry{joinName(c.Label, m.Member, m.Method) + arguments(m), "", firstSentence(m.Text)})
 		case *Class:
@@ -173,6 +173,9 @@ func memberRows(c *Class) (fields, functions []entry) {
 	}
 	return fields, functions
 }
+
+// fieldText is the whole of what is said of a field, on one line: there is no other place to look for it.
+func fieldText(text string) string { return strings.Join(strings.Fields(prose(text)), " ") }
 
 // firstSentence returns the beginning of a text, on one line.
 func firstSentence(text string) string {

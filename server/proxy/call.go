@@ -21,6 +21,7 @@ type call struct {
 	source  *source       // nil without a body
 	upgrade string        // what an upgrade asks for, "" for none
 	grpc    bool
+	due     time.Time // when the time that a client of gRPC gives is all but over; zero for never
 
 	tried   []*upstream.Backend
 	tries   int
@@ -61,8 +62,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	t, fault := c.ask()
 	c.interim.close()
-	if fault == nil && kindOf(t.res.StatusCode) == upstream.Success { // now: a stream or a tunnel may go on for hours
-		t.lease.Answered(upstream.Outcome{Kind: upstream.Success, Status: t.res.StatusCode, Took: t.took})
+	if fault == nil {
+		c.answered(t)
 	}
 	switch {
 	case fault != nil:

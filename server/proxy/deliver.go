@@ -18,7 +18,7 @@ import (
 
 // deliver passes an answer on. It panics with http.ErrAbortHandler when the answer breaks off.
 func (c *call) deliver(t *try) {
-	outcome := upstream.Outcome{Kind: kindOf(t.res.StatusCode), Status: t.res.StatusCode, Took: t.took}
+	outcome := c.outcome(t, t.res.Header)
 	defer func() { c.settle(t, outcome) }() // also after a panic
 	if c.source != nil {
 		c.source.settle()
@@ -33,6 +33,9 @@ func (c *call) deliver(t *try) {
 	if err := c.copy(t); err != nil {
 		outcome.Kind, outcome.Err = c.broken(t, err)
 		panic(http.ErrAbortHandler)
+	}
+	if len(t.res.Trailer["Grpc-Status"]) > 0 {
+		outcome = c.outcome(t, t.res.Trailer)
 	}
 	c.writeTrailer(t.res)
 }

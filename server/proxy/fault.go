@@ -131,9 +131,6 @@ func (c *call) explain(t *try, err error) *Error {
 		return c.at(t, &Error{Phase: "header", Err: errLost, Status: http.StatusBadGateway})
 	}
 	e := &Error{Phase: "header", Status: http.StatusBadGateway, Err: err, kind: onReset, sent: true, outcome: upstream.Failure}
-	if cause := context.Cause(&t.life); errors.Is(cause, errHeader) {
-		e.Err = cause
-	}
 	known, ok := errors.AsType[*transport.Error](err)
 	if ok {
 		e.Phase, e.sent = string(known.Phase), known.Sent
@@ -181,15 +178,6 @@ func (c *call) ended(cause error) *Error {
 	}
 	return e
 }
-
-// errHeader ends a try that took longer than Timeout.Header.
-var errHeader error = headerTimeout{}
-
-type headerTimeout struct{}
-
-func (headerTimeout) Error() string   { return "no answer within the time for one try" }
-func (headerTimeout) Timeout() bool   { return true }
-func (headerTimeout) Temporary() bool { return true }
 
 func isTimeout(err error) bool {
 	timeout, ok := errors.AsType[net.Error](err)

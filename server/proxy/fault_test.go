@@ -214,8 +214,8 @@ func TestTimeouts(t *testing.T) {
 		<-r.Context().Done()
 	})
 	f := serve(t, to(t, proxy.Options{Timeout: proxy.Timeout{Header: 50 * time.Millisecond}}, at))
-	res, _ := get(t, client(t), f.url("/"))
-	assert.Equal(t, 504, res.StatusCode)
+	res, body := get(t, client(t), f.url("/"))
+	assert.Equal(t, 504, res.StatusCode, body)
 	f = serve(t, to(t, proxy.Options{Timeout: proxy.Timeout{Whole: 100 * time.Millisecond}}, at))
 	res, _ = get(t, client(t), f.url("/"))
 	assert.Equal(t, 504, res.StatusCode)
@@ -295,4 +295,38 @@ func TestSmuggling(t *testing.T) {
 func eventually(t testing.TB, ok func() bool) {
 	t.Helper()
 	require.Eventually(t, ok, patience, time.Millisecond)
+}
+
+// What a route says of the wait for an answer wins over what its pool says, be it longer, shorter or no limit.
+func TestTimeoutOfTheRouteWins(t *testing.T) {
+	const short, long = 150 * time.Millisecond, time.Minute
+	answer := func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		time.Sleep(2 * short)
+		_, _ = io.WriteString(w, "late")
+	}
+	for scheme, at := range map[string]string{"http": backend(t, answer), "h2c": h2cBackend(t, answer)} {
+		for name, c := range map[string]struct {
+			pool, route time.Duration
+			want        int
+		}{
+			"longer":   {short, long, 200},
+			"shorter":  {long, short, 504},
+			"no limit": {short, -1, 200},
+			"none":     {short, 0, 504},
+		} {
+			t.Run(scheme+" "+name, func(t *testing.T) {
+				p, err := upstream.New(upstream.Options{Name: "api", Logger: quiet, Targets: []upstream.Target{{URL: at}}, Timeout: upstream.Timeout{Response: c.pool}})
+				require.NoError(t, err)
+				t.Cleanup(func() { assert.NoError(t, p.Close()) })
+				f := serve(t, to(t, proxy.Options{Pool: p, Timeout: proxy.Timeout{Header: c.route}}))
+				res, _ := get(t, client(t), f.url("/"))
+				assert.Equal(t, c.want, res.StatusCode)
+				res, err = client(t).Post(f.url("/"), "text/plain", strings.NewReader(strings.Repeat("x", 100<<10)))
+				require.NoError(t, err)
+				res.Body.Close()
+				assert.Equal(t, c.want, res.StatusCode, "with a body")
+			})
+		}
+	}
 }

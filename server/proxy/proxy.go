@@ -77,7 +77,7 @@ type Options struct {
 // Timeout bounds a request. The pool has its own for connecting, for the answer and for silence.
 type Timeout struct {
 	Whole  time.Duration // from the arrival of the request to the end of the answer; 0 for none. Not for upgrades
-	Header time.Duration // of one try until the head of the answer; 0 for that of the pool
+	Header time.Duration // of one try, once the request has been sent, until the head of the answer; 0 for that of the pool, negative for no limit
 	Tunnel time.Duration // an upgraded connection may be silent; default 1 h, negative for no limit
 }
 
@@ -161,8 +161,8 @@ func (o *Options) check() error {
 		return fmt.Errorf(`host %q: want "upstream", "keep" or a name, with a port or without`, o.Host)
 	case o.MaxBody < 0:
 		return fmt.Errorf("max body %d: must not be negative; leave it out for no limit", o.MaxBody)
-	case o.Timeout.Whole < 0 || o.Timeout.Header < 0:
-		return fmt.Errorf("timeout %s, header %s: must not be negative; leave it out for none", o.Timeout.Whole, o.Timeout.Header)
+	case o.Timeout.Whole < 0:
+		return fmt.Errorf("timeout %s: must not be negative; leave it out for none", o.Timeout.Whole)
 	case o.Hedge.After < 0 || o.Hedge.Most < 0:
 		return fmt.Errorf("hedge after %s, %d at most: must not be negative", o.Hedge.After, o.Hedge.Most)
 	}

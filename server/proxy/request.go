@@ -61,7 +61,7 @@ func (c *call) build(u *url.URL) {
 	if c.h.o.MaxBody > 0 {
 		c.source.max = c.h.o.MaxBody
 	}
-	if c.h.retry.keeps(r.Method) && r.ContentLength <= int64(c.h.retry.maxReplay) {
+	if c.h.retry.keeps(r.Method, c.grpc) && r.ContentLength <= int64(c.h.retry.maxReplay) {
 		c.source.keep = c.h.retry.maxReplay
 	}
 	c.trailer()

@@ -21,7 +21,9 @@ type Retry struct {
 	Tries int
 	// On are the failures: "connect" (no connection, so that nothing was sent), "timeout" (no answer in
 	// time), "reset" (the connection broke before the answer, or what came was none), and statuses,
-	// "502", or "5xx" for all from 500 on. Default connect and reset.
+	// "502", or "5xx" for all from 500 on. Default connect and reset. An answer that is nothing but a status of
+	// gRPC ("trailers-only") counts as what that stands for: UNAVAILABLE as 503, DEADLINE_EXCEEDED as 504, INTERNAL,
+	// UNKNOWN and DATA_LOSS as 500. Such calls are repeated whatever Methods says.
 	On []string
 	// Methods may be repeated when the backend may have seen them; default those that are idempotent: GET,
 	// HEAD, OPTIONS, PUT, DELETE. After "connect" any method is.
@@ -116,8 +118,8 @@ func (r *retry) repeats(method string) bool {
 
 // keeps reports whether a body is worth keeping for another try. A small one is read before there is a
 // connection, so that without keeping it no method could be repeated after "connect".
-func (r *retry) keeps(method string) bool {
-	return r.tries > 1 && r.maxReplay > 0 && (r.connect || r.repeats(method))
+func (r *retry) keeps(method string, grpc bool) bool {
+	return r.tries > 1 && r.maxReplay > 0 && (r.connect || r.repeats(method) || grpc && (r.all5xx || len(r.statuses) > 0))
 }
 
 func (r *retry) onStatus(code int) bool {
@@ -129,8 +131,10 @@ func (c *call) reason(t *try, fault *Error) string {
 	r := &c.h.retry
 	switch {
 	case fault == nil:
-		if r.onStatus(t.res.StatusCode) && r.repeats(c.in.Method) {
-			return "status " + strconv.Itoa(t.res.StatusCode)
+		code := c.outcome(t, t.res.Header).Status
+		meant := code != t.res.StatusCode // by gRPC, whose clients repeat by status and know no methods
+		if r.onStatus(code) && (meant || r.repeats(c.in.Method)) {
+			return "status " + strconv.Itoa(code)
 		}
 		return ""
 	case fault.kind == onConnect && r.connect:
@@ -168,7 +172,7 @@ func (c *call) next(t *try, fault *Error) *try {
 	c.h.log.WarnContext(c.ex, "backend failed, trying another", "id", c.ex.ID(), "pool", c.h.o.Pool.Name(),
 		"backend", t.lease.Backend.Name(), "next", next.lease.Backend.Name(), "reason", why, "err", text(fault))
 	if fault == nil {
-		c.drop(t, kindOf(t.res.StatusCode), nil)
+		c.settle(t, c.outcome(t, t.res.Header))
 	}
 	return next
 }

@@ -57,10 +57,6 @@ func (c *call) lease(tried []*upstream.Backend) (*try, *Error) {
 
 // send asks the backend of t, with a context that has the values of with.
 func (c *call) send(t *try, with context.Context) *Error {
-	if c.h.o.Timeout.Header > 0 {
-		timer := time.AfterFunc(c.h.o.Timeout.Header, func() { t.life.end(context.DeadlineExceeded, errHeader) })
-		defer timer.Stop()
-	}
 	if t.life.Context == nil {
 		t.life.begin(c.in.Context(), c.tell(with))
 	}
@@ -75,8 +71,12 @@ func (c *call) send(t *try, with context.Context) *Error {
 	return c.check(t)
 }
 
-// tell adds the addresses of the client for backends that learn them from the connection.
+// tell adds what connections go by: how long to wait for the answer, and the addresses of the client for backends
+// that learn them from the connection.
 func (c *call) tell(ctx context.Context) context.Context {
+	if d := c.h.o.Timeout.Header; d != 0 {
+		ctx = transport.WithResponse(ctx, d)
+	}
 	if !c.h.o.Pool.TellsClient() {
 		return ctx
 	}

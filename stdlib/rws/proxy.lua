@@ -12,12 +12,15 @@
 ---@field slashes? boolean empty segments, `/a//b`
 ---@field encoded? boolean `%2F` and `%5C`
 
+---Asking another backend when one takes long. Requests with a body never are asked twice at once, and only those with
+---one of the `methods` of `retry`; within the `budget` of `retry`, which is a fifth of the requests by default.
 ---@class rws.ProxyHedge
 ---@field after rws.Duration without an answer until another backend is asked too
 ---@field most? integer further backends; default 1
 
 ---Options of `app:proxy` and `app:grpc`. Those of `rws.UpstreamOptions` are for backends that are named here; an
----upstream has its own. `timeout`, `retry` and `retries` may be given in both places, and these here win.
+---upstream has its own. `timeout`, `retry` and `retries` may be given in both places, and these here win, a longer `timeout`
+---as well as a shorter one; of its fields a route may have `response`, `whole` and `tunnel`.
 ---@class rws.ProxyOptions: rws.UpstreamOptions
 ---@field strip? string a prefix of paths to leave out; the backend finds it in `X-Forwarded-Prefix`
 ---@field rewrite? table a pair of a regular expression (RE2) on the path and its replacement, `{ "^/v1/(.*)$", "/$1" }`, or a list of pairs, which are applied in turn; the query is kept
@@ -28,7 +31,7 @@
 ---@field protect? string|string[] request headers that a visitor's `Connection` cannot have removed, beside the usual ones, with `*` at one end for many. They are protected on all routes of the app: names are taken away before it is known which route a request goes to
 ---@field paths? rws.ProxyPaths
 ---@field max_body? rws.Size default that of the app
----@field hedge? string|rws.ProxyHedge how long to wait for an answer until another backend is asked too, and the first answer taken; default never
+---@field hedge? string|rws.ProxyHedge how long to wait for an answer until another backend is asked too, and the first answer taken; default never. Never with a body, and within `retry.budget`
 ---@field summary? string one line for listings
 ---@field on_request? fun(c: rws.Context, request: rws.ProxyRequest) is called before a request is sent, and may change it, or refuse it with `c:fail`
 ---@field on_response? fun(c: rws.Context, response: rws.ProxyResponse) is called before an answer is passed on, and may change its status and headers, or refuse it with `c:fail`. A WebSocket or another upgrade comes with the status 101, which can't be changed but refused: the connection to the backend is then closed. Not called for 103 Early Hints

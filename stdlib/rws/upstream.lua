@@ -2,9 +2,9 @@
 
 ---A backend of an upstream.
 ---@class rws.Backend
----@field url string `"http://10.0.0.7:9001"`; the schemes are `http https h2 h2c grpc grpcs ws wss unix fastcgi`. `"unix:app.sock"` is a socket file, in the app's folder unless it begins with `/`. `"dns+http://api.internal:8080"` stands for the addresses of a name, `"srv+http://api.internal"` for the hosts of its SRV records, `"file:backends.txt"` for the URLs in a file, one a line, which is read again when it changes
----@field weight? integer share of the requests among the others; default 1
----@field backup? boolean takes requests only when no other can
+---@field url string `"http://10.0.0.7:9001"`; the schemes are `http https h2 h2c grpc grpcs ws wss unix fastcgi`. `"unix:app.sock"` is a socket file, in the app's folder unless it begins with `/`. `"dns+http://api.internal:8080"` stands for the addresses of a name, `"srv+http://api.internal"` for the hosts of its SRV records, `"file:backends.txt"` for the URLs in a file, one a line, which is read again when it changes; behind a URL may stand `weight=2` and `backup`, and `#` begins a comment
+---@field weight? integer share of the requests among the others; default 1. Not of `dns+`, `srv+` and `file:`, where those that are found have their own
+---@field backup? boolean takes requests only when no other can; of `dns+`, `srv+` and `file:` all that are found there do
 ---@field host? string what the backend and its certificate are called, where the URL has an address
 
 ---How backends are chosen, where a name alone is not enough.
@@ -23,7 +23,7 @@
 ---Checks that ask each backend again and again whether it works.
 ---@class rws.BackendHealth
 ---@field path? string what is asked for; default `"/"`
----@field scheme? string how to ask, in place of the scheme of the URL: `http https h2c grpc ws wss tcp tls`; `grpc` is the protocol `grpc.health.v1`
+---@field scheme? string how to ask, in place of the scheme of the URL: `http https h2 h2c unix` send a request, `ws wss` the handshake of a WebSocket, `grpc grpcs` speak `grpc.health.v1`, `tls` shakes hands, `tcp` and `fastcgi` only connect
 ---@field port? integer in place of that of the URL
 ---@field method? string default `"GET"`
 ---@field host? string the Host that is sent
@@ -33,24 +33,25 @@
 ---@field service? string of gRPC; default the server as a whole
 ---@field every? rws.Duration default 10s; the first check comes at once
 ---@field fast? rws.Duration while a backend is down or about to change; default 2s
----@field timeout? rws.Duration default 2s
+---@field timeout? rws.Duration default 2s, or `every` if that is shorter
 ---@field up? integer good answers in a row until it is up again; default 2
----@field down? integer bad ones until it is down; default 3
+---@field down? integer bad ones until it is down; default 3. The first check of a backend that was never checked decides alone; what is known, and how many checks in a row, outlives a reload of the script
 ---@field reuse? boolean keep the connection from one check to the next
 
 ---Judging backends by the answers to visitors: 502, 503, 504, 500 and none at all are failures, what a visitor does
----wrong never is.
+---wrong never is. With gRPC the statuses UNAVAILABLE, INTERNAL, UNKNOWN and DATA_LOSS are failures too, and
+---DEADLINE_EXCEEDED unless the visitor's own `grpc-timeout` is over. A reload of the script forgets who is out.
 ---@class rws.Passive
 ---@field failures? integer that put a backend out: in a row, or with `window` of that time; default 5
 ---@field share? number|string of failures that does, as `"50%"`, among at least `minimum` requests of the window
 ---@field minimum? integer of `share`; default 100
 ---@field window? rws.Duration default 10s
 ---@field eject? rws.Duration how long it gets no requests, longer each time; default 30s
----@field max_eject? rws.Duration default 5m
+---@field max_eject? rws.Duration the longest; default 5m, not less than `eject`
 ---@field max_ejected? number|string how many of the backends may be out at a time; default `"50%"`, and never all
 ---@field alone? boolean the only backend may be out too
 
----A circuit breaker for each backend. While it is open, nothing is sent there.
+---A circuit breaker for each backend. While it is open, nothing is sent there. Failures are those of `rws.Passive`.
 ---@class rws.Breaker
 ---@field failures? integer in a row that open it; default 5
 ---@field share? number|string of failures that opens it in place of those in a row, as `"50%"`, among at least `minimum` requests of `window`
@@ -59,25 +60,26 @@
 ---@field open? rws.Duration until it lets probes through; default 30s
 ---@field probes? integer requests at a time then; default 1
 ---@field successes? integer of them that close it; default 1
----@field store? string where it is remembered what is open: `"memory"`, which a reload does not forget, `"redis"` (that of the cache, of sessions or of limits), `"sql"` (the app's first database) or a URL. Default `"memory"`
+---@field store? string where it is remembered what is open: `"memory"`, which a reload does not forget, `"redis"` (that of the cache, of sessions or of limits), `"sql"` (the app's first database) or a URL. Default `"memory"`. While a store can't be reached the memory stands in, over a reload too
 
 ---Which failures are tried again, with another backend each time, and never when some of the answer has been sent.
 ---@class rws.Retry
 ---@field tries? integer how often a request is sent at most; default 2
----@field on? string|string[] `"connect"`, `"timeout"`, `"reset"`, `"5xx"` and statuses such as `"502"`; default connect and reset
+---@field on? string|string[] `"connect"`, `"timeout"`, `"reset"`, `"5xx"` and statuses such as `"502"`; default connect and reset. An answer of gRPC that is nothing but a status counts as what it stands for: UNAVAILABLE as 503, DEADLINE_EXCEEDED as 504, INTERNAL, UNKNOWN and DATA_LOSS as 500; such a call is repeated whatever `methods` says, if its messages fit `max_replay`
 ---@field methods? string|string[] that may be sent twice when the backend may have seen them; default GET, HEAD, OPTIONS, PUT and DELETE
----@field budget? number|string how many of the requests of the last 10 s may be repetitions, but for those after no connection; default `"20%"`, and always ten. Routes to an upstream share its budget, but for those that set their own
+---@field budget? number|string how many of the requests of the last 10 s may be repetitions, those of `hedge` included, but for those after no connection; default `"20%"`, and always ten. Routes to an upstream share its budget, but for those that set their own
 ---@field backoff? rws.Duration the longest wait before the second try; default 25ms
 ---@field max_replay? rws.Size how much of a body is kept to be sent again; default 64kb
 
----Times of an upstream. Where `false` may stand it means no limit.
+---Times of an upstream. Where `false` may stand it means no limit. A route to an upstream may have its own `response`,
+---`whole` and `tunnel`, shorter or longer; the others are about connections, which all routes share.
 ---@class rws.UpstreamTimeout
 ---@field connect? rws.Duration default 3s
----@field response? rws.Duration|false until the head of the answer; default 30s
+---@field response? rws.Duration|false until the head of the answer, once the request has been sent; default 30s
 ---@field read? rws.Duration|false without a byte of its body, as of events that come seldom; default 60s, for gRPC no limit
 ---@field idle? rws.Duration a connection waits for its next request; default 55s
 ---@field max_age? rws.Duration|false of a connection; default 1h
----@field whole? rws.Duration from the arrival of the request to the end of the answer, but not of a WebSocket; default no limit
+---@field whole? rws.Duration|false from the arrival of the request to the end of the answer, but not of a WebSocket; default no limit
 ---@field tunnel? rws.Duration|false a WebSocket may be silent; default 1h
 
 ---How backends over TLS are verified, and what they are shown.
@@ -155,7 +157,8 @@ function app:upstream(name, options) end
 ---@field name string
 local upstream = {}
 
----Makes these the backends. Those that stay keep their connections and what is known of them; those that go finish
+---Makes these the backends, in place of all there were, be they from a file, a name or a function, which is asked no
+---more. Those that stay keep their connections and what is known of them; those that go finish
 ---the requests they have.
 ---
 ---```lua
@@ -175,7 +178,7 @@ function upstream:update(to) end
 ---@param on? boolean false gives it requests again; default true
 function upstream:drain(backend, on) end
 
----Tells how the backends are.
+---Tells how the backends are. A reload of the script begins to count anew.
 ---@return rws.BackendStatus[] backends
 function upstream:status() end
 

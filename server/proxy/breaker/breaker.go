@@ -239,6 +239,7 @@ func (b *Breaker) change(to State, now time.Time, why string) {
 // touch has the store told.
 func (b *Breaker) touch() {
 	b.dirty = true
+	b.jot()
 	b.set.wake()
 }
 

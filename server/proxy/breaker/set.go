@@ -76,6 +76,8 @@ type Options struct {
 	ProbeTimeout time.Duration
 	// Store keeps what is open; nil for nothing but this Set's memory. It stays the caller's to close.
 	Store Store
+	// Notes keep what is open for the Set that comes next, should Store be away then; nil for nothing.
+	Notes *Notes
 	// Refresh is how often the store is read; default 1 s. That long may pass until this instance does
 	// what another one has found out.
 	Refresh time.Duration
@@ -185,6 +187,7 @@ func (s *Set) Breaker(name string) *Breaker {
 			b.counts = window.New(s.o.Window)
 		}
 		s.breakers[name] = b
+		b.recall()
 		s.wake() // to learn what the store knows of it
 	}
 	return b

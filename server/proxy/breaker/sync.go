@@ -159,7 +159,12 @@ func (b *Breaker) record(name string) (r Record, dirty bool) {
 	if !b.dirty || b.era().state() == Closed {
 		return Record{}, b.dirty
 	}
-	return Record{Name: name, Failures: b.failures, Opened: millis(b.until.Add(-b.set.o.Open)), Until: millis(b.until)}, true
+	return b.recordNow(name), true
+}
+
+// recordNow is the record of a breaker that is not closed, under the lock.
+func (b *Breaker) recordNow(name string) Record {
+	return Record{Name: name, Failures: b.failures, Opened: millis(b.until.Add(-b.set.o.Open)), Until: millis(b.until)}
 }
 
 // millis is a time as stores keep it.
@@ -172,6 +177,7 @@ func (b *Breaker) written(r Record) {
 	b.stored = r
 	wanted := b.era().state() != Closed
 	b.dirty = wanted != (r.Name != "") || wanted && !millis(b.until).Equal(r.Until)
+	b.jot()
 }
 
 // adopt takes over the record of the store, a zero Record for none, if somebody else has changed it.
@@ -185,13 +191,10 @@ func (b *Breaker) adopt(r Record) {
 	now := time.Now()
 	switch {
 	case r.Name != "":
-		// Not longer than it would be open by an event of now: the other clock may be wrong.
-		b.until, b.failures = r.Until, r.Failures
-		if last := now.Add(b.set.o.Open); b.until.After(last) {
-			b.until = last
-		}
-		b.change(Open, now, "the store says so")
+		b.reopen(r, now, "the store says so")
+		b.jot()
 	case b.era().state() != Closed:
 		b.change(Closed, now, "the store says so")
+		b.jot()
 	}
 }

@@ -213,3 +213,47 @@ func FuzzRecord(f *testing.F) {
 		require.Equal(t, r, again)
 	})
 }
+
+// A reload while the store is down goes on with what is open, and the store learns of it when it is back.
+func TestAReloadWhileTheStoreIsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &broken{Store: breaker.NewMemory(), err: errors.New("no route")}
+		o := breaker.Options{Name: "api", Store: store, Notes: breaker.NewNotes(), Logger: new(logs).logger()}
+		old := set(t, o)
+		a, b := old.Breaker("a"), old.Breaker("b")
+		old.Start(t.Context())
+		trip(t, a)
+		trip(t, b)
+		b.Reset()
+
+		next := set(t, o)
+		assert.Equal(t, breaker.Open, next.Breaker("a").State())
+		assert.Equal(t, breaker.Closed, next.Breaker("b").State())
+		next.Start(t.Context())
+		defer next.Close()
+		old.Close()
+		synctest.Wait()
+		assert.Equal(t, breaker.Open, next.Breaker("a").State())
+
+		store.be(nil, false)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		require.Len(t, load(t, store, "api/a"), 1)
+		assert.Empty(t, load(t, store, "api/b"))
+
+		// also when the store has been told, and is away again
+		store.be(errors.New("no route"), false)
+		third := set(t, o)
+		assert.Equal(t, breaker.Open, third.Breaker("a").State())
+		third.Start(t.Context())
+		defer third.Close()
+		assert.Equal(t, breaker.Open, third.Breaker("a").State())
+
+		// but the store, when it is there, has the last word on what it was told
+		store.be(nil, false)
+		require.NoError(t, store.Delete(t.Context(), "api/a"))
+		time.Sleep(time.Second)
+		synctest.Wait()
+		assert.Equal(t, breaker.Closed, third.Breaker("a").State())
+	})
+}

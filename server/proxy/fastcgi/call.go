@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/net/http/httpguts"
+
+	"rws/server/proxy/transport"
 )
 
 const (
@@ -108,7 +110,7 @@ func (c *call) close() {
 
 // head reads the header of the answer, RFC 3875 §6.
 func (c *call) head() (*http.Response, error) {
-	c.deadline(c.t.o.Response)
+	c.deadline(transport.ResponseFor(c.request.Context(), c.t.o.Response))
 	c.r = bufio.NewReader(c.conn)
 	limited := &io.LimitedReader{R: output{c}, N: maxHead}
 	lines := bufio.NewReader(limited)

@@ -76,10 +76,10 @@ type Check struct {
 	// Jitter moves each check by up to this share of the time, so that not all come at once; default 0.1,
 	// negative for none, less than 1.
 	Jitter float64
-	// Timeout is for a check as a whole; default 2 s.
+	// Timeout is for a check as a whole; default 2 s, or Every if that is shorter.
 	Timeout time.Duration
 	// Up and Down are how many checks in a row must succeed, or fail, to change what is thought of a
-	// backend; default 2 and 3. The first check of all decides at once.
+	// backend; default 2 and 3. The first check of all decides at once, unless a [Memory] knows of others.
 	Up, Down int
 
 	// TLS is for https h2 grpcs wss tls; nil verifies against the authorities of the system.
@@ -120,7 +120,7 @@ func (c Check) withDefaults() (Check, error) {
 	c.Every = cmp.Or(c.Every, DefaultEvery)
 	c.Fast = cmp.Or(c.Fast, min(c.Every, maxFast))
 	c.Jitter = max(cmp.Or(c.Jitter, DefaultJitter), 0)
-	c.Timeout = cmp.Or(c.Timeout, DefaultTimeout)
+	c.Timeout = cmp.Or(c.Timeout, min(c.Every, DefaultTimeout))
 	c.Up, c.Down = cmp.Or(c.Up, DefaultUp), cmp.Or(c.Down, DefaultDown)
 	if c.Dial == nil {
 		c.Dial = new(net.Dialer).DialContext

@@ -25,6 +25,8 @@ type Options struct {
 	// OnChange hears each change, from the goroutine that checks: the next check of the backend waits
 	// for it. It must not call Close. It may hear of a backend that Update has just taken away.
 	OnChange func(Change)
+	// Memory is what was known of backends before, by another Monitor; nil for nothing.
+	Memory *Memory
 	// OnCheck hears the result of each check, after OnChange; the same holds for it.
 	OnCheck func(Status)
 	Logger  *slog.Logger // default slog.Default()
@@ -157,6 +159,14 @@ func (m *Monitor) plan(targets []Target) (map[string]*watch, error) {
 		next[t.ID] = newWatch(m, t, p)
 	}
 	return next, nil
+}
+
+// Look returns what is known of a backend; false for one that is not checked.
+func (m *Monitor) Look(id string) (Status, bool) {
+	if w := (*m.watches.Load())[id]; w != nil {
+		return w.look(), true
+	}
+	return Status{}, false
 }
 
 // Up reports whether a backend counts as up: it is, or it is not known yet (but see Options.StartDown).

@@ -322,7 +322,7 @@ func TestOwnFaultsDoNotCount(t *testing.T) {
 func TestARealBackendIsStoppedAndStartedAgain(t *testing.T) {
 	changes := make(chan health.Change, 10)
 	m, err := health.NewMonitor(health.Options{
-		Check:    health.Check{Scheme: "tcp", Every: 5 * time.Millisecond},
+		Check:    health.Check{Scheme: "tcp", Every: 5 * time.Millisecond, Timeout: 2 * time.Second},
 		OnChange: func(c health.Change) { changes <- c }, Logger: new(logs).logger(),
 	})
 	require.NoError(t, err)

@@ -104,6 +104,8 @@ func (o OutlierOptions) validate() error {
 		return fmt.Errorf("the share of failures is %v: must be between 0 and 1", o.Share)
 	case o.MaxEjected < 0 || o.MaxEjected > 1:
 		return fmt.Errorf("the share of backends that may be ejected is %v: must be between 0 and 1", o.MaxEjected)
+	case o.MaxEject > 0 && o.MaxEject < cmp.Or(o.Eject, DefaultEject):
+		return fmt.Errorf("the longest ejection, %v, is shorter than the first, %v: give less to the first too", o.MaxEject, cmp.Or(o.Eject, DefaultEject))
 	case o.Window < 0 || o.Eject < 0 || o.MaxEject < 0:
 		return fmt.Errorf("window (%v), eject (%v) and its maximum (%v) must not be negative", o.Window, o.Eject, o.MaxEject)
 	}

@@ -240,7 +240,7 @@ func TestReuse(t *testing.T) {
 			var dials, checks atomic.Int32
 			enough := make(chan struct{})
 			m, err := health.NewMonitor(health.Options{
-				Check: health.Check{Reuse: reuse, Every: time.Millisecond, Dial: func(ctx context.Context, n, a string) (net.Conn, error) {
+				Check: health.Check{Reuse: reuse, Every: time.Millisecond, Timeout: 2 * time.Second, Dial: func(ctx context.Context, n, a string) (net.Conn, error) {
 					dials.Add(1)
 					return new(net.Dialer).DialContext(ctx, n, a)
 				}},

@@ -25,7 +25,12 @@ type watch struct {
 }
 
 func newWatch(m *Monitor, t Target, p *prober) *watch {
-	return &watch{m: m, target: t, prober: p, status: Status{ID: t.ID, URL: shown(t.URL), Since: time.Now()}}
+	w := &watch{m: m, target: t, prober: p, status: Status{ID: t.ID, URL: shown(t.URL), Since: time.Now()}}
+	if known, ok := m.o.Memory.load(m.key(t), m.o.Check.recent()); ok {
+		w.status = known
+		w.state.Store(uint32(known.State))
+	}
+	return w
 }
 
 // shown is a URL without user name and password.
@@ -131,6 +136,7 @@ func (w *watch) judge(err error, took time.Duration) (Status, Change, bool) {
 		s.State, s.Since = change.To, now
 		w.state.Store(uint32(change.To))
 	}
+	w.m.o.Memory.save(w.m.key(w.target), *s)
 	return *s, change, true
 }
 

@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Phase is how far a request came.
@@ -113,16 +114,17 @@ func isTimeout(err error) bool {
 	return ok && timeout.Timeout()
 }
 
-// explain says in words what a failed write or read means.
-func (o *Options) explain(phase Phase, err error) error {
+// explain says in words what a failed write or read means; patience is how long the head of the answer was waited
+// for.
+func (o *Options) explain(phase Phase, err error, patience time.Duration) error {
 	doing := map[Phase]string{PhaseWrite: "sending the request to", PhaseHeader: "waiting for the answer of", PhaseBody: "reading the body of the answer of"}[phase]
-	return fmt.Errorf("%s the backend %s: %s%w", doing, o.Address, o.reason(phase, err), err)
+	return fmt.Errorf("%s the backend %s: %s%w", doing, o.Address, o.reason(phase, err, patience), err)
 }
 
-func (o *Options) reason(phase Phase, err error) string {
+func (o *Options) reason(phase Phase, err error, patience time.Duration) string {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded) && phase == PhaseHeader:
-		return fmt.Sprintf("none within %s; raise the response timeout if it needs longer: ", o.Response)
+		return fmt.Sprintf("none within %s; raise the response timeout if it needs longer: ", patience)
 	case errors.Is(err, os.ErrDeadlineExceeded) && phase == PhaseWrite:
 		return fmt.Sprintf("it took nothing for %s: ", o.ReadIdle)
 	case errors.Is(err, os.ErrDeadlineExceeded):

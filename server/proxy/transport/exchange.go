@@ -41,6 +41,8 @@ type exchange struct {
 	trace *httptrace.ClientTrace
 	stop  func() bool // ends the watch over the context; nil before
 
+	patience time.Duration // for the head of the answer
+
 	watched bool // over the context
 	sent    bool // some of the request
 	landed  bool // some of the answer has come
@@ -68,14 +70,14 @@ func (t *h1) RoundTrip(r *http.Request) (*http.Response, error) {
 	if m.body <= inline {
 		closeBody(r)
 	}
-	client := t.o.client(r.Context())
+	client, patience := t.o.client(r.Context()), ResponseFor(r.Context(), t.o.Response)
 	for try := 0; ; try++ {
 		c, err := t.get(r.Context(), client, try > 0)
 		if err != nil {
 			closeBody(r)
 			return nil, again(err, try)
 		}
-		x := &exchange{t: t, c: c, r: r, m: m, halves: 1}
+		x := &exchange{t: t, c: c, r: r, m: m, halves: 1, patience: patience}
 		reused := c.used
 		res, err := x.run()
 		if err == nil {
@@ -185,12 +187,12 @@ func (x *exchange) watch() {
 
 // limitHead begins the wait for the head of an answer to a request that has been sent.
 func (x *exchange) limitHead() {
-	if d := x.t.o.Response; !x.watched && (d <= 0 || d > unwatched) {
+	if d := x.patience; !x.watched && (d <= 0 || d > unwatched) {
 		x.c.limit(unwatched, false)
 		return
 	}
 	x.watch()
-	x.c.limit(x.t.o.Response, false)
+	x.c.limit(x.patience, false)
 }
 
 // readHead also does what comes after the first wait: it sends the body when the backend does not say
@@ -343,5 +345,5 @@ func (x *exchange) fail(phase Phase, err error) error {
 	case broken != nil && !isProtocol(err):
 		phase, err = PhaseWrite, broken
 	}
-	return &Error{Phase: phase, Sent: x.sent, Err: x.t.o.explain(phase, err)}
+	return &Error{Phase: phase, Sent: x.sent, Err: x.t.o.explain(phase, err, x.patience)}
 }

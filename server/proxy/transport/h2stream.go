@@ -21,6 +21,8 @@ type stream struct {
 	cancel context.CancelCauseFunc
 	body   *h2Request // nil without
 
+	patience time.Duration // for the head of the answer
+
 	mu       sync.Mutex
 	timer    *time.Timer // of the wait under way
 	answered bool        // the head of the answer is here
@@ -28,7 +30,7 @@ type stream struct {
 }
 
 func (t *h2) newStream(r *http.Request) *stream {
-	x := &stream{t: t, r: r}
+	x := &stream{t: t, r: r, patience: ResponseFor(r.Context(), t.o.Response)}
 	x.ctx, x.cancel = context.WithCancelCause(r.Context())
 	x.out = r.WithContext(x.ctx)
 	u := *r.URL
@@ -50,7 +52,7 @@ func (t *h2) newStream(r *http.Request) *stream {
 // run sends the request and waits for the head of the answer.
 func (x *stream) run(c *h2Conn) (*http.Response, error) {
 	if x.body == nil {
-		x.await(x.t.o.Response)
+		x.await(x.patience)
 	}
 	res, err := c.RoundTrip(x.out)
 	x.arrived()
@@ -97,7 +99,7 @@ func (x *stream) sent() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if !x.answered {
-		x.wait(x.t.o.Response)
+		x.wait(x.patience)
 	}
 }
 
@@ -139,7 +141,7 @@ func (x *stream) explain(phase Phase, err error) error {
 			return clientFault(*fault, true)
 		}
 	}
-	return &Error{Phase: phase, Sent: !isRefused(err), Err: x.t.o.explain(phase, err)}
+	return &Error{Phase: phase, Sent: !isRefused(err), Err: x.t.o.explain(phase, err, x.patience)}
 }
 
 // An h2Body is the body of an answer.

@@ -45,7 +45,8 @@ type Options struct {
 
 	// Connect bounds the opening of a connection, its TLS handshake included; 3 s.
 	Connect time.Duration
-	// Response bounds the wait for the head of the answer, once the request has been sent; 30 s.
+	// Response bounds the wait for the head of the answer, once the request has been sent; 30 s. A request may
+	// have its own, see [WithResponse].
 	Response time.Duration
 	// ReadIdle bounds each wait for more of the body of an answer, and for the backend to take more
 	// of a request; 60 s. For grpc and grpcs there is none by default: streams may be silent for

@@ -42,7 +42,7 @@ func (u *upload) run() {
 		x.writeFailed(broken)
 	default:
 		x.c.partial.Store(false)
-		x.c.hurry(x.t.o.Response)
+		x.c.hurry(x.patience)
 		x.uploaded()
 	}
 }
@@ -141,5 +141,5 @@ func (x *exchange) writeFailed(err error) {
 		x.release(false)
 		return
 	}
-	x.c.hurry(min(time.Second, max(x.t.o.Response, time.Millisecond)))
+	x.c.hurry(min(time.Second, max(x.patience, time.Millisecond)))
 }

@@ -34,7 +34,7 @@ func switchable(t testing.TB, name string) (url string, broken *atomic.Bool) {
 func TestChecksTakeABackendOutAndBringItBack(t *testing.T) {
 	a, broken := switchable(t, "a")
 	b := server(t, "b")
-	p := pool(t, upstream.Options{Targets: targets(a, b), Health: &health.Check{Every: 10 * time.Millisecond, Up: 2, Down: 2}})
+	p := pool(t, upstream.Options{Targets: targets(a, b), Health: &health.Check{Every: 10 * time.Millisecond, Timeout: 2 * time.Second, Up: 2, Down: 2}})
 	p.Start(t.Context())
 	broken.Store(true)
 	soon(t, "a is down", func() bool { return state(p) == "down up" })
@@ -47,7 +47,7 @@ func TestChecksTakeABackendOutAndBringItBack(t *testing.T) {
 }
 
 func TestWhenAllAreDownTheErrorSaysWhatTheChecksSaid(t *testing.T) {
-	p := pool(t, upstream.Options{Targets: targets("http://127.0.0.1:1"), Health: &health.Check{Every: 10 * time.Millisecond}})
+	p := pool(t, upstream.Options{Targets: targets("http://127.0.0.1:1"), Health: &health.Check{Every: 10 * time.Millisecond, Timeout: 2 * time.Second}})
 	p.Start(t.Context())
 	soon(t, "it is down", func() bool { return state(p) == "down" })
 	e := noBackend(t, p, upstream.Down)
@@ -57,7 +57,7 @@ func TestWhenAllAreDownTheErrorSaysWhatTheChecksSaid(t *testing.T) {
 
 func TestANewBackendIsCheckedToo(t *testing.T) {
 	a := server(t, "a")
-	p := pool(t, upstream.Options{Targets: targets(a), Health: &health.Check{Every: 10 * time.Millisecond}})
+	p := pool(t, upstream.Options{Targets: targets(a), Health: &health.Check{Every: 10 * time.Millisecond, Timeout: 2 * time.Second}})
 	p.Start(t.Context())
 	require.NoError(t, p.Update(targets(a, "http://127.0.0.1:1")))
 	soon(t, "it is down", func() bool { return state(p) == "up down" })
@@ -108,7 +108,7 @@ func TestFailuresEjectAndTheFaultsOfClientsDoNot(t *testing.T) {
 
 func TestACheckThatFindsABackendUpAgainEndsItsEjection(t *testing.T) {
 	a, broken := switchable(t, "a")
-	p := pool(t, upstream.Options{Targets: targets(a, server(t, "b")), Health: &health.Check{Every: 10 * time.Millisecond},
+	p := pool(t, upstream.Options{Targets: targets(a, server(t, "b")), Health: &health.Check{Every: 10 * time.Millisecond, Timeout: 2 * time.Second},
 		Passive: &health.OutlierOptions{Consecutive: 1, Eject: time.Hour, MaxEject: time.Hour}})
 	report(t, p, a, failure(502), 1)
 	p.Start(t.Context())
@@ -122,7 +122,7 @@ func TestACheckThatFindsABackendUpAgainEndsItsEjection(t *testing.T) {
 
 func TestTheLastBackendThatChecksLeaveIsNotEjected(t *testing.T) {
 	b := server(t, "b")
-	p := pool(t, upstream.Options{Targets: targets("http://127.0.0.1:1", b), Health: &health.Check{Every: 10 * time.Millisecond},
+	p := pool(t, upstream.Options{Targets: targets("http://127.0.0.1:1", b), Health: &health.Check{Every: 10 * time.Millisecond, Timeout: 2 * time.Second},
 		Passive: &health.OutlierOptions{Consecutive: 1}})
 	p.Start(t.Context())
 	soon(t, "the first is down", func() bool { return state(p) == "down up" })
@@ -233,7 +233,7 @@ func TestSlowStartAfterAnEjection(t *testing.T) {
 func TestTheLastResortIsABackendThatIsHeldForDown(t *testing.T) {
 	a, broken := switchable(t, "a")
 	b := server(t, "b")
-	p := pool(t, upstream.Options{Targets: targets(a, b), Health: &health.Check{Every: 10 * time.Millisecond, Up: 1, Down: 1}})
+	p := pool(t, upstream.Options{Targets: targets(a, b), Health: &health.Check{Every: 10 * time.Millisecond, Timeout: 2 * time.Second, Up: 1, Down: 1}})
 	p.Start(t.Context())
 	assert.Nil(t, p.PickLast(get(), nil), "all are up: Pick is for them")
 	broken.Store(true)

@@ -22,7 +22,7 @@ type Options struct {
 	Name string
 	// Targets are the backends to begin with, and sources of backends; [Pool.Update] changes them.
 	Targets []Target
-	// Sources are further sources of backends, as of [discover.Func]; Update leaves them.
+	// Sources are further sources of backends to begin with, as of [discover.Func].
 	Sources []discover.Source
 	// Every is how often sources are asked; default 10 s.
 	Every time.Duration
@@ -33,7 +33,10 @@ type Options struct {
 	Sticky    Sticky
 	SlowStart time.Duration // until a backend that came up has its full share; 0 for at once
 
-	Health  *health.Check          // nil for no active checks. Its TLS and Dial default to those here
+	Health *health.Check // nil for no active checks. Its TLS and Dial default to those here
+	// HealthMemory is what checks have found out before; nil for nothing.
+	HealthMemory *health.Memory
+
 	Passive *health.OutlierOptions // nil for none. Its Name, OnEject and Logger are the pool's
 	Breaker *breaker.Options       // nil for none. Its Name, OnChange and Logger are the pool's
 	Dial    func(ctx context.Context, network, address string) (net.Conn, error)

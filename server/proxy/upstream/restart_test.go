@@ -57,7 +57,7 @@ func TestBackendsThatAreKilledInTurnCostNoRequest(t *testing.T) {
 	}
 	p := pool(t, upstream.Options{
 		Targets: targets(urls...), Balance: upstream.Balance{Policy: "p2c"},
-		Health:  &health.Check{Every: 20 * time.Millisecond, Timeout: 200 * time.Millisecond, Up: 1, Down: 1},
+		Health:  &health.Check{Every: 20 * time.Millisecond, Timeout: 5 * time.Second, Up: 1, Down: 1},
 		Passive: &health.OutlierOptions{Consecutive: 2, Eject: 50 * time.Millisecond},
 		Breaker: &breaker.Options{Failures: 3, Open: 50 * time.Millisecond},
 	})

@@ -86,10 +86,10 @@ func parse(t Target, extra []string) (place, error) {
 	if p.weight < 0 || p.weight > maxWeight {
 		return place{}, fmt.Errorf("upstream target %q: weight %d: give 1 to %d", t.URL, t.Weight, maxWeight)
 	}
-	if isAddress(t.URL) {
-		return place{}, fmt.Errorf("upstream target %q is no URL: write its URL, as http://%s", t.URL, t.URL)
-	}
 	u, err := url.Parse(t.URL)
+	if bare(t.URL, u) {
+		return place{}, fmt.Errorf("upstream target %q: it has no scheme: write http://%s", hidden(t.URL), hidden(t.URL))
+	}
 	if err != nil {
 		return place{}, fmt.Errorf("upstream target %q is no URL: %w", hidden(t.URL), errors.Unwrap(err))
 	}
@@ -105,14 +105,15 @@ func parse(t Target, extra []string) (place, error) {
 	return p, nil
 }
 
-// isAddress reports "10.0.0.7:9001", where a scheme was forgotten.
-func isAddress(text string) bool {
-	host, port, err := net.SplitHostPort(text)
-	if err != nil || host == "" {
+// bare reports an address without a scheme, as "127.0.0.1:9001" or "api:9001", of which u is what a URL would be,
+// or nil.
+func bare(raw string, u *url.URL) bool {
+	host, port, err := net.SplitHostPort(strings.TrimSuffix(raw, "/"))
+	if err != nil || checkHost(strings.ToLower(host)) != nil {
 		return false
 	}
 	_, err = strconv.ParseUint(port, 10, 16)
-	return err == nil && checkHost(strings.ToLower(host)) == nil
+	return err == nil && (u == nil || u.Host == "")
 }
 
 // hidden is a URL for a message: without a password.
@@ -124,7 +125,7 @@ func hidden(raw string) string {
 }
 
 func (p *place) setScheme(u *url.URL, extra []string) error {
-	if u.Scheme == "" || u.Host == "" && u.Opaque != "" {
+	if u.Scheme == "" || u.Host == "" && u.Opaque != "" && u.Scheme != "unix" {
 		return errors.New("it has no scheme: write http://host:port")
 	}
 	known := schemeNames(extra)
@@ -147,7 +148,7 @@ func (p *place) setAddress(u *url.URL) error {
 	case u.Host == "" && strings.HasPrefix(u.Path, "/"):
 		return p.setSocket(u)
 	case p.scheme.name == "unix":
-		return errors.New("a socket is named by its absolute path, as in unix:/run/app.sock")
+		return errors.New("a socket is named by its path, as in unix:/run/app.sock, or unix:app.sock for one in the folder of the app")
 	case u.Path != "" && u.Path != "/":
 		return fmt.Errorf("the path %q would not be sent: name scheme, host and port, and rewrite the path of the request", u.Path)
 	}

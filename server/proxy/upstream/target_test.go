@@ -41,9 +41,9 @@ func TestTargets(t *testing.T) {
 func TestWrongTargetsTeach(t *testing.T) {
 	for raw, want := range map[string]string{
 		"":                    "it has no scheme: write http://host:port",
-		"10.0.0.1:80":         "is no URL: write its URL, as http://10.0.0.1:80",
-		"localhost:80":        "is no URL: write its URL, as http://localhost:80",
-		"[::1]:80":            "is no URL: write its URL, as http://[::1]:80",
+		"10.0.0.1:80":         "it has no scheme: write http://10.0.0.1:80",
+		"localhost:80":        "it has no scheme: write http://localhost:80",
+		"[::1]:80":            "it has no scheme: write http://[::1]:80",
 		"httpp://a":           `scheme "httpp" is unknown (did you mean "http"?): use one of http, https, `,
 		"fastcgi://a":         `scheme "fastcgi" is unknown`,
 		"http://":             "it has no host",
@@ -56,8 +56,9 @@ func TestWrongTargetsTeach(t *testing.T) {
 		"http://a#x":          "a query or fragment has no place",
 		"http://u:secret@a":   "set the Authorization header",
 		"http://u:secret@a b": "is no URL",
-		"unix:app.sock":       "it has no scheme",
-		"unix://app.sock":     "a socket is named by its absolute path",
+		"unix:":               "or unix:app.sock",
+		"unix:app.sock":       "a socket is named by its path",
+		"unix://app.sock":     "a socket is named by its path",
 		"unix:/a%00b":         "a path with a NUL byte",
 		"http://a\nb":         "is no URL",
 	} {

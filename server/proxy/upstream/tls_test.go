@@ -94,7 +94,7 @@ func TestInsecureIsLoud(t *testing.T) {
 func TestABackendFromDNSIsVerifiedByItsName(t *testing.T) {
 	url, ca := secured(t)
 	p := pool(t, upstream.Options{TLS: upstream.TLS{CA: ca}, Targets: []discover.Target{{URL: url, Host: "api.internal"}},
-		Health: &health.Check{Every: 10 * time.Millisecond}})
+		Health: &health.Check{Every: 10 * time.Millisecond, Timeout: 2 * time.Second}})
 	p.Start(t.Context())
 	text, err := ask(p, get())
 	require.NoError(t, err)

@@ -13,7 +13,7 @@ import (
 type feed struct {
 	pool   *Pool
 	source discover.Source
-	fixed  bool // of Options.Sources: Update leaves it
+	backup bool // all that is found there are
 
 	targets  []Target // found last; guarded by the lock of the pool
 	follower *discover.Follower
@@ -53,16 +53,16 @@ func (f *feed) found(targets []Target) error {
 	return nil
 }
 
-// Update makes targets the backends of the pool, with those of its sources. A backend that stays
-// keeps its state and its connections; one that goes finishes the requests it has. On an error
-// nothing has changed.
+// Update makes targets the backends of the pool, in place of all there were, those of Options.Sources included. A
+// backend that stays keeps its state and its connections; one that goes finishes the requests it has. On an
+// error nothing has changed.
 func (p *Pool) Update(targets []Target) error {
 	p.mu.Lock()
 	left, err := p.updateLocked(targets)
-	p.mu.Unlock()
 	for _, f := range left {
-		f.end()
+		p.leaving.Go(f.end) // which may take until the caller, a function of a script as it may be, has returned
 	}
+	p.mu.Unlock()
 	if err != nil {
 		return fmt.Errorf("upstream %q: %w", p.o.Name, err)
 	}
@@ -99,20 +99,15 @@ func (p *Pool) updateLocked(targets []Target) (left []*feed, err error) {
 
 // split tells targets from sources. A source that is followed already stays.
 func (p *Pool) split(targets []Target) (static []Target, feeds []*feed, err error) {
-	for _, f := range p.feeds {
-		if f.fixed {
-			feeds = append(feeds, f)
-		}
-	}
 	for _, t := range targets {
 		if !discover.IsSource(t.URL) {
 			static = append(static, t)
 			continue
 		}
-		if t.Weight != 0 || t.Backup || t.Host != "" {
-			return nil, nil, fmt.Errorf("source %q: a weight, backup or host is what the targets have that are found there", t.URL)
+		if t.Weight != 0 || t.Host != "" {
+			return nil, nil, fmt.Errorf("source %q: a weight or host is what the targets have that are found there", t.URL)
 		}
-		f, err := p.feed(t.URL)
+		f, err := p.feed(t)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -123,17 +118,17 @@ func (p *Pool) split(targets []Target) (static []Target, feeds []*feed, err erro
 	return static, feeds, nil
 }
 
-func (p *Pool) feed(url string) (*feed, error) {
+func (p *Pool) feed(t Target) (*feed, error) {
 	for _, f := range p.feeds {
-		if !f.fixed && f.source.String() == url {
+		if f.source.String() == t.URL && f.backup == t.Backup {
 			return f, nil
 		}
 	}
-	s, err := discover.Parse(url, p.o.Resolver)
+	s, err := discover.Parse(t.URL, p.o.Resolver)
 	if err != nil {
 		return nil, err
 	}
-	return &feed{pool: p, source: s}, nil
+	return &feed{pool: p, source: s, backup: t.Backup}, nil
 }
 
 // rebuild makes the set anew from the targets and what the sources found, under the lock. On an
@@ -194,7 +189,10 @@ func closeAll(backends []*Backend) {
 func (p *Pool) places() ([]place, error) {
 	all := slices.Clone(p.static)
 	for _, f := range p.feeds {
-		all = append(all, f.targets...)
+		for _, t := range f.targets {
+			t.Backup = t.Backup || f.backup
+			all = append(all, t)
+		}
 	}
 	if len(all) > maxBackends {
 		return nil, fmt.Errorf("%d targets are more than %d", len(all), maxBackends)
@@ -246,14 +244,26 @@ func (p *Pool) judge(places []place) error {
 
 // admit gives a backend what is known of it.
 func (p *Pool) admit(b *Backend) {
-	if p.monitor != nil {
-		b.down.Store(!p.monitor.Up(b.name))
-	}
 	if p.outlier != nil {
 		b.host = p.outlier.Host(b.name)
 	}
+	if p.monitor != nil {
+		p.recall(b)
+	}
 	if p.breakers != nil {
 		b.breaker = p.breakers.Breaker(b.name)
+	}
+}
+
+// recall gives a backend what checks have found out already.
+func (p *Pool) recall(b *Backend) {
+	down := !p.monitor.Up(b.name)
+	b.down.Store(down)
+	if p.outlier != nil {
+		p.outlier.Mark(b.name, down)
+	}
+	if s, ok := p.monitor.Look(b.name); ok && down {
+		b.checked.Store(&s.Err)
 	}
 }
 

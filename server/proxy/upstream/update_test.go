@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"rws/server/proxy/discover"
 	"rws/server/proxy/upstream"
 )
 
@@ -275,4 +276,82 @@ func TestSRVRecordsAreFollowed(t *testing.T) {
 	text, err = ask(p, get())
 	require.NoError(t, err)
 	assert.Equal(t, "b", text)
+}
+
+// A function that was asked for backends is asked no more after an update, and what it found is gone.
+func TestAnUpdateReplacesAFunction(t *testing.T) {
+	a, b := server(t, "a"), server(t, "b")
+	var asked atomic.Int64
+	found := discover.Func("app.lua:1", func(context.Context) ([]upstream.Target, error) {
+		asked.Add(1)
+		return targets(a), nil
+	})
+	p := pool(t, upstream.Options{Sources: []discover.Source{found}, Every: 5 * time.Millisecond})
+	p.Start(t.Context())
+	soon(t, "it is asked", func() bool { return len(p.Status()) == 1 && asked.Load() > 2 })
+	require.NoError(t, p.Update(targets(b)))
+	before := asked.Load()
+	assert.Empty(t, p.Sources())
+	for range 5 {
+		assert.Equal(t, b, pick(t, p, get()))
+		time.Sleep(10 * time.Millisecond)
+	}
+	assert.LessOrEqual(t, asked.Load(), before+1, "but for the call that was under way")
+	assert.Len(t, p.Status(), 1)
+}
+
+func TestAllThatASourceFindsMayBeBackups(t *testing.T) {
+	a, b := server(t, "a"), server(t, "b")
+	file := filepath.Join(t.TempDir(), "backends")
+	require.NoError(t, os.WriteFile(file, []byte(b+"\n"), 0o600))
+	p := pool(t, upstream.Options{Targets: []upstream.Target{{URL: a}, {URL: "file:" + file, Backup: true}}})
+	p.Start(t.Context())
+	soon(t, "it is read", func() bool { return len(p.Status()) == 2 })
+	for range 4 {
+		assert.Equal(t, a, pick(t, p, get()))
+	}
+	require.NoError(t, p.Drain(a, true))
+	assert.Equal(t, b, pick(t, p, get()))
+	require.NoError(t, p.Update([]upstream.Target{{URL: "file:" + file}}))
+	soon(t, "it is none any more", func() bool { return len(p.Status()) == 1 && !p.Status()[0].Backup })
+	assert.ErrorContains(t, p.Update([]upstream.Target{{URL: "file:" + file, Weight: 2}}), "a weight or host is what the targets have")
+}
+
+// A name that DNS forgets, or that has no address for a while, keeps the backends it had, and no request is lost.
+func TestANameThatDNSForgetsUnderLoadKeepsItsBackends(t *testing.T) {
+	a := server(t, "a")
+	port := a[strings.LastIndexByte(a, ':')+1:]
+	z := &zone{}
+	z.set("api.test. A 127.0.0.1")
+	p := pool(t, upstream.Options{Targets: targets("dns+http://api.test:" + port), Resolver: z.resolver(t), Every: 10 * time.Millisecond})
+	p.Start(t.Context())
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var sent atomic.Int64
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				text, err := ask(p, get())
+				if !assert.NoError(t, err) || !assert.Equal(t, "a", text) {
+					return
+				}
+				sent.Add(1)
+			}
+		})
+	}
+	more := func(what string) {
+		before := sent.Load()
+		soon(t, what, func() bool { return sent.Load() > before+200 })
+	}
+	more("requests are answered")
+	z.set()
+	soon(t, "the name is gone", func() bool { return p.Sources()[0].Err != nil })
+	more("and requests are answered still")
+	assert.Equal(t, "up", state(p))
+	z.set("api.test. A 127.0.0.1")
+	soon(t, "the name is back", func() bool { return p.Sources()[0].Err == nil })
+	more("and so it goes on")
+	stop()
+	wg.Wait()
 }

@@ -40,7 +40,8 @@ type Pool struct {
 	closed  bool
 	ctx     context.Context // of checks and look-ups
 	stop    context.CancelFunc
-	untie   func() bool // from the context of Start
+	untie   func() bool    // from the context of Start
+	leaving sync.WaitGroup // feeds that are followed no more
 }
 
 // A set is the backends of a pool between two changes.
@@ -87,11 +88,11 @@ func newPool(o Options) (*Pool, error) {
 	if err = p.newJudges(); err != nil {
 		return nil, err
 	}
-	for _, s := range o.Sources {
-		p.feeds = append(p.feeds, &feed{pool: p, source: s, fixed: true})
-	}
 	if err = p.update(o.Targets); err != nil {
 		return nil, err
+	}
+	for _, s := range o.Sources {
+		p.feeds = append(p.feeds, &feed{pool: p, source: s})
 	}
 	return p, nil
 }
@@ -99,7 +100,7 @@ func newPool(o Options) (*Pool, error) {
 // newJudges makes what decides who can answer.
 func (p *Pool) newJudges() (err error) {
 	if p.o.Health != nil && p.o.Transport == nil {
-		o := health.Options{Check: *p.o.Health, Name: p.o.Name, Logger: p.log, OnChange: p.checked}
+		o := health.Options{Check: *p.o.Health, Name: p.o.Name, Logger: p.log, OnChange: p.checked, Memory: p.o.HealthMemory}
 		if o.Check.TLS == nil {
 			o.Check.TLS = p.tls
 		}
@@ -194,6 +195,7 @@ func (p *Pool) Close() error {
 	for _, f := range feeds {
 		f.end()
 	}
+	p.leaving.Wait()
 	if p.monitor != nil {
 		p.monitor.Close()
 	}
