@@ -10,7 +10,7 @@ import (
 
 // Shutdown stops accepting, lets requests finish until StopGrace or ctx is over, then ends their
 // contexts, and closes the app. HTTP/2 clients are told (GOAWAY), streams and sockets too, by
-// [exchange.Exchange.Leaving]. The error says what had to be broken off.
+// [exchange.Exchange.Leaving] and Stopping. The error says what had to be broken off.
 //
 // A second call with a ctx that ends sooner shortens the wait of the first; both return the same.
 func (s *Server) Shutdown(ctx context.Context) error {
@@ -64,7 +64,7 @@ func (s *Server) finish() error {
 	var streams sync.WaitGroup
 	streams.Go(func() { s.closeStreams(grace) })
 	late := s.shutdown(grace)
-	ended := h.drain(grace, ErrStopped)
+	ended := h.drain(grace)
 	if late != nil { // some connections did not come to rest
 		_ = s.http1.Close()
 		_ = s.http2.server.Close()

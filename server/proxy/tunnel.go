@@ -22,7 +22,7 @@ func (c *call) agrees(res *http.Response) bool {
 }
 
 // tunnel takes the connection of the client and joins it to that of the backend, until both have ended,
-// nothing passes for the time that Timeout.Tunnel allows, or the app leaves.
+// nothing passes for the time that Timeout.Tunnel allows, or the server stops.
 func (c *call) tunnel(t *try) {
 	outcome := upstream.Outcome{Kind: upstream.Success, Status: t.res.StatusCode, Took: t.took}
 	defer func() { c.settle(t, outcome) }()
@@ -41,7 +41,7 @@ func (c *call) tunnel(t *try) {
 	c.h.stats.upgrades.Add(1)
 	c.h.stats.tunnels.Add(1)
 	defer c.h.stats.tunnels.Add(-1)
-	newTunnel(c.upgrade, conn, rw.Reader, back).run(c.in.Context(), c.ex.Leaving(), c.h.o.Timeout.Tunnel)
+	newTunnel(c.upgrade, conn, rw.Reader, back).run(c.in.Context(), c.ex.Stopping(), c.h.o.Timeout.Tunnel)
 }
 
 // writeUpgrade writes the 101.
@@ -89,11 +89,11 @@ func newTunnel(protocol string, client net.Conn, ahead *bufio.Reader, back io.Re
 	return t
 }
 
-// lastWords is how long both ends have to close when the app leaves.
+// lastWords is how long both ends have to close when the server stops.
 const lastWords = 5 * time.Second
 
 // run returns when the tunnel is over. Both connections are then closed.
-func (t *tunnel) run(ctx context.Context, leaving <-chan struct{}, idle time.Duration) {
+func (t *tunnel) run(ctx context.Context, stopping <-chan struct{}, idle time.Duration) {
 	var lanes, goodbyes sync.WaitGroup // apart: nothing may be added to the first while it is waited for
 	defer goodbyes.Wait()
 	over := make(chan struct{})
@@ -111,8 +111,8 @@ func (t *tunnel) run(ctx context.Context, leaving <-chan struct{}, idle time.Dur
 		case <-over:
 			t.close()
 			return
-		case <-leaving:
-			leaving, last = nil, true
+		case <-stopping:
+			stopping, last = nil, true
 			goodbyes.Go(t.toClient.leave)
 			goodbyes.Go(t.toBack.leave)
 			watch.Reset(lastWords)
