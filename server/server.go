@@ -54,7 +54,8 @@ type Server struct {
 
 	drainMu  sync.Mutex
 	draining map[*Handler]struct{}
-	past     int64 // answers of apps that are closed
+	past     int64          // answers of apps that are closed
+	discards sync.WaitGroup // of the apps that were replaced
 
 	hasty context.Context // done when Shutdown must not wait any more
 	hurry context.CancelFunc
@@ -207,7 +208,7 @@ func (s *Server) Swap(app *App) error {
 	s.current.Store(h)
 	s.serveStreams(app.Streams, fresh)
 	s.collect(h.settings.MemoryLimit)
-	s.work.Go(func() { s.discard(old) })
+	s.discards.Go(func() { s.discard(old) })
 	return nil
 }
 

@@ -50,8 +50,8 @@ func (e *Exchange) Stopping() <-chan struct{} {
 	return e.life.Stopping
 }
 
-// LastWords is how long a stream that has no end of its own may go on after Stopping is closed, so that it
-// ends before it is made to.
+// LastWords is how long a stream or tunnel that has no end of its own may go on after Stopping is closed, so
+// that it ends before it is made to.
 func (e *Exchange) LastWords() time.Duration {
 	if e.life == nil {
 		return 0

@@ -158,7 +158,7 @@ func TestWebSocketsOutliveTheApp(t *testing.T) {
 	p, err := upstream.New(upstream.Options{Name: "ws", Logger: quiet, Targets: []upstream.Target{{URL: strings.Replace(at, "http", "ws", 1)}}})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, p.Close()) })
-	f := serve(t, to(t, proxy.Options{Pool: p}))
+	f := serveWith(t, to(t, proxy.Options{Pool: p}), patience)
 	ws, err := websocket.Dial("ws://"+f.addr+"/", "", "http://"+f.addr)
 	require.NoError(t, err)
 	defer ws.Close()

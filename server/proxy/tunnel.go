@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"rws/server/exchange"
 	"rws/server/proxy/upstream"
 )
 
@@ -41,7 +42,7 @@ func (c *call) tunnel(t *try) {
 	c.h.stats.upgrades.Add(1)
 	c.h.stats.tunnels.Add(1)
 	defer c.h.stats.tunnels.Add(-1)
-	newTunnel(c.upgrade, conn, rw.Reader, back).run(c.in.Context(), c.ex.Stopping(), c.h.o.Timeout.Tunnel)
+	newTunnel(c.upgrade, conn, rw.Reader, back).run(c.in.Context(), c.ex, c.h.o.Timeout.Tunnel)
 }
 
 // writeUpgrade writes the 101.
@@ -89,11 +90,10 @@ func newTunnel(protocol string, client net.Conn, ahead *bufio.Reader, back io.Re
 	return t
 }
 
-// lastWords is how long both ends have to close when the server stops.
-const lastWords = 5 * time.Second
-
-// run returns when the tunnel is over. Both connections are then closed.
-func (t *tunnel) run(ctx context.Context, stopping <-chan struct{}, idle time.Duration) {
+// run returns when the tunnel is over. Both connections are then closed. When the server stops both ends have
+// the last words of ex to close them themselves.
+func (t *tunnel) run(ctx context.Context, ex *exchange.Exchange, idle time.Duration) {
+	stopping := ex.Stopping()
 	var lanes, goodbyes sync.WaitGroup // apart: nothing may be added to the first while it is waited for
 	defer goodbyes.Wait()
 	over := make(chan struct{})
@@ -115,7 +115,7 @@ func (t *tunnel) run(ctx context.Context, stopping <-chan struct{}, idle time.Du
 			stopping, last = nil, true
 			goodbyes.Go(t.toClient.leave)
 			goodbyes.Go(t.toBack.leave)
-			watch.Reset(lastWords)
+			watch.Reset(ex.LastWords())
 		case <-watch.C:
 			if left := idle - t.silent(); left > 0 && !last {
 				watch.Reset(left)
@@ -196,7 +196,7 @@ func (l *lane) leave() {
 	l.leaving = true
 	if l.frames == nil {
 		l.said = true
-		_ = closeWrite(l.to) // else both are closed after lastWords
+		_ = closeWrite(l.to) // else both are closed after the last words
 		return
 	}
 	_ = l.say() // a broken connection shows in the other direction too

@@ -176,7 +176,7 @@ func TestWebSocketsAreToldThatTheServerStops(t *testing.T) {
 		all, _ := io.ReadAll(io.TeeReader(r, notify{c}))
 		heard <- all
 	})
-	f := serve(t, to(t, proxy.Options{}, at))
+	f := serveWith(t, to(t, proxy.Options{}, at), patience)
 	c, r := raw(t, f.addr, "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
 	_, err := http.ReadResponse(r, nil)
 	require.NoError(t, err)
