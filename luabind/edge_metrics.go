@@ -2,6 +2,7 @@ package luabind
 
 import (
 	"cmp"
+	"slices"
 
 	"rws/server/metrics"
 	"rws/server/proxy"
@@ -109,7 +110,8 @@ func (r *route) label() string { return r.host + r.pattern }
 // label is what a handler leads to, in metrics.
 func (x *proxied) label() string { return cmp.Or(x.role, "backends") }
 
-// edgeGauges tell how things are in the present program. Streams of those before are added: they outlive it.
+// edgeGauges tell how things are in the present program. Streams and proxied requests of those before are
+// added: they outlive it.
 func (k *kept) edgeGauges() []metrics.Reading {
 	backends := func(name, help string, value func(upstream.BackendStatus) (float64, bool)) metrics.Reading {
 		return metrics.Reading{Name: name, Help: help, Labels: ofBackends, Read: func(yield func(float64, ...string)) {
@@ -125,8 +127,10 @@ func (k *kept) edgeGauges() []metrics.Reading {
 	proxies := func(name, help string, value func(proxy.Stats) int64) metrics.Reading {
 		return metrics.Reading{Name: name, Help: help, Labels: ofProxies, Read: func(yield func(float64, ...string)) {
 			sums := map[[2]string]int64{}
-			for _, x := range k.now().proxied {
-				sums[[2]string{x.route.label(), x.label()}] += value(x.handler.Stats())
+			for _, p := range k.all() {
+				for _, x := range p.proxied {
+					sums[[2]string{x.route.label(), x.label()}] += value(x.handler.Stats())
+				}
 			}
 			for labels, n := range sums {
 				yield(float64(n), labels[:]...)
@@ -184,11 +188,16 @@ func (k *kept) now() *Program {
 	return &Program{}
 }
 
-// open are the connections of an address. Those of programs before outlive a reload.
-func (k *kept) open(r *relayed) (n int64) {
+// all are the programs that have begun and are not closed.
+func (k *kept) all() []*Program {
 	k.ledger.mu.Lock()
 	defer k.ledger.mu.Unlock()
-	for _, p := range k.ledger.living {
+	return slices.Clone(k.ledger.living)
+}
+
+// open are the connections of an address. Those of programs before outlive a reload.
+func (k *kept) open(r *relayed) (n int64) {
+	for _, p := range k.all() {
 		for _, other := range p.relays {
 			if other.network == r.network && other.listen == r.listen {
 				n += other.stats().Open

@@ -9,9 +9,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
-	"rws/server/cancel"
 	"rws/server/exchange"
 	"rws/server/logs"
 	"rws/server/proxy"
@@ -38,15 +36,18 @@ type Handler struct {
 
 	life    exchange.Life
 	leave   func()                      // closes life.Leaving, once
+	halt    func()                      // closes life.Stopping, once, unless that is the server's
 	force   func(cause error)           // ends life.Force
+	last    func(cause error)           // ends life.Last
 	onClose func(context.Context) error // closes the app, once
 }
 
 // around is what a handler gets from the server it is in.
 type around struct {
-	log    *slog.Logger
-	access *logs.AccessLogger // nil for none
-	shed   *shed              // nil for never
+	log      *slog.Logger
+	access   *logs.AccessLogger // nil for none
+	shed     *shed              // nil for never
+	stopping <-chan struct{}    // closed when the server stops; nil without one
 	// misdirected reports whether a request came over a connection for another host; nil for never.
 	misdirected func(*http.Request) bool
 }
@@ -95,11 +96,7 @@ func compile(app *App, a around) (*Handler, error) {
 	for _, wrap := range slices.Backward(app.Before) {
 		h.before = wrap(h.before)
 	}
-	leaving := make(chan struct{})
-	h.life.Leaving = leaving
-	force := new(cancel.Context)
-	h.life.Force, h.force = force, func(cause error) { force.End(context.Canceled, cause) }
-	h.leave = sync.OnceFunc(func() { close(leaving) })
+	h.beginLife()
 	h.onIdle = sync.OnceFunc(func() { close(h.idle) })
 	h.onClose = onceClose(app)
 	return h, nil
@@ -139,84 +136,4 @@ func (h *Handler) Settings() Settings { return h.settings }
 // Explain tells which route answers a request and why the others do not.
 func (h *Handler) Explain(host, method, path string) router.Explanation {
 	return h.table.Explain(host, method, path)
-}
-
-// enter counts a request in; it reports false when the handler takes no more. Either the one
-// who retires the handler sees the count, or we see that it is retired.
-func (h *Handler) enter() bool {
-	h.inflight.Add(1)
-	if !h.retired.Load() {
-		return true
-	}
-	h.exit()
-	return false
-}
-
-func (h *Handler) exit() {
-	if h.inflight.Add(-1) == 0 && h.retired.Load() {
-		h.onIdle()
-	}
-}
-
-// retire takes no more requests, and tells those that are here.
-func (h *Handler) retire() {
-	h.leave()
-	h.inflight.Add(1) // so that exit below notices when nobody is here
-	h.retired.Store(true)
-	h.exit()
-}
-
-// Why the context of a request ended before the request did, as [context.Cause] tells.
-var (
-	ErrReplaced = errors.New("the app was replaced, and the request took longer than the grace")
-	ErrStopped  = errors.New("the server stops, and the request took longer than the grace")
-)
-
-// lastWords is how long requests may take to return when their contexts have ended.
-const lastWords = 2 * time.Second
-
-// drain retires the handler, waits for the requests until ctx is done, then ends their contexts
-// for the given cause. It returns how many it had to end.
-func (h *Handler) drain(ctx context.Context, cause error) (ended int64) {
-	h.retire()
-	select {
-	case <-h.idle:
-		return 0
-	case <-ctx.Done():
-	}
-	ended = h.inflight.Load()
-	h.force(cause)
-	timer := time.NewTimer(lastWords)
-	defer timer.Stop()
-	select {
-	case <-h.idle:
-	case <-timer.C:
-		h.around.log.Error("requests go on although their contexts have ended; the app is closed under them", "requests", h.inflight.Load())
-	}
-	return ended
-}
-
-// closing is how long App.Close may take.
-const closing = 10 * time.Second
-
-func (h *Handler) closeApp() error {
-	h.force(ErrStopped) // frees the context; nobody is left to hear it
-	ctx, cancel := context.WithTimeout(context.Background(), closing)
-	defer cancel()
-	return h.onClose(ctx)
-}
-
-// Close takes no more requests, waits for those in flight until ctx is done, then ends their
-// contexts, and closes the app. A [Server] does this by itself.
-func (h *Handler) Close(ctx context.Context) error {
-	ended := h.drain(ctx, ErrStopped)
-	return errors.Join(brokenOff(ended), h.closeApp())
-}
-
-// brokenOff is the error that tells how many requests did not end in time.
-func brokenOff(n int64) error {
-	if n == 0 {
-		return nil
-	}
-	return fmt.Errorf("broke off %d request(s) that took longer than the grace", n)
 }

@@ -54,7 +54,8 @@ type Server struct {
 
 	drainMu  sync.Mutex
 	draining map[*Handler]struct{}
-	past     int64 // answers of apps that are closed
+	past     int64          // answers of apps that are closed
+	discards sync.WaitGroup // of the apps that were replaced
 
 	hasty context.Context // done when Shutdown must not wait any more
 	hurry context.CancelFunc
@@ -75,7 +76,7 @@ func New(o Options) *Server {
 		o.Released = released
 	}
 	s := &Server{options: o, undo: func() {}, draining: map[*Handler]struct{}{}, quit: make(chan struct{}), done: make(chan struct{})}
-	s.around = around{log: o.Logger, access: o.Access, shed: &shed{}, misdirected: s.misdirected}
+	s.around = around{log: o.Logger, access: o.Access, shed: &shed{}, stopping: s.quit, misdirected: s.misdirected}
 	s.hasty, s.hurry = context.WithCancel(context.Background())
 	s.streams.open = map[string]*stream{}
 	s.streams.ctx, s.streams.end = context.WithCancel(context.Background())
@@ -168,7 +169,8 @@ func (s *Server) Addrs() []net.Addr {
 func (s *Server) Handler() *Handler { return s.current.Load() }
 
 // Swap puts app in the place of the present one: requests that come from now on go to it. The
-// old one finishes its requests in the background, at most Settings.StopGrace, and is closed. On
+// old one finishes its requests in the background, at most Settings.StopGrace but for those that
+// outlive it (see [exchange.Exchange.Outlive]), and is closed. On
 // an error the present app stays: a fault in a route, certificates that do not load, or a
 // [*RestartError].
 func (s *Server) Swap(app *App) error {
@@ -206,17 +208,20 @@ func (s *Server) Swap(app *App) error {
 	s.current.Store(h)
 	s.serveStreams(app.Streams, fresh)
 	s.collect(h.settings.MemoryLimit)
-	s.work.Go(func() { s.discard(old) })
+	s.discards.Go(func() { s.discard(old) })
 	return nil
 }
 
-// discard drains and closes an app that was replaced. A stop shortens its grace.
+// discard drains and closes an app that was replaced. A stop shortens its grace, and that of the
+// requests that outlive it.
 func (s *Server) discard(h *Handler) {
-	ctx, cancel := graceful(s.hasty, h.settings.StopGrace)
+	grace, cancel := graceful(s.hasty, h.settings.StopGrace)
 	defer cancel()
-	if err := brokenOff(h.drain(ctx, ErrReplaced)); err != nil {
-		s.options.Logger.Warn("the old app did not finish in time", "err", err)
-	}
+	h.giveWay(grace, s.hasty, func(ended int64) {
+		if err := brokenOff(ended); err != nil {
+			s.options.Logger.Warn("the old app did not finish in time", "err", err)
+		}
+	})
 	if err := h.closeApp(); err != nil {
 		s.options.Logger.Error("closing the old app", "err", err)
 	}

@@ -10,7 +10,7 @@ import (
 
 // Shutdown stops accepting, lets requests finish until StopGrace or ctx is over, then ends their
 // contexts, and closes the app. HTTP/2 clients are told (GOAWAY), streams and sockets too, by
-// [exchange.Exchange.Leaving]. The error says what had to be broken off.
+// [exchange.Exchange.Leaving] and Stopping. The error says what had to be broken off.
 //
 // A second call with a ctx that ends sooner shortens the wait of the first; both return the same.
 func (s *Server) Shutdown(ctx context.Context) error {
@@ -64,7 +64,10 @@ func (s *Server) finish() error {
 	var streams sync.WaitGroup
 	streams.Go(func() { s.closeStreams(grace) })
 	late := s.shutdown(grace)
-	ended := h.drain(grace, ErrStopped)
+	unhook := context.AfterFunc(grace, s.hurry) // apps that were replaced get the same time
+	ended := h.drain(grace)
+	s.discards.Wait()
+	unhook()
 	if late != nil { // some connections did not come to rest
 		_ = s.http1.Close()
 		_ = s.http2.server.Close()
@@ -80,9 +83,7 @@ func (s *Server) finish() error {
 		_ = s.plain.Close() // nothing there takes long
 	}
 	s.end(s.certs.Load())
-	unhook := context.AfterFunc(grace, s.hurry) // apps that were replaced get the same time
 	s.work.Wait()
-	unhook()
 	fault := h.closeApp()
 	if fault != nil {
 		fault = fmt.Errorf("closing the app: %w", fault)

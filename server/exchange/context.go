@@ -54,9 +54,8 @@ func (e *Exchange) Err() error {
 		return err
 	}
 	e.mu.Lock()
-	deadline := e.deadline
+	deadline, force := e.deadline, e.force()
 	e.mu.Unlock()
-	force := e.force()
 	switch {
 	case e.Context.Err() != nil:
 		e.follow(e.Context)
@@ -81,13 +80,6 @@ func (e *Exchange) Value(k any) any {
 	return e.Context.Value(k)
 }
 
-func (e *Exchange) force() context.Context {
-	if e.life == nil {
-		return nil
-	}
-	return e.life.Force
-}
-
 // follow ends the exchange as ctx has.
 func (e *Exchange) follow(ctx context.Context) { e.own.End(ctx.Err(), context.Cause(ctx)) }
 
@@ -103,11 +95,17 @@ func (e *Exchange) tie() {
 	}
 	e.tied = true
 	e.untie[0] = cancel.After(e.Context, func() { e.follow(e.Context) })
-	if force := e.force(); force != nil {
-		e.untie[1] = cancel.After(force, func() { e.follow(force) })
-	}
+	e.tieToForce()
 	if !e.deadline.IsZero() {
 		e.arm()
+	}
+}
+
+// tieToForce is called with mu held.
+func (e *Exchange) tieToForce() {
+	e.untie[1] = nil
+	if force := e.force(); force != nil {
+		e.untie[1] = cancel.After(force, func() { e.follow(force) })
 	}
 }
 
@@ -127,6 +125,7 @@ func (e *Exchange) End() {
 	e.own.End(context.Canceled, nil)
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.leaveLife()
 	for _, untie := range e.untie {
 		if untie != nil {
 			untie()

@@ -85,18 +85,9 @@ type Exchange struct {
 	mu       sync.Mutex
 	deadline time.Time // zero for none
 	tied     bool      // what may end own does so; see tie
+	outlives bool      // see Outlive
 	untie    [2]func() bool
 	timer    *time.Timer
-}
-
-// Life is what the requests of one app have in common: how they learn that their time is up.
-// The zero value never ends.
-type Life struct {
-	// Leaving is closed when the app is being replaced or the server stops. Requests may
-	// finish; streams and sockets that would go on forever end now of their own accord.
-	Leaving <-chan struct{}
-	// Force is done when the patience is over; the requests are done with it. nil never is.
-	Force context.Context
 }
 
 // New makes the Exchange of r, outside of any [Life]. r should then carry it:
@@ -160,14 +151,6 @@ func (e *Exchange) ClientIP() netip.Addr {
 		return netip.Addr{}
 	}
 	return peer.Addr().Unmap()
-}
-
-// Leaving is the channel of the same name in the [Life]; nil, which blocks forever, without one.
-func (e *Exchange) Leaving() <-chan struct{} {
-	if e.life == nil {
-		return nil
-	}
-	return e.life.Leaving
 }
 
 // Detacher is what a server keeps in Server that can answer a request which nobody waits for.

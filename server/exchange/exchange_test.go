@@ -176,13 +176,6 @@ func TestTheSoonerDeadlineCounts(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
-func TestLeaving(t *testing.T) {
-	assert.Nil(t, under(t.Context(), nil).Leaving())
-	leaving := make(chan struct{})
-	close(leaving)
-	<-under(t.Context(), &exchange.Life{Leaving: leaving}).Leaving()
-}
-
 func BenchmarkUse(b *testing.B) {
 	r := httptest.NewRequest("GET", "/", nil)
 	life := &exchange.Life{Force: b.Context()}
@@ -200,6 +193,15 @@ func BenchmarkUse(b *testing.B) {
 			e := &exchange.Exchange{}
 			e.Begin(r, life)
 			e.Done()
+			e.End()
+		}
+	})
+	b.Run("outlives", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			e := &exchange.Exchange{}
+			e.Begin(r, life)
+			e.Outlive()
 			e.End()
 		}
 	})

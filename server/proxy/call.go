@@ -41,13 +41,15 @@ func (c *call) value(text string) []string {
 }
 
 // ServeHTTP implements [http.Handler]. It panics with [http.ErrAbortHandler] when an answer has to be
-// broken off, so that the client notices.
+// broken off, so that the client notices. The request outlives its app, see [exchange.Exchange.Outlive]: an
+// app that is replaced is no reason for a backend to do its work again.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	own := exchange.From(r.Context()) == nil
 	e, r := exchange.Of(r)
 	if own {
 		defer e.End()
 	}
+	e.Outlive()
 	c := &call{h: h, w: w, in: r, ex: e}
 	h.stats.requests.Add(1)
 	h.stats.active.Add(1)
@@ -109,7 +111,7 @@ func (c *call) onRequest() bool {
 }
 
 // over reports why the request is over by no fault of a backend: its client left, its time is up, or
-// the app goes. nil means it is not.
+// the app or the server goes. nil means it is not.
 func (c *call) over() error {
 	if c.in.Context().Err() == nil {
 		return nil

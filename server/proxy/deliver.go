@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/net/http/httpguts"
 
@@ -133,14 +134,10 @@ func (c *call) copy(t *try) error {
 		}
 	}
 	if isEventStream(res.Header) {
-		stop := c.endWhenLeaving(t)
+		stop := c.endWhenStopping(t)
 		defer stop()
 	}
-	err := stream.from(res.Body, *buffer)
-	if errors.Is(context.Cause(&t.life), errLeaving) {
-		return nil // the client comes back by itself, to those that stay
-	}
-	return err
+	return stream.from(res.Body, *buffer)
 }
 
 // A stream writes an answer as it comes.
@@ -192,19 +189,27 @@ func isEventStream(h http.Header) bool {
 	return len(kind) == 1 && strings.HasPrefix(kind[0], "text/event-stream")
 }
 
-var errLeaving = errors.New("the app is being replaced, or the server stops")
+var errStopping = errors.New("the server stops, and the stream had not ended")
 
-// endWhenLeaving ends an answer that would go on for ever when the app leaves.
-func (c *call) endWhenLeaving(t *try) (stop func()) {
-	leaving := c.ex.Leaving()
-	if leaving == nil {
+// endWhenStopping breaks off an answer that would go on for ever when the server stops. Its client must not
+// take it for whole: it comes back by itself, to who serves then.
+func (c *call) endWhenStopping(t *try) (stop func()) {
+	stopping := c.ex.Stopping()
+	if stopping == nil {
 		return func() {}
 	}
 	over := make(chan struct{})
 	go func() {
 		select {
-		case <-leaving:
-			t.life.end(context.Canceled, errLeaving)
+		case <-stopping:
+		case <-over:
+			return
+		}
+		patience := time.NewTimer(c.ex.LastWords())
+		defer patience.Stop()
+		select {
+		case <-patience.C:
+			t.life.end(context.Canceled, errStopping)
 		case <-over:
 		}
 	}()
@@ -217,6 +222,8 @@ func (c *call) broken(t *try, err error) (upstream.Kind, error) {
 	kind := upstream.Failure
 	cause := c.over()
 	switch {
+	case context.Cause(&t.life) == errStopping:
+		kind, e.Err = upstream.Neutral, errStopping
 	case errors.Is(err, errWrite), errors.Is(cause, http1.ErrClientLeft), errors.Is(cause, context.Canceled):
 		kind, e.refused = upstream.Neutral, true
 		c.h.stats.left.Add(1)

@@ -69,17 +69,22 @@ func backend(t testing.TB, f http.HandlerFunc) string {
 // front serves a handler as the server of the program does: with an exchange, over http1 and h2c.
 type front struct {
 	addr   string
-	leave  func()
+	leave  func() // the app was replaced, and the grace is over
+	stop   func() // the server stops
 	mu     sync.Mutex
 	faults []error
 }
 
-func serve(t testing.TB, h http.Handler) *front {
+func serve(t testing.TB, h http.Handler) *front { return serveWith(t, h, time.Millisecond) }
+
+// serveWith gives streams a time to end when the server stops.
+func serveWith(t testing.TB, h http.Handler, lastWords time.Duration) *front {
 	t.Helper()
-	leaving := make(chan struct{})
-	force, stop := context.WithCancel(context.Background())
-	f := &front{leave: sync.OnceFunc(func() { close(leaving) })}
-	life := &exchange.Life{Leaving: leaving, Force: force}
+	leaving, stopping := make(chan struct{}), make(chan struct{})
+	force, leave := context.WithCancel(context.Background())
+	last, end := context.WithCancel(context.Background())
+	f := &front{leave: sync.OnceFunc(func() { close(leaving); leave() }), stop: sync.OnceFunc(func() { close(stopping) })}
+	life := &exchange.Life{Leaving: leaving, Stopping: stopping, Force: force, Last: last, LastWords: lastWords}
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		e := &exchange.Exchange{}
 		e.Begin(r, life)
@@ -99,11 +104,12 @@ func serve(t testing.TB, h http.Handler) *front {
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(l) }()
 	t.Cleanup(func() {
-		f.leave()
+		f.stop()
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 		defer cancel()
 		_ = s.Shutdown(ctx)
-		stop()
+		leave()
+		end()
 		_ = s.Close()
 		h2.close()
 		<-served

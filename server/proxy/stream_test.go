@@ -243,26 +243,3 @@ func TestLargeBodiesPassAtConstantMemory(t *testing.T) {
 	assert.Equal(t, int64(size), n)
 	assert.Less(t, allocated()-before, uint64(8<<20), "client, proxy and backend together")
 }
-
-// A stream of events ends cleanly when the app leaves: the client comes back by itself.
-func TestEventStreamsEndWhenTheAppLeaves(t *testing.T) {
-	at := backend(t, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/event-stream")
-		fmt.Fprint(w, "data: 1\n\n")
-		w.(http.Flusher).Flush()
-		<-r.Context().Done()
-	})
-	p := pool(t, at)
-	f := serve(t, to(t, proxy.Options{Pool: p}))
-	res, err := client(t).Get(f.url("/"))
-	require.NoError(t, err)
-	defer res.Body.Close()
-	r := bufio.NewReader(res.Body)
-	_, err = r.ReadString('\n')
-	require.NoError(t, err)
-	f.leave()
-	_, err = io.ReadAll(r)
-	assert.NoError(t, err)
-	eventually(t, func() bool { return p.Status()[0].Active == 0 })
-	assert.Zero(t, p.Status()[0].Failures)
-}

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"rws/server/exchange"
 	"rws/server/proxy/upstream"
 )
 
@@ -23,7 +24,7 @@ func (c *call) agrees(res *http.Response) bool {
 }
 
 // tunnel takes the connection of the client and joins it to that of the backend, until both have ended,
-// nothing passes for the time that Timeout.Tunnel allows, or the app leaves.
+// nothing passes for the time that Timeout.Tunnel allows, or the server stops.
 func (c *call) tunnel(t *try) {
 	outcome := upstream.Outcome{Kind: upstream.Success, Status: t.res.StatusCode, Took: t.took}
 	defer func() { c.settle(t, outcome) }()
@@ -47,7 +48,7 @@ func (c *call) tunnel(t *try) {
 	c.h.stats.upgrades.Add(1)
 	c.h.stats.tunnels.Add(1)
 	defer c.h.stats.tunnels.Add(-1)
-	newTunnel(c.upgrade, conn, rw.Reader, back).run(c.in.Context(), c.ex.Leaving(), c.h.o.Timeout.Tunnel)
+	newTunnel(c.upgrade, conn, rw.Reader, back).run(c.in.Context(), c.ex, c.h.o.Timeout.Tunnel)
 }
 
 // onUpgrade calls the hook for a 101, which may refuse it and not make another answer of it.
@@ -110,11 +111,10 @@ func newTunnel(protocol string, client net.Conn, ahead *bufio.Reader, back io.Re
 	return t
 }
 
-// lastWords is how long both ends have to close when the app leaves.
-const lastWords = 5 * time.Second
-
-// run returns when the tunnel is over. Both connections are then closed.
-func (t *tunnel) run(ctx context.Context, leaving <-chan struct{}, idle time.Duration) {
+// run returns when the tunnel is over. Both connections are then closed. When the server stops both ends have
+// the last words of ex to close them themselves.
+func (t *tunnel) run(ctx context.Context, ex *exchange.Exchange, idle time.Duration) {
+	stopping := ex.Stopping()
 	var lanes, goodbyes sync.WaitGroup // apart: nothing may be added to the first while it is waited for
 	defer goodbyes.Wait()
 	over := make(chan struct{})
@@ -132,11 +132,11 @@ func (t *tunnel) run(ctx context.Context, leaving <-chan struct{}, idle time.Dur
 		case <-over:
 			t.close()
 			return
-		case <-leaving:
-			leaving, last = nil, true
+		case <-stopping:
+			stopping, last = nil, true
 			goodbyes.Go(t.toClient.leave)
 			goodbyes.Go(t.toBack.leave)
-			watch.Reset(lastWords)
+			watch.Reset(ex.LastWords())
 		case <-watch.C:
 			if left := idle - t.silent(); left > 0 && !last {
 				watch.Reset(left)
@@ -217,7 +217,7 @@ func (l *lane) leave() {
 	l.leaving = true
 	if l.frames == nil {
 		l.said = true
-		_ = closeWrite(l.to) // else both are closed after lastWords
+		_ = closeWrite(l.to) // else both are closed after the last words
 		return
 	}
 	_ = l.say() // a broken connection shows in the other direction too

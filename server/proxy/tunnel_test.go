@@ -85,7 +85,7 @@ func TestATunnelClosesABreaker(t *testing.T) {
 	assert.Equal(t, 1, p.Status()[0].Active, "the tunnel is still open")
 }
 
-func TestTunnelsEndWhenSilentOrLeaving(t *testing.T) {
+func TestTunnelsEndWhenSilentOrStopping(t *testing.T) {
 	f := serve(t, to(t, proxy.Options{Timeout: proxy.Timeout{Tunnel: 50 * time.Millisecond}}, upgrading(t)))
 	_, r := raw(t, f.addr, upgrade)
 	_, err := http.ReadResponse(r, nil)
@@ -97,7 +97,7 @@ func TestTunnelsEndWhenSilentOrLeaving(t *testing.T) {
 	_, r = raw(t, f.addr, upgrade)
 	_, err = http.ReadResponse(r, nil)
 	require.NoError(t, err)
-	f.leave()
+	f.stop()
 	_, err = io.ReadAll(r)
 	assert.NoError(t, err)
 }
@@ -166,8 +166,8 @@ func TestWebSocket(t *testing.T) {
 	}
 }
 
-// When the app leaves, both sides of a WebSocket get a close frame with 1001, behind the frame under way.
-func TestWebSocketsAreToldThatTheAppLeaves(t *testing.T) {
+// When the server stops, both sides of a WebSocket get a close frame with 1001, behind the frame under way.
+func TestWebSocketsAreToldThatTheServerStops(t *testing.T) {
 	heard := make(chan []byte, 1)
 	at := "http://" + listen(t, func(c net.Conn) {
 		r := bufio.NewReader(c)
@@ -176,14 +176,14 @@ func TestWebSocketsAreToldThatTheAppLeaves(t *testing.T) {
 		all, _ := io.ReadAll(io.TeeReader(r, notify{c}))
 		heard <- all
 	})
-	f := serve(t, to(t, proxy.Options{}, at))
+	f := serveWith(t, to(t, proxy.Options{}, at), patience)
 	c, r := raw(t, f.addr, "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
 	_, err := http.ReadResponse(r, nil)
 	require.NoError(t, err)
 	two := make([]byte, 4)
 	_, err = io.ReadFull(r, two)
 	require.NoError(t, err)
-	f.leave()
+	f.stop()
 	rest := make([]byte, 3+4)
 	_, err = io.ReadFull(r, rest) // the backend sends "llo" when it hears the close frame
 	require.NoError(t, err)

@@ -436,7 +436,8 @@ function App:health(options, ...) end
 ---@field max_connections? integer connections at a time; more wait in line. Default 10000
 ---@field memory_limit? rws.Size|"auto"|"off" above it new requests get 503; `"auto"` is 80 % of the machine or
 ---  container. Default auto
----@field stop_grace? rws.Duration how long requests may finish when the server stops. Default 30s
+---@field stop_grace? rws.Duration how long requests may finish when the server stops, or the script is replaced; of
+---  the latter, those that `app:proxy` passed on have no limit. Default 30s
 ---@field stop_delay? rws.Duration|"off" how long the server goes on after SIGTERM while `/readyz` says 503, so that load
 ---  balancers leave first. Default off
 ---@field metrics? rws.ConfigMetrics an address for metrics and health

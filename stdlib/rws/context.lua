@@ -178,7 +178,8 @@ function c:file(path, options) end
 
 ---Answers piece by piece. The function has no time limit; it ends when it returns or when the client leaves.
 ---When the server stops or replaces the app, it may go on for half of `stop_grace`, at most 5 s; then the client
----sees the answer break off. A function that fails before its first write gives an error answer.
+---sees the answer break off: it runs in the old script, which hears nothing of the new one. A function that fails
+---before its first write gives an error answer.
 ---
 ---```lua
 ---app:get("/count", function(c)

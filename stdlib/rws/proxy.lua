@@ -56,6 +56,13 @@
 ---is gone, and browsers and most programs close both sides at once; nginx and others hold it the same way. A client that
 ---shuts its side down after the request (`nc -N`) has to leave it open until it has read the answer.
 ---
+---A reload loses nothing that is under way: requests, downloads, event streams, WebSockets and other upgrades go on with
+---the script they began with, for as long as they take, and that script stays in memory until its last one has ended.
+---When the server stops, or leaves for a new program (`rws upgrade`), requests may finish within `stop_grace`. What may
+---have no end has half of that, at most 5 s: WebSockets get a close frame with 1001 at once, other upgrades the end of
+---their half, and an event stream (`text/event-stream`) goes on. What has not ended by then is broken off, so that no
+---client takes it for whole.
+---
 ---```lua
 ---local api = app:upstream("api", { to = { "http://127.0.0.1:9001", "http://127.0.0.1:9002" }, health = "/healthz" })
 ---
