@@ -50,8 +50,9 @@ type poolOptions struct {
 	Retry         *retryOptions   `json:"retry"`
 	Retries       *int            `json:"retries"`
 
-	scheme string // of addresses that are no URLs, "" for none
-	named  bool   // see Upstream
+	scheme  string // of addresses that are no URLs, "" for none
+	secured bool   // these are spoken to over TLS
+	named   bool   // see Upstream
 }
 
 // backendOptions are one of the backends.

@@ -10,9 +10,9 @@
 ---@field passive? boolean|rws.Passive default on: backends that cannot be reached get no connections for a while
 ---@field breaker? boolean|rws.Breaker
 ---@field names? table<string, any> other backends by the server name that the visitor's TLS asks for, `"db.example.com"` or `"*.example.com"`: where they are, or a table with `to` and options of its own. The connection is passed through as it is, unless `cert` ends its TLS here. What is no TLS, says nothing, or asks for another name goes to `to`; a hello that is begun and not ended in time is closed
----@field cert? string file of a certificate (PEM): TLS ends here, and backends get what is in it. It is read again when it changes
+---@field cert? string file of a certificate (PEM): TLS ends here, and backends get what is in it. It is the only one, for all `names` (`rws check` doubts those that are not in it), and read again when it changes
 ---@field key? string its key
----@field tls? rws.BackendTls speaks TLS with the backends
+---@field tls? rws.BackendTls speaks TLS with the backends. Each is verified for its `host`, or else for the host of its address, unless `server_name` names one for all; that is the SNI they are sent, too
 ---@field proxy_protocol? 1|2 tells backends the visitor's address in that version of the PROXY protocol
 ---@field accept_proxy? rws.ProxyProtocol expects that protocol of what connects: a balancer before this one, which names the visitor
 ---@field timeout? rws.TcpTimeout
@@ -36,7 +36,7 @@
 function app:tcp(listen, options) end
 
 ---@class rws.UdpOptions
----@field to? string|rws.Backend|table|function the backends: `"10.0.0.7:53"`
+---@field to? string|rws.Backend|table|function the backends: `"10.0.0.7:53"`, no unix sockets
 ---@field balance? string|rws.Balance
 ---@field slow_start? rws.Duration
 ---@field breaker? boolean|rws.Breaker

@@ -5,7 +5,7 @@
 ---@field url string `"http://10.0.0.7:9001"`; the schemes are `http https h2 h2c grpc grpcs ws wss unix fastcgi`. `"unix:app.sock"` is a socket file, in the app's folder unless it begins with `/`. `"dns+http://api.internal:8080"` stands for the addresses of a name, `"srv+http://api.internal"` for the hosts of its SRV records, `"file:backends.txt"` for the URLs in a file, one a line, which is read again when it changes
 ---@field weight? integer share of the requests among the others; default 1
 ---@field backup? boolean takes requests only when no other can
----@field host? string what the backend and its certificate are called, where the URL has an address
+---@field host? string what the backend and its certificate are called, where the URL has an address. For streams it is about TLS and checks only, and refused where there is neither
 
 ---How backends are chosen, where a name alone is not enough.
 ---@class rws.Balance
@@ -85,7 +85,7 @@
 ---@field ca? string file of authorities (PEM) that are trusted in place of the system's
 ---@field cert? string file of a client certificate (PEM), read again when it changes
 ---@field key? string its key
----@field server_name? string that is verified, in place of the host of the URL
+---@field server_name? string that is verified for all backends, in place of the `host` of each and of the host of the URL
 ---@field insecure? boolean verifies nothing: whoever stands between can read and change all of it
 
 ---What an upstream may hold.
