@@ -204,7 +204,7 @@ func appUDP(L *lua.LState, a *App) int {
 	seen := &relayed{network: "udp", listen: address, source: fault.Where(L), stats: r.Stats}
 	seen.add("", u)
 	a.state.program.relays = append(a.state.program.relays, seen)
-	a.state.program.streams = append(a.state.program.streams, server.Stream{Listen: address, Packets: r.ServePackets, Source: seen.source})
+	a.state.program.streams = append(a.state.program.streams, server.Stream{Listen: address, Packets: r.ServePackets, Leave: r.Leave, Source: seen.source})
 	return 0
 }
 

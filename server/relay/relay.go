@@ -1,7 +1,7 @@
 // Package relay carries TCP connections and UDP datagrams to backends, without looking into them.
 //
 // It opens no listening socket: who does hands each connection to [TCP.ServeConn], and each packet
-// socket to [UDP.ServePackets].
+// socket to [UDP.ServePackets], and then to [UDP.Leave].
 package relay
 
 import "net/netip"

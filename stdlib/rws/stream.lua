@@ -47,7 +47,9 @@ function app:tcp(listen, options) end
 ---@field max_sessions? integer clients at a time; default 10000
 ---@field max_per_ip? integer of one address; default 1000
 
----Carries datagrams from an address of this machine to backends, and their answers back, as many as come.
+---Carries datagrams from an address of this machine to backends, and their answers back, as many as come. A reload,
+---`rws upgrade` and a stop lose none that was read: answers are passed on until a client has heard nothing for 2 s (or
+---`idle`, if that is less). Its next datagram then goes to a backend from another port.
 ---
 ---```lua
 ---app:udp("127.0.0.1:1053", { to = { "10.0.0.7:53", "10.0.0.8:53" } })

@@ -35,7 +35,7 @@
 ---@field fast? rws.Duration while a backend is down or about to change; default 2s
 ---@field timeout? rws.Duration default 2s
 ---@field up? integer good answers in a row until it is up again; default 2
----@field down? integer bad ones until it is down; default 3
+---@field down? integer bad ones until it is down; default 3. The first check after the start, or after a backend is new, decides alone, as nothing is known of it before: one bad answer puts it down. Until that check has ended it gets requests
 ---@field reuse? boolean keep the connection from one check to the next
 
 ---Judging backends by the answers to visitors: 502, 503, 504, 500 and none at all are failures, what a visitor does
