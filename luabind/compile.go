@@ -19,7 +19,7 @@ import (
 // types returns the kinds of userdata that scripts meet.
 func types() []bind.Type {
 	return append([]bind.Type{
-		{Name: appType, As: "app", Methods: appMethods(), Fields: map[string]func(*lua.LState, any) lua.LValue{
+		{Name: appType, As: "app", Methods: appMethods(), Elsewhere: appElsewhere, Fields: map[string]func(*lua.LState, any) lua.LValue{
 			"shared": func(L *lua.LState, self any) lua.LValue { return self.(*App).state.sharedValue(L) },
 			"state":  func(L *lua.LState, self any) lua.LValue { return self.(*App).stateValue(L) },
 			"sessions": func(L *lua.LState, self any) lua.LValue {
