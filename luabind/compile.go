@@ -179,10 +179,21 @@ func (l link) name() string {
 func (p *Program) settings() server.Settings {
 	c := p.Config
 	return server.Settings{
-		Listeners: c.listeners(), EarlyData: c.EarlyData, TLS: p.serverTLS(), H2C: c.H2C,
+		Listeners: p.listeners(), EarlyData: c.EarlyData, TLS: p.serverTLS(), H2C: c.H2C,
 		MaxConns: c.MaxConns, MaxHeaderBytes: int(c.MaxHeader), MaxBody: c.MaxBody, StopGrace: c.StopGrace,
 		MemoryLimit: c.MemoryLimit, NoAccessLog: !c.AccessLog,
 	}
+}
+
+// listeners are those of the configuration, with what counts whom they refuse.
+func (p *Program) listeners() []server.Listener {
+	list := p.Config.listeners()
+	for i := range list {
+		if list[i].Proxy != nil {
+			list[i].Proxy.Refused = p.shared.kept.refused.of(list[i].Address)
+		}
+	}
+	return list
 }
 
 func parseInt(s string) (int64, error) {

@@ -86,11 +86,12 @@ func (o *tcpOptions) check(t *lua.LTable) error {
 // A relayed is an address of app:tcp or app:udp.
 type relayed struct {
 	network, listen, source string
-	secure                  bool        // TLS of visitors ends there
-	cert                    certs.Pair  // by which, as the script names the files
-	insecure                bool        // certificates of backends are not verified
-	names                   []string    // of TLS, "" for those that have none or another
-	upstreams               []*Upstream // by names
+	secure                  bool         // TLS of visitors ends there
+	cert                    certs.Pair   // by which, as the script names the files
+	insecure                bool         // certificates of backends are not verified
+	names                   []string     // of TLS, "" for those that have none or another
+	upstreams               []*Upstream  // by names
+	accepts                 *ProxyListen // whom it expects the PROXY protocol of; nil for none
 	stats                   func() relay.Stats
 }
 
@@ -120,6 +121,8 @@ func appTCP(L *lua.LState, a *App) int {
 			bind.Raise(L, name, bind.Errorf("option", "option \"accept_proxy\": %w", err))
 		}
 		accept.Proxy = p.engine()
+		accept.Proxy.Refused = a.state.program.shared.kept.refused.of(address)
+		seen.accepts = p
 	}
 	if a.state.isolate.Number() != 0 {
 		return 0

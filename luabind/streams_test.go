@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"net"
 	"slices"
@@ -18,6 +19,7 @@ import (
 
 	"rws/luabind"
 	"rws/luabind/luadoc"
+	"rws/server/listen"
 	"rws/stdlib"
 )
 
@@ -190,4 +192,29 @@ func TestUpstreamsTellHowTheyAre(t *testing.T) {
 	assert.Equal(t, 204, do(t, p, "POST /update", luabind.Call{Body: `["http://127.0.0.1:3"]`}).Status)
 	assert.Len(t, read(), 1)
 	assert.Equal(t, 500, do(t, p, "POST /wrong").Status)
+}
+
+// Whom app:tcp refuses for want of the PROXY protocol is in the metrics, and what it expects in listings.
+func TestWhatAcceptProxyRefusesIsCounted(t *testing.T) {
+	p := newApp(t, `
+		app:metrics("/metrics")
+		app:config { listen = { { address = "127.0.0.1:7002", proxy_protocol = { trusted = { "10.0.0.9" } } } } }
+		app:tcp("127.0.0.1:7001", { to = "127.0.0.1:1", accept_proxy = { trusted = { "10.0.0.9" } } })
+	`, nil)
+	require.Len(t, p.Streams(), 1)
+	assert.Contains(t, p.Streams()[0].String(), "PROXY protocol")
+	options := p.App.Streams[0].Options
+	options.Logger = slog.New(slog.DiscardHandler)
+	l, err := listen.Open(t.Context(), "127.0.0.1:0", options)
+	require.NoError(t, err)
+	go func() { _, _ = l.Accept() }()
+	if conn, err := net.Dial("tcp", l.Addr().String()); err == nil {
+		_, _ = conn.Read(make([]byte, 1))
+		_ = conn.Close()
+	}
+	require.Eventually(t, func() bool { return options.Proxy.Refused.Untrusted() == 1 }, 5*time.Second, time.Millisecond)
+	require.NoError(t, l.Close())
+	text := string(do(t, p, "GET /metrics").Body)
+	assert.Contains(t, text, `rws_proxy_protocol_refused_total{listen="127.0.0.1:7001",reason="untrusted"} 1`)
+	assert.Contains(t, text, `rws_proxy_protocol_refused_total{listen="127.0.0.1:7002",reason="header"} 0`)
 }

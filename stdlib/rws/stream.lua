@@ -14,7 +14,7 @@
 ---@field key? string its key
 ---@field tls? rws.BackendTls speaks TLS with the backends. Each is verified for its `host`, or else for the host of its address, unless `server_name` names one for all; that is the SNI they are sent, too
 ---@field proxy_protocol? 1|2 tells backends the visitor's address in that version of the PROXY protocol
----@field accept_proxy? rws.ProxyProtocol expects that protocol of what connects: a balancer before this one, which names the visitor
+---@field accept_proxy? rws.ProxyProtocol expects that protocol of what connects: a balancer before this one, which names the visitor. Who is refused for want of it is in the log, once a minute for each peer, and in the metric `rws_proxy_protocol_refused_total`
 ---@field timeout? rws.TcpTimeout
 ---@field tries? integer backends that are tried; default 3
 ---@field max_conns? integer open connections, more wait; default 10000
