@@ -152,7 +152,9 @@ func TestABackendHasAName(t *testing.T) {
 	assert.Equal(t, "b:hello", ask(t, dial(t, at), "hello"))
 	assert.Equal(t, "b.example", asked.Load())
 
-	p.names[address] = "c.example"
+	p = pool(address)
+	p.names = map[string]string{address: "c.example"}
+	at, _ = front(t, relay.TCPOptions{Pool: p, BackendTLS: &tls.Config{RootCAs: roots}})
 	answer, err := io.ReadAll(dial(t, at))
 	require.NoError(t, err)
 	assert.Empty(t, answer, "it is another")
