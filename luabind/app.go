@@ -129,6 +129,13 @@ func appMethods() []bind.Func {
 	return methods
 }
 
+// appElsewhere are names that frameworks for JavaScript, Python, Ruby and Go have for methods of an app.
+var appElsewhere = map[string]string{
+	"any": "all", "del": "delete", "handle": "route", "router": "group", "blueprint": "group", "register": "mount",
+	"listen": "config", "run": "config", "set": "config", "middleware": "use", "before": "use", "error": "on_error",
+	"not_found": "on_error", "assets": "static", "files": "static",
+}
+
 // mustLoad raises unless the script is loading.
 func (a *App) mustLoad(L *lua.LState, what string) {
 	if !a.state.loading {

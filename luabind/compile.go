@@ -19,7 +19,7 @@ import (
 // types returns the kinds of userdata that scripts meet.
 func types() []bind.Type {
 	return append([]bind.Type{
-		{Name: appType, As: "app", Methods: appMethods(), Fields: map[string]func(*lua.LState, any) lua.LValue{
+		{Name: appType, As: "app", Methods: appMethods(), Elsewhere: appElsewhere, Fields: map[string]func(*lua.LState, any) lua.LValue{
 			"shared": func(L *lua.LState, self any) lua.LValue { return self.(*App).state.sharedValue(L) },
 			"state":  func(L *lua.LState, self any) lua.LValue { return self.(*App).stateValue(L) },
 			"sessions": func(L *lua.LState, self any) lua.LValue {
@@ -182,10 +182,21 @@ func (l link) name() string {
 func (p *Program) settings() server.Settings {
 	c := p.Config
 	return server.Settings{
-		Listeners: c.listeners(), EarlyData: c.EarlyData, TLS: p.serverTLS(), H2C: c.H2C,
+		Listeners: p.listeners(), EarlyData: c.EarlyData, TLS: p.serverTLS(), H2C: c.H2C,
 		MaxConns: c.MaxConns, MaxHeaderBytes: int(c.MaxHeader), MaxBody: c.MaxBody, StopGrace: c.StopGrace,
 		MemoryLimit: c.MemoryLimit, NoAccessLog: !c.AccessLog,
 	}
+}
+
+// listeners are those of the configuration, with what counts whom they refuse.
+func (p *Program) listeners() []server.Listener {
+	list := p.Config.listeners()
+	for i := range list {
+		if list[i].Proxy != nil {
+			list[i].Proxy.Refused = p.shared.kept.refused.of(list[i].Address)
+		}
+	}
+	return list
 }
 
 func parseInt(s string) (int64, error) {

@@ -81,6 +81,9 @@ func (r *relayed) to() string {
 	if r.secure {
 		parts = append(parts, "TLS ends here")
 	}
+	if r.accepts != nil {
+		parts = append(parts, "PROXY protocol")
+	}
 	return strings.Join(parts, " · ")
 }
 

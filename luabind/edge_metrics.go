@@ -53,6 +53,7 @@ func (k *kept) readEdge(m *metrics.Registry) error {
 		}
 		all = append(all, r)
 	}
+	all = append(all, k.refused.reading())
 	return m.Read(append(all, k.edgeGauges()...)...)
 }
 

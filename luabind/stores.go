@@ -193,6 +193,7 @@ type kept struct {
 	metrics  *metrics.Registry
 	present  atomic.Pointer[Program] // whose isolates the metrics are about
 	ledger   ledger
+	refused  refusals
 }
 
 func (k *kept) acquire() {

@@ -86,10 +86,12 @@ func (o *tcpOptions) check(t *lua.LTable) error {
 // A relayed is an address of app:tcp or app:udp.
 type relayed struct {
 	network, listen, source string
-	secure                  bool        // TLS of visitors ends there
-	insecure                bool        // certificates of backends are not verified
-	names                   []string    // of TLS, "" for those that have none or another
-	upstreams               []*Upstream // by names
+	secure                  bool         // TLS of visitors ends there
+	cert                    certs.Pair   // by which, as the script names the files
+	insecure                bool         // certificates of backends are not verified
+	names                   []string     // of TLS, "" for those that have none or another
+	upstreams               []*Upstream  // by names
+	accepts                 *ProxyListen // whom it expects the PROXY protocol of; nil for none
 	stats                   func() relay.Stats
 }
 
@@ -109,7 +111,7 @@ func appTCP(L *lua.LState, a *App) int {
 	}
 	o := bind.Options[tcpOptions](L, name, 3)
 	mustFit(L, name, o.check(L.CheckTable(3)))
-	seen := &relayed{network: "tcp", listen: address, source: fault.Where(L), secure: o.Cert != "", insecure: o.TLS != nil && o.TLS.Insecure}
+	seen := &relayed{network: "tcp", listen: address, source: fault.Where(L), secure: o.Cert != "", cert: certs.Pair{CertFile: o.Cert, KeyFile: o.Key}, insecure: o.TLS != nil && o.TLS.Insecure}
 	engine, err := a.relayOptions(L, name, seen, &o)
 	mustFit(L, name, err)
 	accept := listen.Options{MaxConns: o.MaxConns, MaxConnsPerIP: o.MaxConnsPerIP}
@@ -119,6 +121,8 @@ func appTCP(L *lua.LState, a *App) int {
 			bind.Raise(L, name, bind.Errorf("option", "option \"accept_proxy\": %w", err))
 		}
 		accept.Proxy = p.engine()
+		accept.Proxy.Refused = a.state.program.shared.kept.refused.of(address)
+		seen.accepts = p
 	}
 	if a.state.isolate.Number() != 0 {
 		return 0
@@ -150,7 +154,9 @@ func (a *App) relayOptions(L *lua.LState, name string, seen *relayed, o *tcpOpti
 			return e, fmt.Errorf("option \"tls\": %w", err)
 		}
 	}
-	if pool := o.pool(); pool.To != nil {
+	pool := o.pool()
+	pool.secured = o.TLS != nil
+	if pool.To != nil {
 		e.Pool = streamPool{seen.add("", a.state.newStreamUpstream(L, name, "tcp", "tcp "+seen.listen, pool))}
 	} else if given := pool.given(); len(given) > 0 {
 		return e, fmt.Errorf("option %q: it is about the backends of \"to\", which is missing", given[0])
@@ -159,14 +165,14 @@ func (a *App) relayOptions(L *lua.LState, name string, seen *relayed, o *tcpOpti
 		return e, nil
 	}
 	for _, server := range bind.Keys(o.Names) {
-		e.Names[server] = streamPool{seen.add(server, a.namedPool(L, name, seen.listen, server, o.Names.RawGetString(server)))}
+		e.Names[server] = streamPool{seen.add(server, a.namedPool(L, name, seen.listen, server, o.Names.RawGetString(server), o.TLS != nil))}
 	}
 	return e, nil
 }
 
 // namedPool is the pool for a server name of TLS: backends, or a table with "to" and what else they are
 // told.
-func (a *App) namedPool(L *lua.LState, name, address, server string, v lua.LValue) *Upstream {
+func (a *App) namedPool(L *lua.LState, name, address, server string, v lua.LValue, secured bool) *Upstream {
 	o := streamBackends{To: v}
 	if t, ok := v.(*lua.LTable); ok && t.RawGetString("to") != lua.LNil {
 		o = streamBackends{}
@@ -175,7 +181,9 @@ func (a *App) namedPool(L *lua.LState, name, address, server string, v lua.LValu
 		}
 		mustFit(L, name, checkZeros(t))
 	}
-	return a.state.newStreamUpstream(L, name, "tcp", "tcp "+address+" "+server, o.pool())
+	pool := o.pool()
+	pool.secured = secured
+	return a.state.newStreamUpstream(L, name, "tcp", "tcp "+address+" "+server, pool)
 }
 
 // appUDP is app:udp(listen, options).
@@ -199,7 +207,7 @@ func appUDP(L *lua.LState, a *App) int {
 	seen := &relayed{network: "udp", listen: address, source: fault.Where(L), stats: r.Stats}
 	seen.add("", u)
 	a.state.program.relays = append(a.state.program.relays, seen)
-	a.state.program.streams = append(a.state.program.streams, server.Stream{Listen: address, Packets: r.ServePackets, Source: seen.source})
+	a.state.program.streams = append(a.state.program.streams, server.Stream{Listen: address, Packets: r.ServePackets, Leave: r.Leave, Source: seen.source})
 	return 0
 }
 
@@ -256,6 +264,9 @@ func (s streamLease) Address() string {
 	return address
 }
 
+// ServerName implements relay.Lease.
+func (s streamLease) ServerName() string { return s.lease.Backend.URL().Hostname() }
+
 // Done implements relay.Lease.
 func (s streamLease) Done(failed bool) {
 	kind := upstream.Success
@@ -311,6 +322,8 @@ func (p *Program) backendTLS(o *backendTLS) (*tls.Config, error) {
 // withScheme completes an address: "127.0.0.1:15432" is none of a URL.
 func withScheme(scheme, address string) (string, error) {
 	switch {
+	case scheme == "udp" && strings.HasPrefix(address, "unix:"):
+		return "", fmt.Errorf("%q: datagrams go to an address with a port, as \"10.0.0.7:53\", and to no unix socket", address)
 	case scheme == "" || strings.HasPrefix(address, "unix:") || strings.HasPrefix(address, "file:") || strings.HasPrefix(address, scheme+"://"):
 		return address, nil
 	case strings.HasPrefix(address, "srv+") || strings.HasPrefix(address, "dns+"):

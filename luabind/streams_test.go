@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"net"
 	"slices"
@@ -18,6 +19,7 @@ import (
 
 	"rws/luabind"
 	"rws/luabind/luadoc"
+	"rws/server/listen"
 	"rws/stdlib"
 )
 
@@ -121,36 +123,40 @@ func TestUDPGoesToBackends(t *testing.T) {
 
 func TestWhatStreamsAndUpstreamsAreToldWrongly(t *testing.T) {
 	for source, want := range map[string]string{
-		"\napp:tcp(':5432', {})":                                                               "app.lua:2: app:tcp: there are no backends",
-		"\napp:tcp(':5432', { to = '10.0.0.1' })":                                              "an address with a port expected",
-		"\napp:tcp(':5432', { to = 'http://10.0.0.1:1' })":                                     `an address such as "127.0.0.1:15432" expected`,
-		"\napp:tcp(':5432', { to = {} })":                                                      "app.lua:2",
-		"\napp:tcp(':5432', { too = '10.0.0.1:1' })":                                           `did you mean "to"`,
-		"\napp:tcp(':5432', { retry = {}, to = '10.0.0.1:1' })":                                `unknown option "retry"`,
-		"\napp:tcp(':5432', { cert = 'a.pem', to = '10.0.0.1:1' })":                            "both files are needed",
-		"\napp:tcp(':5432', { cert = 'a.pem', key = 'a.pem', to = '10.0.0.1:1' })":             "a.pem",
-		"\napp:tcp(':5432', { names = { ['a b'] = '10.0.0.1:1' } })":                           `"a b" is no server name`,
-		"\napp:tcp(':5432', { balance = 'random', names = { a = '10.0.0.1:1' } })":             `option "balance"`,
-		"\napp:tcp(':5432', { to = '10.0.0.1:1' })\napp:tcp(':5432', { to = '10.0.0.1:1' })":   "declared already (app.lua:2)",
-		"\napp:group('/a'):tcp(':5432', { to = '10.0.0.1:1' })":                                "belongs to the whole app",
-		"\napp:tcp('5432', { to = '10.0.0.1:1' })":                                             "app.lua:2",
-		"\napp:tcp(':5432', { to = '10.0.0.1:1', accept_proxy = {} })":                         "nobody is trusted",
-		"\napp:udp(':53', {})":                                                                 "the backends are missing",
-		"\napp:udp(':53', { to = '10.0.0.1:53', idle = 5 })":                                   "idle",
-		"\napp:udp('unix:/x', { to = '10.0.0.1:53' })":                                         "app.lua:2",
-		"\napp:upstream('api', { to = 'ftp://10.0.0.1' })":                                     `scheme "ftp"`,
-		"\napp:upstream('api', {})":                                                            `"to"`,
-		"\napp:upstream('api', { to = 'http://a', balance = 'robin' })":                        "round_robin",
-		"\napp:upstream('api', { to = 'http://a', balance = 'header_hash' })":                  "header",
-		"\napp:upstream('api', { to = 'http://a', health = { status = '9xx' } })":              `option "health"`,
-		"\napp:upstream('api', { to = 'http://a', health = { every = 5 } })":                   "every",
-		"\napp:upstream('api', { to = 'http://a', passive = { max_ejected = '150%' } })":       "max_ejected",
-		"\napp:upstream('api', { to = 'http://a', breaker = { store = 'sql' } })":              "call app:db before",
-		"\napp:upstream('api', { to = 'http://a', breaker = { store = 'rediss' } })":           "store",
-		"\napp:upstream('api', { to = 'https://a', tls = { ca = 'none.pem' } })":               "none.pem",
-		"\napp:upstream('api', { to = 'fastcgi://127.0.0.1:9000' })":                           "fastcgi.root",
-		"\napp:upstream('api', { to = { 'http://a', x = 1 } })":                                `the key "x"`,
-		"\napp:upstream('api', { to = 'http://a' })\napp:upstream('api', { to = 'http://a' })": "declared at app.lua:2 already",
+		"\napp:tcp(':5432', {})":                                                                 "app.lua:2: app:tcp: there are no backends",
+		"\napp:tcp(':5432', { to = '10.0.0.1' })":                                                "an address with a port expected",
+		"\napp:tcp(':5432', { to = 'http://10.0.0.1:1' })":                                       `an address such as "127.0.0.1:15432" expected`,
+		"\napp:tcp(':5432', { to = {} })":                                                        "app.lua:2",
+		"\napp:tcp(':5432', { too = '10.0.0.1:1' })":                                             `did you mean "to"`,
+		"\napp:tcp(':5432', { retry = {}, to = '10.0.0.1:1' })":                                  `unknown option "retry"`,
+		"\napp:tcp(':5432', { cert = 'a.pem', to = '10.0.0.1:1' })":                              "both files are needed",
+		"\napp:tcp(':5432', { cert = 'a.pem', key = 'a.pem', to = '10.0.0.1:1' })":               "a.pem",
+		"\napp:tcp(':5432', { names = { ['a b'] = '10.0.0.1:1' } })":                             `"a b" is no server name`,
+		"\napp:tcp(':5432', { balance = 'random', names = { a = '10.0.0.1:1' } })":               `option "balance"`,
+		"\napp:tcp(':5432', { to = '10.0.0.1:1' })\napp:tcp(':5432', { to = '10.0.0.1:1' })":     "declared already (app.lua:2)",
+		"\napp:group('/a'):tcp(':5432', { to = '10.0.0.1:1' })":                                  "belongs to the whole app",
+		"\napp:tcp('5432', { to = '10.0.0.1:1' })":                                               "app.lua:2",
+		"\napp:tcp(':5432', { to = '10.0.0.1:1', accept_proxy = {} })":                           "nobody is trusted",
+		"\napp:udp(':53', {})":                                                                   "the backends are missing",
+		"\napp:udp(':53', { to = '10.0.0.1:53', idle = 5 })":                                     "idle",
+		"\napp:tcp(':5432', { to = { url = '10.0.0.1:1', host = 'b.example' } })":                `nobody is told the host "b.example"`,
+		"\napp:tcp(':5432', { names = { a = { { url = '10.0.0.1:1', host = 'b.example' } } } })": `nobody is told the host "b.example"`,
+		"\napp:udp(':53', { to = { url = '10.0.0.1:53', host = 'b.example' } })":                 `nobody is told the host "b.example"`,
+		"\napp:udp(':53', { to = 'unix:/x' })":                                                   "no unix socket",
+		"\napp:udp('unix:/x', { to = '10.0.0.1:53' })":                                           "app.lua:2",
+		"\napp:upstream('api', { to = 'ftp://10.0.0.1' })":                                       `scheme "ftp"`,
+		"\napp:upstream('api', {})":                                                              `"to"`,
+		"\napp:upstream('api', { to = 'http://a', balance = 'robin' })":                          "round_robin",
+		"\napp:upstream('api', { to = 'http://a', balance = 'header_hash' })":                    "header",
+		"\napp:upstream('api', { to = 'http://a', health = { status = '9xx' } })":                `option "health"`,
+		"\napp:upstream('api', { to = 'http://a', health = { every = 5 } })":                     "every",
+		"\napp:upstream('api', { to = 'http://a', passive = { max_ejected = '150%' } })":         "max_ejected",
+		"\napp:upstream('api', { to = 'http://a', breaker = { store = 'sql' } })":                "call app:db before",
+		"\napp:upstream('api', { to = 'http://a', breaker = { store = 'rediss' } })":             "store",
+		"\napp:upstream('api', { to = 'https://a', tls = { ca = 'none.pem' } })":                 "none.pem",
+		"\napp:upstream('api', { to = 'fastcgi://127.0.0.1:9000' })":                             "fastcgi.root",
+		"\napp:upstream('api', { to = { 'http://a', x = 1 } })":                                  `the key "x"`,
+		"\napp:upstream('api', { to = 'http://a' })\napp:upstream('api', { to = 'http://a' })":   "declared at app.lua:2 already",
 	} {
 		_, err := loadScript(t, source, nil)
 		assert.ErrorContains(t, err, want, source)
@@ -186,4 +192,29 @@ func TestUpstreamsTellHowTheyAre(t *testing.T) {
 	assert.Equal(t, 204, do(t, p, "POST /update", luabind.Call{Body: `["http://127.0.0.1:3"]`}).Status)
 	assert.Len(t, read(), 1)
 	assert.Equal(t, 500, do(t, p, "POST /wrong").Status)
+}
+
+// Whom app:tcp refuses for want of the PROXY protocol is in the metrics, and what it expects in listings.
+func TestWhatAcceptProxyRefusesIsCounted(t *testing.T) {
+	p := newApp(t, `
+		app:metrics("/metrics")
+		app:config { listen = { { address = "127.0.0.1:7002", proxy_protocol = { trusted = { "10.0.0.9" } } } } }
+		app:tcp("127.0.0.1:7001", { to = "127.0.0.1:1", accept_proxy = { trusted = { "10.0.0.9" } } })
+	`, nil)
+	require.Len(t, p.Streams(), 1)
+	assert.Contains(t, p.Streams()[0].String(), "PROXY protocol")
+	options := p.App.Streams[0].Options
+	options.Logger = slog.New(slog.DiscardHandler)
+	l, err := listen.Open(t.Context(), "127.0.0.1:0", options)
+	require.NoError(t, err)
+	go func() { _, _ = l.Accept() }()
+	if conn, err := net.Dial("tcp", l.Addr().String()); err == nil {
+		_, _ = conn.Read(make([]byte, 1))
+		_ = conn.Close()
+	}
+	require.Eventually(t, func() bool { return options.Proxy.Refused.Untrusted() == 1 }, 5*time.Second, time.Millisecond)
+	require.NoError(t, l.Close())
+	text := string(do(t, p, "GET /metrics").Body)
+	assert.Contains(t, text, `rws_proxy_protocol_refused_total{listen="127.0.0.1:7001",reason="untrusted"} 1`)
+	assert.Contains(t, text, `rws_proxy_protocol_refused_total{listen="127.0.0.1:7002",reason="header"} 0`)
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -75,4 +76,56 @@ func TestTheCertificateOfAStreamIsReadAgain(t *testing.T) {
 		names, _ := secured(t, p)
 		return names[0] == "new.example"
 	}, 10*time.Second, 20*time.Millisecond, "the old certificate is shown for ever")
+}
+
+// A client that asks for a name which the certificate is not for refuses the connection.
+func TestACertificateThatIsNotForAllNamesIsDoubted(t *testing.T) {
+	dir := t.TempDir()
+	writePair(t, filepath.Join(dir, "a.pem"), "a.example", "*.b.example")
+	p, err := luabind.Load(luabind.Options{File: "app.lua", Dir: dir, Source: `
+		app:tcp("127.0.0.1:7001", { cert = "a.pem", key = "a.pem", names = {
+			["a.example"] = "127.0.0.1:1", ["*.b.example"] = "127.0.0.1:1", ["c.example"] = "127.0.0.1:1",
+		}, to = "127.0.0.1:1" })
+	`})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, p.Close(t.Context())) })
+	doubts := p.Doubts()
+	require.Len(t, doubts, 1)
+	assert.Contains(t, doubts[0].Message, `is not for the host "c.example"`)
+	assert.Equal(t, "app.lua:2", doubts[0].At)
+}
+
+// The name of a backend is what its certificate is verified for, unless tls.server_name says another.
+func TestTheHostOfABackendOfStreams(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "b.pem")
+	writePair(t, file, "b.example")
+	pair, err := tls.LoadX509KeyPair(file, file)
+	require.NoError(t, err)
+	backend, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = backend.Close() })
+	go func() {
+		for {
+			conn, err := backend.Accept()
+			if err != nil {
+				return
+			}
+			go func() { _, _ = io.Copy(conn, conn); _ = conn.Close() }()
+		}
+	}()
+	p, err := luabind.Load(luabind.Options{File: "app.lua", Dir: dir, Source: fmt.Sprintf(`
+		local at = %q
+		app:tcp("127.0.0.1:7001", { to = { { url = at, host = "b.example" } }, tls = { ca = "b.pem" } })
+		app:tcp("127.0.0.1:7002", { to = { { url = at, host = "x.example" } }, tls = { ca = "b.pem" } })
+		app:tcp("127.0.0.1:7003", { to = { { url = at, host = "x.example" } }, tls = { ca = "b.pem", server_name = "b.example" } })
+	`, backend.Addr().String())})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, p.Close(t.Context())) })
+	assert.Equal(t, "hello", through(t, p, 0))
+	client, served := net.Pipe()
+	go p.App.Streams[1].Conn(t.Context(), served)
+	_, err = client.Read(make([]byte, 1))
+	assert.ErrorIs(t, err, io.EOF, "it is not x.example")
+	assert.Equal(t, "hello", through(t, p, 2))
 }

@@ -99,7 +99,25 @@ func (p *Program) certificateDoubts() (list []*fault.Error) {
 			list = append(list, doubt(t.at, "app:tls: "+text, ""))
 		}
 	}
+	for _, r := range p.relays {
+		for _, text := range r.certificateWarnings(p) {
+			list = append(list, doubt(r.source, "app:tcp: "+text, ""))
+		}
+	}
 	return list
+}
+
+// certificateWarnings are about the one certificate that an address of app:tcp shows for all its names.
+func (r *relayed) certificateWarnings(p *Program) []string {
+	if !r.secure {
+		return nil
+	}
+	names := slices.DeleteFunc(slices.Clone(r.names), func(name string) bool { return name == "" })
+	store, err := certs.Open(certs.Options{}, certs.Site{Hosts: names, Pairs: []certs.Pair{{CertFile: p.path(r.cert.CertFile), KeyFile: p.path(r.cert.KeyFile)}}})
+	if err != nil {
+		return nil // the script did not load with it
+	}
+	return store.Warnings()
 }
 
 // noCertificates stands for a source that is not asked.

@@ -18,6 +18,7 @@ import (
 // reach says how backends are spoken to, as far as that is known before they are.
 type reach struct {
 	schemes []string
+	hosts   []string // what they are called, where that is said
 	open    bool     // others may come: of a function or a file
 	places  []string // as the script has them
 	asked   bool     // something is asked for backends, again and again
@@ -27,6 +28,9 @@ type reach struct {
 func reachOf(to lua.LValue, targets []upstream.Target, sources []discover.Source) reach {
 	r := reach{places: placesOf(to), open: len(sources) > 0, asked: len(sources) > 0}
 	for _, t := range targets {
+		if t.Host != "" {
+			r.hosts = append(r.hosts, t.Host)
+		}
 		scheme, _, _ := strings.Cut(t.URL, ":")
 		if discover.IsSource(t.URL) {
 			r.asked = true
@@ -93,7 +97,7 @@ func (u *Upstream) checkOptions(L *lua.LState) error {
 		}
 	}
 	if o.scheme != "" {
-		return u.checkStream()
+		return u.checkStream(L)
 	}
 	if o.Refresh != 0 && !u.concerned().asked && !u.named {
 		return errors.New(`option "refresh": all backends are named here, and nothing is asked for others`)
@@ -125,7 +129,7 @@ func (u *Upstream) checkBackends(L *lua.LState) error {
 }
 
 // checkStream looks at what only requests have.
-func (u *Upstream) checkStream() error {
+func (u *Upstream) checkStream(L *lua.LState) error {
 	o := &u.options
 	b, err := balanceOf(nil, o.Balance)
 	if text, ok := o.Balance.(lua.LString); ok && err == nil {
@@ -138,6 +142,8 @@ func (u *Upstream) checkStream() error {
 		return fmt.Errorf("option \"balance\": %s is about requests, and here are only bytes: use ip_hash", b.Policy)
 	case o.Refresh != 0 && !u.reach.asked:
 		return errors.New(`option "refresh": all backends are named here, and nothing is asked for others`)
+	case len(u.reach.hosts) > 0 && !u.options.secured && slices.Contains([]string{"", "tcp"}, o.healthScheme(L)):
+		return fmt.Errorf("option \"to\": nobody is told the host %q: it is for TLS with the backends (the option tls of app:tcp) or for checks with a scheme, and here are only bytes", u.reach.hosts[0])
 	}
 	return nil
 }

@@ -38,6 +38,13 @@ func checkFrames(r *http.Request) string {
 	return ""
 }
 
+// metExpectation reports whether nothing is expected but 100-continue (RFC 9110 §10.1.1). HTTP/1 has been
+// checked by its parser.
+func metExpectation(r *http.Request) bool {
+	expect, ok := r.Header["Expect"]
+	return !ok || r.ProtoMajor < 2 || len(expect) == 1 && strings.EqualFold(expect[0], "100-continue")
+}
+
 // trimFields takes the blanks off the ends of values.
 func trimFields(header http.Header) {
 	for _, values := range header {

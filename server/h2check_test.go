@@ -97,6 +97,8 @@ func TestHTTP2IsReadAsStrictlyAsHTTP1(t *testing.T) {
 	}
 	assert.Contains(t, []int{0, 400}, ask("", "x", "POST", "/", "content-length=5"), "a body that never comes")
 
+	assert.Equal(t, 417, ask("hello", "x", "POST", "/", "expect=foo"))
+
 	assert.Equal(t, 204, ask("", "x", "GET", "/", "x-value= \tadmin "))
 	assert.Equal(t, "admin", value, "as HTTP/1 would have read it")
 }

@@ -20,7 +20,11 @@ import (
 
 func TestRouting(t *testing.T) {
 	h := compiled(t, app(map[string]http.Handler{
-		"GET /notes/:id{int}": say("note"), "POST /notes": say("made"), "GET /dir/": say("dir"), "/any": say("any"),
+		"GET /notes/:id{int}": say("note"), "POST /notes": say("made"), "GET /dir/": say("dir"), "/any": say("any"), "TRACE /traced": say("for this one"),
+		"/nothing": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "5") // as a backend may say
+			w.WriteHeader(http.StatusNoContent)
+		}),
 	}))
 	for target, want := range map[string]struct {
 		status   int
@@ -40,7 +44,11 @@ func TestRouting(t *testing.T) {
 		"/notes/7/":              {308, "Location: /notes/7", ""},
 		"/a/../b":                {400, "", "segment"},
 		"/a%00b":                 {400, "", "control"},
-		"CONNECT example.com:80": {501, "", "tunnel"},
+		"CONNECT example.com:80": {501, "Connection: close", "tunnel"},
+		"TRACE /any":             {501, "", "TRACE"},
+		"TRACE /notes":           {405, "Allow: OPTIONS, POST", ""},
+		"TRACE /traced":          {200, "", "for this one"},
+		"/nothing":               {204, "Content-Length: ", ""},
 	} {
 		w := ask(h, target)
 		assert.Equal(t, want.status, w.Code, target)

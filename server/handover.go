@@ -70,8 +70,9 @@ func (s *Server) each(f func(addr string, socket any) error) error {
 	return nil
 }
 
-// StopPackets ends HTTP/3, as Shutdown does, and streams of UDP, and closes their sockets, while the
-// rest goes on: two processes can't read from one, so who takes the place of this one waits for that.
+// StopPackets ends HTTP/3, as Shutdown does, and the reading of streams of UDP, while the rest goes on: two
+// processes can't read from one socket, so who takes the place of this one waits for that. What comes in
+// between waits in the socket; answers to what was read are still sent, and Shutdown waits for them.
 func (s *Server) StopPackets(ctx context.Context) {
 	s.mu.Lock()
 	entrances := s.entrances

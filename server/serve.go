@@ -113,6 +113,11 @@ func (t *transaction) dispatch(w http.ResponseWriter, r *http.Request) {
 		matches.Put(m)
 		return
 	}
+	if kind == router.Found && r.Method == http.MethodTrace && m.Value.Method != http.MethodTrace {
+		matches.Put(m)
+		t.noTrace(w, r)
+		return
+	}
 	if kind != router.Found {
 		t.miss(w, r, kind, m)
 		matches.Put(m)
@@ -120,6 +125,12 @@ func (t *transaction) dispatch(w http.ResponseWriter, r *http.Request) {
 	}
 	t.take(m)
 	t.run(w, r, t.route.Handler)
+}
+
+// noTrace answers TRACE where only a route for every method would have taken it: who answers it must show the
+// client what it has sent (RFC 9110 §9.3.8), with all that proxies have added, and no such route does.
+func (t *transaction) noTrace(w http.ResponseWriter, r *http.Request) {
+	problem.Write(w, r, problem.Details{Status: http.StatusNotImplemented, ID: t.ID(), Detail: "No route here is for TRACE."})
 }
 
 // take makes m the match of the request, and puts it back where that is possible.
@@ -199,7 +210,13 @@ func (t *transaction) refuse() *problem.Details {
 	if fault := checkFrames(r); fault != "" {
 		return &problem.Details{Status: http.StatusBadRequest, ID: t.ID(), Detail: fault}
 	}
+	if !metExpectation(r) {
+		return &problem.Details{Status: http.StatusExpectationFailed, ID: t.ID(), Detail: "The only expectation here is 100-continue."}
+	}
 	if r.Method == http.MethodConnect {
+		if r.ProtoMajor < 2 { // what the client sends next may be for the tunnel
+			t.writer.Header().Set("Connection", "close")
+		}
 		return &problem.Details{Status: http.StatusNotImplemented, ID: t.ID(), Detail: "This server is no tunnel."}
 	}
 	if status, detail := t.entrance.refuse(t); status != 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"sync"
@@ -22,9 +23,12 @@ type Stream struct {
 
 	// Conn serves one connection and closes it.
 	Conn func(ctx context.Context, conn net.Conn)
-	// Packets serves a socket until ctx ends, which it does when the app is replaced, and does not
-	// close it.
+	// Packets reads from a socket until ctx ends, which it does when the app is replaced, and does not
+	// close it. It returns soon then: another takes its place.
 	Packets func(ctx context.Context, conn *net.UDPConn) error
+	// Leave, called when Packets has returned, waits for what that still has to write to the socket, at
+	// most until ctx ends. nil is nothing.
+	Leave func(ctx context.Context)
 
 	Source string // the place of the declaration, for error texts
 }
@@ -80,7 +84,9 @@ type stream struct {
 	mu    sync.Mutex
 	serve func(ctx context.Context, conn net.Conn)
 
-	stop func() // of Packets, which waits for it
+	stop   func()         // of Packets, which waits for it
+	served bool           // packets has been handed to one
+	after  sync.WaitGroup // those who still write to packets
 }
 
 func (s *stream) addr() net.Addr {
@@ -103,7 +109,14 @@ func (s *stream) close() {
 		return
 	}
 	s.stop()
-	_ = s.packets.Close()
+	if !s.served {
+		_ = s.packets.Close()
+		return
+	}
+	go func() {
+		s.after.Wait()
+		_ = s.packets.Close()
+	}()
 }
 
 // openStreams opens what is not open yet; on an error nothing has changed. The mutex is held.
@@ -170,15 +183,14 @@ func (s *Server) hand(opened *stream, w *Stream, begin bool) {
 		ctx, cancel := context.WithCancel(s.streams.ctx)
 		done := make(chan struct{})
 		opened.stop = sync.OnceFunc(func() { cancel(); <-done })
+		opened.served = true
+		opened.after.Add(1)
 		s.streams.work.Go(func() {
-			defer close(done)
-			select { // who had the socket before may still be using it
-			case <-s.options.Released:
-			case <-ctx.Done():
-				return
-			}
-			if err := w.Packets(ctx, opened.packets); err != nil {
-				s.options.Logger.Error("receiving datagrams", "addr", opened.addr().String(), "err", err)
+			defer opened.after.Done()
+			s.receive(ctx, opened, w)
+			close(done)
+			if w.Leave != nil {
+				w.Leave(s.streams.ctx)
 			}
 		})
 		return
@@ -188,6 +200,18 @@ func (s *Server) hand(opened *stream, w *Stream, begin bool) {
 	opened.mu.Unlock()
 	if begin {
 		s.streams.work.Go(func() { s.acceptStream(opened) })
+	}
+}
+
+// receive hands a socket to a stream of UDP until ctx ends.
+func (s *Server) receive(ctx context.Context, opened *stream, w *Stream) {
+	select { // who had the socket before may still read from it
+	case <-s.options.Released:
+	case <-ctx.Done():
+		return
+	}
+	if err := w.Packets(ctx, opened.packets); err != nil {
+		s.options.Logger.Error("receiving datagrams", "addr", opened.addr().String(), "err", err)
 	}
 }
 
@@ -211,14 +235,18 @@ func (s *Server) acceptStream(opened *stream) {
 // closeStreams stops accepting, lets connections go on until ctx is done, and then ends them.
 func (s *Server) closeStreams(ctx context.Context) {
 	s.mu.Lock()
-	for _, opened := range s.streams.open {
-		opened.close()
-	}
+	left := slices.Collect(maps.Values(s.streams.open))
+	closeAll(s.streams.open)
 	clear(s.streams.open)
 	s.mu.Unlock()
 	defer context.AfterFunc(ctx, s.streams.end)()
 	s.streams.work.Wait()
 	s.streams.end()
+	for _, opened := range left {
+		if opened.packets != nil {
+			_ = opened.packets.Close() // nobody writes to it any more
+		}
+	}
 }
 
 // StreamAddrs are the open addresses of App.Streams, in their order.

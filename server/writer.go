@@ -44,6 +44,9 @@ func (w *writer) WriteHeader(status int) {
 	if w.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
 		w.status = status
 	}
+	if status == http.StatusNoContent { // RFC 9110 §8.6; clients of HTTP/2 break off an answer with it
+		w.Header().Del("Content-Length")
+	}
 	w.ResponseWriter.WriteHeader(status)
 }
 

@@ -24,8 +24,14 @@ func started(t *testing.T, script string, args ...string) (srv *server, dir stri
 
 func startedIn(t *testing.T, dir string, args ...string) *server {
 	t.Helper()
+	return startedAs(t, binary, dir, args...)
+}
+
+// startedAs is startedIn for a program at another path.
+func startedAs(t *testing.T, program, dir string, args ...string) *server {
+	t.Helper()
 	srv := &server{name: "app.lua", done: make(chan struct{})}
-	srv.cmd = exec.Command(binary, append([]string{"app.lua", "--env", "production"}, args...)...)
+	srv.cmd = exec.Command(program, append([]string{"app.lua", "--env", "production"}, args...)...)
 	srv.cmd.Dir, srv.cmd.Stdout, srv.cmd.Stderr = dir, &srv.log, &srv.log
 	srv.cmd.Env = append(os.Environ(), "HOME="+dir)
 	srv.cmd.WaitDelay = time.Second // of what an upgrade leaves with our pipes

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +49,31 @@ func TestUpgradeTellsTheNewProcess(t *testing.T) {
 	where(t, srv)
 	out, err := upgradeCommand(dir)
 	require.NoError(t, err, "%s", out)
-	assert.Equal(t, fmt.Sprintf("replaced: process %d serves now\n", successor(t, srv)), out)
+	assert.Regexp(t, fmt.Sprintf(`^replaced: process %d serves now: rws \S+, started as %s\n$`, successor(t, srv), regexp.QuoteMeta(binary)), out)
 	ended(t, srv)
+}
+
+// What an installation does: the file that runs is moved away, and a new one stands at its path.
+func TestUpgradeStartsWhatWasInstalledAtThePath(t *testing.T) {
+	dir := t.TempDir()
+	program := filepath.Join(dir, "rws")
+	install := func() {
+		require.NoError(t, exec.Command("cp", binary, program).Run())
+	}
+	install()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "app.lua"), []byte(`app:get("/", function() return "hello" end)`), 0o600))
+	srv := startedAs(t, program, dir, "--listen", "127.0.0.1:0", "--log", "json", "--access-log=false", "--console")
+	where(t, srv)
+	require.NoError(t, os.Rename(program, program+".old"))
+	out, err := upgradeCommand(dir)
+	require.Error(t, err)
+	assert.Contains(t, out, program, "nothing is there")
+	install()
+	out, err = upgradeCommand(dir)
+	require.NoError(t, err, "%s", out)
+	pid := successor(t, srv)
+	ended(t, srv)
+	running, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	require.NoError(t, err)
+	assert.Equal(t, program, running)
 }

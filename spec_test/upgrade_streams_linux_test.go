@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -71,15 +73,69 @@ func TestAnUpgradeKeepsStreams(t *testing.T) {
 	require.NoError(t, err)
 	defer fresh.Close()
 	echo(fresh, bufio.NewReader(fresh), "the new one")
-	require.Eventually(t, func() bool { // a datagram may be lost
-		_, _ = fmt.Fprintln(packets, "after")
-		_ = packets.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
-		line, err := bufio.NewReader(packets).ReadString('\n')
-		return err == nil && line == "after\n"
-	}, patience, time.Millisecond)
+	echo(packets, bufio.NewReader(packets), "after")
 	require.NoError(t, old.Close())
 	ended(t, srv)
 	echo(fresh, bufio.NewReader(fresh), "for itself")
+}
+
+// Clients that ask one after the other are all answered while a program takes the place of another, whose
+// backend needs a while for each answer.
+func TestAnUpgradeLosesNoDatagram(t *testing.T) {
+	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = udp.Close() })
+	go func() {
+		buffer := make([]byte, 100)
+		for {
+			n, from, err := udp.ReadFromUDPAddrPort(buffer)
+			if err != nil {
+				return
+			}
+			text := string(buffer[:n])
+			time.AfterFunc(20*time.Millisecond, func() { _, _ = udp.WriteToUDPAddrPort([]byte(text), from) })
+		}
+	}()
+	at := freeAddress(t)
+	srv, _ := started(t, fmt.Sprintf(`app:udp(%q, { to = %q })`, at, udp.LocalAddr()), "--listen", "127.0.0.1:0", "--log", "json")
+	where(t, srv)
+	stop := make(chan struct{})
+	var clients sync.WaitGroup
+	var answered, lost atomic.Int64
+	for range 10 {
+		clients.Go(func() {
+			conn, err := net.Dial("udp", at)
+			if !assert.NoError(t, err) {
+				return
+			}
+			defer conn.Close()
+			buffer := make([]byte, 100)
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				text := fmt.Sprint(n)
+				_, _ = conn.Write([]byte(text))
+				_ = conn.SetReadDeadline(time.Now().Add(patience))
+				if got, err := conn.Read(buffer); err != nil || string(buffer[:got]) != text {
+					lost.Add(1)
+					return
+				}
+				answered.Add(1)
+			}
+		})
+	}
+	require.Eventually(t, func() bool { return answered.Load() > 50 }, patience, time.Millisecond)
+	replaced(t, srv)
+	ended(t, srv)
+	before := answered.Load()
+	require.Eventually(t, func() bool { return answered.Load() > before+50 }, patience, time.Millisecond)
+	close(stop)
+	clients.Wait()
+	assert.Zero(t, lost.Load())
+	t.Logf("%d datagrams", answered.Load())
 }
 
 // freeAddress is one that is free for TCP and UDP.

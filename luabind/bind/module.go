@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -36,6 +37,8 @@ type Type struct {
 	// Index looks up keys that are neither methods nor Fields. Default: a key that
 	// nobody knows raises with the nearest name. Optional.
 	Index func(L *lua.LState, self any, key string) (lua.LValue, bool)
+	// Elsewhere are names of methods that other programs have for those here. Optional.
+	Elsewhere map[string]string
 	// View is the object as a table, which pairs goes over and JSON and the log show. Optional.
 	View func(L *lua.LState, self any) *lua.LTable
 	// Meta are further metamethods by name, as "__add". They get their operands in the
@@ -58,6 +61,15 @@ func (m Module) Open(L *lua.LState) *lua.LTable {
 		}
 	}
 	return table
+}
+
+// here is a hint at the method that is called otherwise elsewhere; "" for none.
+func (t Type) here(key string) string {
+	name := t.Elsewhere[key]
+	if name == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (it is %s:%s here)", t.As, name)
 }
 
 // Open makes the type's metatable in L's isolate.
@@ -89,7 +101,7 @@ func (t Type) Open(L *lua.LState) {
 				return 1
 			}
 		}
-		fault.Raisef(L, "field", "%s has no field %q%s", t.As, key, suggest.DidYouMean(key, names))
+		fault.Raisef(L, "field", "%s has no field %q%s", t.As, key, cmp.Or(t.here(key), suggest.DidYouMean(key, names)))
 		return 0
 	}))
 	mt.RawSetString("__newindex", L.NewFunction(func(L *lua.LState) int {

@@ -233,7 +233,7 @@ func (s *site) openConsole(ctx context.Context) (left <-chan error, closeAll fun
 	closeAll = func() {}
 	if p.Config.Console && s.source == "" {
 		l, err := repl.Listen(filepath.Join(p.Dir(), ownFolder, socketName), h, repl.AttachOptions{
-			ReadOnly: p.Config.Production(), Audit: s.logger, Replace: func(told func(int, error)) { s.upgrade(ctx, told) },
+			ReadOnly: p.Config.Production(), Audit: s.logger, Replace: func(told func(repl.Successor, error)) { s.upgrade(ctx, told) },
 		})
 		if err != nil {
 			s.logger.Warn("rws attach will not work", "error", err)

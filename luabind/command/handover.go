@@ -13,6 +13,7 @@ import (
 	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/coreos/go-systemd/v22/daemon"
 
+	"rws/luabind/repl"
 	"rws/server/listen"
 	"rws/server/upgrade"
 )
@@ -81,7 +82,7 @@ func (s *site) ready() {
 	if s.handover.old == nil {
 		return
 	}
-	if err := s.handover.old.Ready(); err != nil {
+	if err := s.handover.old.Ready(Version); err != nil {
 		s.logger.Warn("the process before does not hear that this one is ready", "error", err)
 	}
 }
@@ -103,12 +104,12 @@ const upgradePatience = time.Minute
 
 const oldProgramGoesOn = "the program was not replaced; this one goes on"
 
-// upgrade starts the program again, which may be a new version by now, with the sockets of this one. Told
+// upgrade starts what stands now where this program was started from, with the sockets of this one. Told
 // hears how that went, before this one gives way.
-func (s *site) upgrade(ctx context.Context, told func(pid int, err error)) {
+func (s *site) upgrade(ctx context.Context, told func(next repl.Successor, err error)) {
 	if err := s.mayUpgrade(); err != nil {
 		s.logger.Error(oldProgramGoesOn, "error", err)
-		told(0, err)
+		told(repl.Successor{}, err)
 		return
 	}
 	defer s.upgraded()
@@ -119,12 +120,12 @@ func (s *site) upgrade(ctx context.Context, told func(pid int, err error)) {
 		s.server.Keep()
 		s.logger.Error(oldProgramGoesOn, "error", err)
 		s.notify(daemon.SdNotifyReady)
-		told(0, err)
+		told(repl.Successor{}, err)
 		return
 	}
 	s.notify(daemon.SdNotifyReady + fmt.Sprintf("\nMAINPID=%d", next.PID))
-	s.logger.Info("the program was replaced; this one ends when its requests are answered", "pid", os.Getpid(), "new_pid", next.PID)
-	told(next.PID, nil)
+	s.logger.Info("the program was replaced; this one ends when its requests are answered", "pid", os.Getpid(), "new_pid", next.PID, "program", next.Program, "version", next.Version)
+	told(repl.Successor{PID: next.PID, Program: next.Program, Version: next.Version}, nil)
 	s.handover.next <- next
 }
 

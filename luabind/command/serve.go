@@ -18,6 +18,7 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 
 	"rws/luabind"
+	"rws/luabind/repl"
 	"rws/server"
 	"rws/server/logs"
 )
@@ -230,7 +231,7 @@ func (s *site) run(ctx context.Context, cancel func(), signals <-chan os.Signal,
 		select {
 		case sig := <-signals:
 			if isUpgrade(sig) {
-				go s.upgrade(ctx, func(int, error) {}) // the log says it
+				go s.upgrade(ctx, func(repl.Successor, error) {}) // the log says it
 				continue
 			}
 			if isReload(sig) {

@@ -67,18 +67,17 @@ func (c *Client) Write(ctx context.Context) error {
 	return cmp.Or(err, refused)
 }
 
-// Replace has another process put in the place of the one over there, and returns its number. The session
-// ends then.
-func (c *Client) Replace(ctx context.Context) (pid int, err error) {
+// Replace has another process put in the place of the one over there, and tells which. The session ends then.
+func (c *Client) Replace(ctx context.Context) (next Successor, err error) {
 	var refused error
 	err = c.ask(ctx, query{Op: "replace"}, func(r reply) bool {
 		if r.Error != "" {
 			refused = errors.New(r.Error)
 		}
-		pid = r.PID
+		next = r.Successor
 		return true
 	}, func() bool { return false })
-	return pid, cmp.Or(err, refused)
+	return next, cmp.Or(err, refused)
 }
 
 // Close ends the session.

@@ -28,7 +28,7 @@ type AttachOptions struct {
 	Audit *slog.Logger
 	// Replace puts another process in the place of this one, for Client.Replace, and says how that went.
 	// Default: it can't be.
-	Replace func(told func(pid int, err error))
+	Replace func(told func(next Successor, err error))
 }
 
 // A listener accepts sessions on a socket.
@@ -55,7 +55,7 @@ func Listen(path string, h Host, o AttachOptions) (io.Closer, error) {
 		o.Audit = slog.New(slog.DiscardHandler)
 	}
 	if o.Replace == nil {
-		o.Replace = func(told func(int, error)) { told(0, errors.New("this process can't be replaced")) }
+		o.Replace = func(told func(Successor, error)) { told(Successor{}, errors.New("this process can't be replaced")) }
 	}
 	if err := makeWay(path); err != nil {
 		return nil, fmt.Errorf("listening on %s: %w", path, err)
@@ -226,8 +226,8 @@ func (a *attached) run(ctx context.Context) {
 // replace answers before this process gives way, which ends the session.
 func (a *attached) replace(q query) {
 	a.audit.Info("console", "event", "replaces the program")
-	a.listener.options.Replace(func(pid int, err error) {
-		done := reply{ID: q.ID, Op: "done", PID: pid}
+	a.listener.options.Replace(func(next Successor, err error) {
+		done := reply{ID: q.ID, Op: "done", Successor: next}
 		if err != nil {
 			done.Error = err.Error()
 		}

@@ -45,7 +45,14 @@ type reply struct {
 	Open    string      `json:"open,omitempty"`
 	From    int         `json:"from,omitempty"`
 	List    []Candidate `json:"list,omitempty"`
-	PID     int         `json:"pid,omitempty"` // of done: the process in place of this one
+	Successor
+}
+
+// A Successor is the process that serves in place of another.
+type Successor struct {
+	PID     int    `json:"pid,omitempty"`
+	Program string `json:"program,omitempty"` // the path that it was started by; "" where an older server answers
+	Version string `json:"version,omitempty"`
 }
 
 // A wire sends and receives messages over a connection.

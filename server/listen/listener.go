@@ -15,6 +15,7 @@ type listener struct {
 	slots  chan struct{}  // one element per open connection; nil for no limit
 	perIP  *counter       // nil for no limit
 	proxy  *ProxyProtocol // nil without
+	refuse *Refusals      // because of it
 	log    *slog.Logger
 	closed chan struct{}
 	close  func() error
@@ -22,6 +23,9 @@ type listener struct {
 
 func newListener(inner net.Listener, o Options) *listener {
 	l := &listener{Listener: inner, proxy: o.Proxy, log: o.Logger, closed: make(chan struct{})}
+	if l.refuse = new(Refusals); o.Proxy != nil && o.Proxy.Refused != nil {
+		l.refuse = o.Proxy.Refused
+	}
 	if o.MaxConns > 0 {
 		l.slots = make(chan struct{}, o.MaxConns)
 	}
@@ -60,10 +64,10 @@ func (l *listener) Accept() (net.Conn, error) {
 // admit is the connection as it is used; nil for a client that may not have one.
 func (l *listener) admit(conn net.Conn) net.Conn {
 	if l.proxy != nil && l.proxy.Trusts(conn.RemoteAddr()) {
-		return l.proxy.expect(wrap(conn, l.release), l.admitClient)
+		return l.proxy.expect(wrap(conn, l.release), l.noHeader, l.admitClient)
 	}
 	if l.proxy != nil && !l.proxy.Plain {
-		l.log.Debug("refusing a connection: the PROXY protocol is expected, and the peer is not trusted", "peer", conn.RemoteAddr().String())
+		l.refuse.refuse(&l.refuse.untrusted, l.log, conn.RemoteAddr(), "the PROXY protocol is expected, and the peer is not trusted")
 		return nil
 	}
 	leave, err := l.admitClient(conn.RemoteAddr())
@@ -74,6 +78,10 @@ func (l *listener) admit(conn net.Conn) net.Conn {
 		leave()
 		l.release()
 	})
+}
+
+func (l *listener) noHeader(peer net.Addr, why error) {
+	l.refuse.refuse(&l.refuse.header, l.log, peer, "the header of the PROXY protocol could not be read: "+why.Error())
 }
 
 var errTooMany = errors.New("the client has as many connections as it may")

@@ -26,6 +26,8 @@ type ProxyProtocol struct {
 	Plain bool
 	// Timeout is how long a header may take; default 5 s.
 	Timeout time.Duration
+	// Refused counts who is refused; nil counts for the log alone.
+	Refused *Refusals
 }
 
 // Errors of a connection whose header is not there or makes no sense. It is closed then.
@@ -49,12 +51,13 @@ func (p *ProxyProtocol) Trusts(peer net.Addr) bool {
 
 // expect is a connection whose header is read when it is first used. admit may refuse the client,
 // and returns what to call when it is gone.
-func (p *ProxyProtocol) expect(conn net.Conn, admit func(client net.Addr) (leave func(), err error)) net.Conn {
+// refused hears why a header was not taken.
+func (p *ProxyProtocol) expect(conn net.Conn, refused func(peer net.Addr, why error), admit func(client net.Addr) (leave func(), err error)) net.Conn {
 	timeout := p.Timeout
 	if timeout <= 0 {
 		timeout = headerTime
 	}
-	return &proxiedConn{Conn: conn, timeout: timeout, admit: admit, leave: func() {}, remote: conn.RemoteAddr(), local: conn.LocalAddr()}
+	return &proxiedConn{Conn: conn, timeout: timeout, refused: refused, admit: admit, leave: func() {}, remote: conn.RemoteAddr(), local: conn.LocalAddr()}
 }
 
 // proxiedConn is a connection through a proxy. Nothing of it is buffered, so that the socket below
@@ -62,6 +65,7 @@ func (p *ProxyProtocol) expect(conn net.Conn, admit func(client net.Addr) (leave
 type proxiedConn struct {
 	net.Conn
 	timeout time.Duration
+	refused func(net.Addr, error)
 	admit   func(net.Addr) (func(), error)
 
 	once          sync.Once
@@ -78,6 +82,9 @@ type proxiedConn struct {
 func (c *proxiedConn) begin() error {
 	c.once.Do(func() {
 		if c.fault = c.readHeader(); c.fault != nil {
+			if !errors.Is(c.fault, errTooMany) && !errors.Is(c.fault, net.ErrClosed) && c.fault != io.EOF { // a balancer that only looks
+				c.refused(c.Conn.RemoteAddr(), c.fault)
+			}
 			c.fault = fmt.Errorf("%w from %s: %w", errHeader, c.Conn.RemoteAddr(), c.fault)
 			_ = c.Close()
 		}

@@ -3,6 +3,7 @@ package listen_test
 import (
 	"bytes"
 	"io"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -144,4 +145,45 @@ func FuzzHeader(f *testing.F) {
 			t.Errorf("it has read %q, which is more than a line", read)
 		}
 	})
+}
+
+// Who is kept out is counted, and told in the log once for each peer.
+func TestWhoTheProxyProtocolRefusesLeavesATrace(t *testing.T) {
+	var log strings.Builder
+	refused := &listen.Refusals{}
+	logger := slog.New(slog.NewTextHandler(&log, nil))
+	l := open(t, "127.0.0.1:0", listen.Options{Logger: logger, Proxy: &listen.ProxyProtocol{Trusted: local, Refused: refused}})
+	for range 3 {
+		_, server := send(t, l, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		_, _ = server.Read(make([]byte, 1))
+	}
+	looking, server := send(t, l, "")
+	looking.Close()
+	_, _ = server.Read(make([]byte, 1))
+	if refused.Header() != 3 || refused.Untrusted() != 0 {
+		t.Errorf("%d, %d", refused.Header(), refused.Untrusted())
+	}
+	if n := strings.Count(log.String(), "level=WARN"); n != 1 || !strings.Contains(log.String(), "does the proxy send it?") {
+		t.Errorf("%s", log.String())
+	}
+
+	log.Reset()
+	refused = &listen.Refusals{}
+	l = open(t, "127.0.0.1:0", listen.Options{Logger: logger, Proxy: &listen.ProxyProtocol{Refused: refused}})
+	ended := make(chan struct{})
+	go func() { defer close(ended); _, _ = l.Accept() }()
+	for range 2 {
+		if conn, err := net.Dial("tcp", l.Addr().String()); err == nil { // it may be reset already
+			_, _ = conn.Read(make([]byte, 1))
+			conn.Close()
+		}
+	}
+	for deadline := time.Now().Add(5 * time.Second); refused.Untrusted() < 2 && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+	l.Close()
+	<-ended
+	if refused.Untrusted() != 2 || strings.Count(log.String(), "the peer is not trusted") != 1 {
+		t.Errorf("%d, %s", refused.Untrusted(), log.String())
+	}
 }

@@ -25,6 +25,7 @@ var quiet = slog.New(slog.DiscardHandler)
 type list struct {
 	mu        sync.Mutex
 	addresses []string
+	names     map[string]string // of TLS, by address
 	clients   []netip.Addr
 	open      int
 	failed    []string
@@ -55,6 +56,8 @@ type lease struct {
 	list    *list
 	address string
 }
+
+func (l *lease) ServerName() string { return l.list.names[l.address] }
 
 func (l *lease) Address() string { return l.address }
 

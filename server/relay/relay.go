@@ -1,7 +1,7 @@
 // Package relay carries TCP connections and UDP datagrams to backends, without looking into them.
 //
 // It opens no listening socket: who does hands each connection to [TCP.ServeConn], and each packet
-// socket to [UDP.ServePackets].
+// socket to [UDP.ServePackets], and then to [UDP.Leave].
 package relay
 
 import "net/netip"
@@ -17,6 +17,9 @@ type Pool interface {
 type Lease interface {
 	// Address is where the backend is: "host:port", or "unix:/run/x.sock" for TCP.
 	Address() string
+	// ServerName is who the backend is over TLS: what its certificate must be for, and the SNI that it
+	// is sent where that is a name. "" is the host of the address.
+	ServerName() string
 	// Done gives the lease back, once. failed says that the backend could not be reached; what
 	// breaks later may be the fault of either side, and counts for nobody.
 	Done(failed bool)

@@ -25,8 +25,8 @@ type TCPOptions struct {
 	Names map[string]Pool
 	// TLS ends the client's TLS here; nil passes through what comes.
 	TLS *tls.Config
-	// BackendTLS speaks TLS with the backends; nil does not. Without a ServerName it is the host of
-	// the address.
+	// BackendTLS speaks TLS with the backends; nil does not. Its ServerName is that of all of them;
+	// without one it is that of the lease.
 	BackendTLS *tls.Config
 	// ProxyProtocol 1 or 2 tells backends the address of the client in that version of the PROXY
 	// protocol, before anything else.
@@ -163,7 +163,7 @@ func (t *TCP) dial(ctx context.Context, pool Pool, client net.Conn) (net.Conn, L
 		if err != nil {
 			return nil, nil, errors.Join(append(faults, err)...)
 		}
-		backend, err := t.connect(ctx, lease.Address(), client)
+		backend, err := t.connect(ctx, lease, client)
 		if err == nil {
 			return backend, lease, nil
 		}
@@ -176,16 +176,17 @@ func (t *TCP) dial(ctx context.Context, pool Pool, client net.Conn) (net.Conn, L
 	return nil, nil, errors.Join(faults...)
 }
 
-func (t *TCP) connect(ctx context.Context, address string, client net.Conn) (net.Conn, error) {
-	network, host := "tcp", address
+func (t *TCP) connect(ctx context.Context, lease Lease, client net.Conn) (net.Conn, error) {
+	address := lease.Address()
+	network, at := "tcp", address
 	if path, ok := strings.CutPrefix(address, "unix:"); ok {
-		network, host = "unix", path
+		network, at = "unix", path
 	}
-	conn, err := t.dialer.DialContext(ctx, network, host)
+	conn, err := t.dialer.DialContext(ctx, network, at)
 	if err != nil {
 		return nil, err
 	}
-	ready, err := t.greet(ctx, conn, host, client)
+	ready, err := t.greet(ctx, conn, cmp.Or(lease.ServerName(), hostOf(at)), client)
 	if err != nil {
 		_ = conn.Close() // the first error counts
 		return nil, fmt.Errorf("%s: %w", address, err)
@@ -193,8 +194,16 @@ func (t *TCP) connect(ctx context.Context, address string, client net.Conn) (net
 	return ready, nil
 }
 
-// greet says and asks what comes before the bytes of the client.
-func (t *TCP) greet(ctx context.Context, conn net.Conn, host string, client net.Conn) (net.Conn, error) {
+// hostOf is an address without its port.
+func hostOf(address string) string {
+	if host, _, err := net.SplitHostPort(address); err == nil {
+		return host
+	}
+	return address
+}
+
+// greet says and asks what comes before the bytes of the client. name is who the backend is.
+func (t *TCP) greet(ctx context.Context, conn net.Conn, name string, client net.Conn) (net.Conn, error) {
 	if t.o.Connect > 0 && (t.o.ProxyProtocol != 0 || t.o.BackendTLS != nil) {
 		_ = conn.SetDeadline(time.Now().Add(t.o.Connect))
 		defer conn.SetDeadline(time.Time{})
@@ -210,10 +219,7 @@ func (t *TCP) greet(ctx context.Context, conn net.Conn, host string, client net.
 	config := t.o.BackendTLS
 	if config.ServerName == "" {
 		config = config.Clone()
-		config.ServerName = host
-		if name, _, err := net.SplitHostPort(host); err == nil {
-			config.ServerName = name
-		}
+		config.ServerName = name
 	}
 	secured := tls.Client(conn, config)
 	return secured, secured.HandshakeContext(ctx)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"math/big"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -134,6 +135,32 @@ func TestABackendThatIsNotWhoItShouldBe(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, answer)
 	assert.EqualValues(t, 1, r.Stats().Failed)
+}
+
+// Backends behind one address are told apart by the name that each of them has.
+func TestABackendHasAName(t *testing.T) {
+	var asked atomic.Value
+	cert, roots := certificate(t, "b.example")
+	l := tls.NewListener(listen(t), &tls.Config{GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		asked.Store(hello.ServerName)
+		return &cert, nil
+	}})
+	address := accept(t, l, func(conn net.Conn) { defer conn.Close(); says("b")(conn) })
+	p := pool(address)
+	p.names = map[string]string{address: "b.example"}
+	at, _ := front(t, relay.TCPOptions{Pool: p, BackendTLS: &tls.Config{RootCAs: roots}})
+	assert.Equal(t, "b:hello", ask(t, dial(t, at), "hello"))
+	assert.Equal(t, "b.example", asked.Load())
+
+	p = pool(address)
+	p.names = map[string]string{address: "c.example"}
+	at, _ = front(t, relay.TCPOptions{Pool: p, BackendTLS: &tls.Config{RootCAs: roots}})
+	answer, err := io.ReadAll(dial(t, at))
+	require.NoError(t, err)
+	assert.Empty(t, answer, "it is another")
+
+	at, _ = front(t, relay.TCPOptions{Pool: p, BackendTLS: &tls.Config{RootCAs: roots, ServerName: "b.example"}})
+	assert.Equal(t, "b:hello", ask(t, dial(t, at), "hello"), "the name for all is the one that counts")
 }
 
 func TestAnUnknownNameWithoutARest(t *testing.T) {

@@ -27,6 +27,9 @@ type UDPOptions struct {
 	Logger   *slog.Logger // default [slog.Default]
 }
 
+// lastAnswers is how long a session may be silent when nobody reads the datagrams of clients any more.
+const lastAnswers = 2 * time.Second
+
 // maxDatagram is the largest that IP can carry.
 const maxDatagram = 64 << 10
 
@@ -39,6 +42,10 @@ type UDP struct {
 	sessions map[netip.AddrPort]*session
 	perIP    map[netip.Addr]int
 	told     time.Time // when the log heard of trouble last
+	leaving  bool      // see Leave
+	over     bool      // all sessions are ended, by no fault of backends
+
+	work sync.WaitGroup // the sessions
 }
 
 // NewUDP checks options and makes a relay of them.
@@ -76,41 +83,71 @@ func (s *session) touch() { s.used.Store(int64(time.Since(s.start))) }
 
 func (s *session) idle() time.Duration { return time.Since(s.start) - time.Duration(s.used.Load()) }
 
-// ServePackets carries what comes in on conn until ctx ends or conn fails, and does not close conn.
-// The sessions have ended when it returns.
+// ServePackets carries what comes in on conn until ctx ends or conn fails, and does not close conn. What it
+// has read until then it has carried. The answers of backends go on to come, over conn: [UDP.Leave] waits for
+// them. It is called once.
 func (u *UDP) ServePackets(ctx context.Context, conn *net.UDPConn) error {
-	ctx, cancel := context.WithCancel(ctx)
-	var answers sync.WaitGroup
-	defer answers.Wait()
-	defer cancel()
 	_ = conn.SetReadDeadline(time.Time{}) // that of whoever had it before
-	defer context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })()
+	interrupted := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(interrupted)
+		_ = conn.SetReadDeadline(time.Unix(1, 0))
+	})
+	defer func() {
+		if !stop() {
+			<-interrupted // or it would stop the next one that reads
+		}
+	}()
 	buffer := make([]byte, maxDatagram)
 	for {
 		n, from, err := conn.ReadFromUDPAddrPort(buffer)
-		if ctx.Err() != nil {
+		switch {
+		case err == nil:
+			u.carry(conn, from, buffer[:n])
+		case ctx.Err() != nil:
 			return nil
-		}
-		if errors.Is(err, net.ErrClosed) {
+		case errors.Is(err, net.ErrClosed):
 			return err
-		}
-		if err != nil { // of a datagram before, as a port that was not reachable
-			continue
-		}
-		client := netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
-		s := u.session(client, func(s *session) {
-			answers.Go(func() { u.answer(ctx, conn, from, s) })
-		})
-		if s == nil {
-			continue
-		}
-		s.touch()
-		if _, err := s.backend.Write(buffer[:n]); err != nil {
-			s.failed.Store(true)
-			_ = s.backend.Close() // ends it: the next datagram may go elsewhere
-			continue
-		}
-		u.stats.in.Add(int64(n))
+		} // or it is of a datagram before, as a port that was not reachable
+	}
+}
+
+// carry sends a datagram on.
+func (u *UDP) carry(conn *net.UDPConn, from netip.AddrPort, datagram []byte) {
+	client := netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+	s := u.session(client, func(s *session) {
+		u.work.Go(func() { u.answer(conn, from, s) })
+	})
+	if s == nil {
+		return
+	}
+	if _, err := s.backend.Write(datagram); err != nil {
+		s.failed.Store(true)
+		_ = s.backend.Close() // ends it: the next datagram may go elsewhere
+		return
+	}
+	u.stats.in.Add(int64(len(datagram)))
+}
+
+// Leave returns when the sessions have ended, after ServePackets has returned: nothing comes of their clients
+// any more, so each ends when it has been silent for 2 s, or for Idle if that is less, and all when ctx does.
+func (u *UDP) Leave(ctx context.Context) {
+	u.mu.Lock()
+	u.leaving = true
+	for _, s := range u.sessions {
+		_ = s.backend.SetReadDeadline(time.Now()) // has it look at the time
+	}
+	u.mu.Unlock()
+	defer context.AfterFunc(ctx, u.endAll)()
+	u.work.Wait()
+}
+
+func (u *UDP) endAll() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.over = true
+	for _, s := range u.sessions {
+		_ = s.backend.Close()
 	}
 }
 
@@ -119,6 +156,7 @@ func (u *UDP) session(client netip.AddrPort, begun func(*session)) *session {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if s := u.sessions[client]; s != nil {
+		s.touch()
 		return s
 	}
 	if len(u.sessions) >= u.o.MaxSessions || u.perIP[client.Addr()] >= u.o.MaxPerIP {
@@ -151,44 +189,63 @@ func (u *UDP) dial(client netip.AddrPort) (*session, error) {
 		lease.Done(true)
 		return nil, err
 	}
-	return &session{client: client, backend: conn.(*net.UDPConn), lease: lease, start: time.Now()}, nil
+	return &session{client: client, backend: conn.(*net.UDPConn), lease: lease, start: time.Now()}, nil // used now
 }
 
-// answer carries the answers of a session until it is idle, its backend is gone, or ctx ends.
-func (u *UDP) answer(ctx context.Context, conn *net.UDPConn, to netip.AddrPort, s *session) {
+// answer carries the answers of a session until it is idle, its backend is gone, or all are ended.
+func (u *UDP) answer(conn *net.UDPConn, to netip.AddrPort, s *session) {
 	defer u.end(s)
-	defer context.AfterFunc(ctx, func() { _ = s.backend.Close() })()
 	pass := func(datagram []byte) {
 		s.touch()
 		s.answers.Store(true)
 		_, _ = conn.WriteToUDPAddrPort(datagram, to) // datagrams may be lost
 		u.stats.out.Add(int64(len(datagram)))
 	}
-	for {
-		wait := u.o.Idle - s.idle()
-		if wait <= 0 {
-			return
-		}
-		_ = s.backend.SetReadDeadline(time.Now().Add(wait))
+	for u.wait(s) {
 		err := receive(s.backend, pass)
 		var timeout net.Error
 		if errors.As(err, &timeout) && timeout.Timeout() {
 			continue // a datagram of the client may have made it longer
 		}
 		if err != nil {
-			s.failed.Store(ctx.Err() == nil)
+			s.failed.Store(true)
 			return
 		}
 	}
 }
 
-// end forgets a session. A backend that has answered once is reachable.
-func (u *UDP) end(s *session) {
-	_ = s.backend.Close()
-	s.lease.Done(s.failed.Load() && !s.answers.Load())
+// wait sets how long a session may wait for the next answer. One that has waited long enough is forgotten at
+// once, so that the client's next datagram begins another.
+func (u *UDP) wait(s *session) (goOn bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	delete(u.sessions, s.client)
+	patience := u.o.Idle
+	if u.leaving {
+		patience = min(patience, lastAnswers)
+	}
+	left := patience - s.idle()
+	if left <= 0 || u.over {
+		u.forget(s)
+		return false
+	}
+	_ = s.backend.SetReadDeadline(time.Now().Add(left))
+	return true
+}
+
+// forget has the next datagram of the client begin another session. The mutex is held.
+func (u *UDP) forget(s *session) {
+	if u.sessions[s.client] == s {
+		delete(u.sessions, s.client)
+	}
+}
+
+// end closes a session. A backend that has answered once is reachable.
+func (u *UDP) end(s *session) {
+	_ = s.backend.Close()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	s.lease.Done(s.failed.Load() && !s.answers.Load() && !u.over)
+	u.forget(s)
 	if u.perIP[s.client.Addr()]--; u.perIP[s.client.Addr()] == 0 {
 		delete(u.perIP, s.client.Addr())
 	}

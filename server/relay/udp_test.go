@@ -52,7 +52,7 @@ func udpFront(t *testing.T, o relay.UDPOptions) (string, *relay.UDP) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var served sync.WaitGroup
 	served.Go(func() { _ = r.ServePackets(ctx, conn) })
-	t.Cleanup(func() { cancel(); served.Wait(); _ = conn.Close() })
+	t.Cleanup(func() { cancel(); served.Wait(); r.Leave(ctx); _ = conn.Close() })
 	return conn.LocalAddr().String(), r
 }
 
@@ -118,6 +118,48 @@ func TestIdleSessionsEnd(t *testing.T) {
 	open, failed := p.state()
 	assert.Zero(t, open)
 	assert.Empty(t, failed)
+}
+
+// Who stops reading, as for another process that takes its place, has carried all that it has read, and
+// passes on the answers to that.
+func TestWhoLeavesAnswersWhatItHasRead(t *testing.T) {
+	held := make(chan struct{})
+	read := make(chan struct{}, 10)
+	backend := udpBackend(t, func(text, _ string) []string {
+		read <- struct{}{}
+		<-held
+		return []string{text}
+	})
+	r, err := relay.NewUDP(relay.UDPOptions{Pool: pool(backend), Logger: quiet})
+	require.NoError(t, err)
+	conn := packets(t)
+	defer conn.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- r.ServePackets(ctx, conn) }()
+	client := udpDial(t, conn.LocalAddr().String())
+	_, err = client.Write([]byte("slow"))
+	require.NoError(t, err)
+	<-read
+	cancel()
+	require.NoError(t, <-done)
+	_, err = client.Write([]byte("for the next one"))
+	require.NoError(t, err)
+	left := make(chan struct{})
+	go func() { r.Leave(t.Context()); close(left) }()
+	close(held)
+	assert.Equal(t, "slow", datagram(t, client))
+	next, err := relay.NewUDP(relay.UDPOptions{Pool: pool(backend), Logger: quiet})
+	require.NoError(t, err)
+	ctx, cancel = context.WithCancel(t.Context())
+	go func() { done <- next.ServePackets(ctx, conn) }()
+	assert.Equal(t, "for the next one", datagram(t, client), "what comes in between waits in the socket")
+	<-left
+	assert.Zero(t, r.Stats().Open)
+	cancel()
+	require.NoError(t, <-done)
+	next.Leave(ctx)
+	assert.Zero(t, next.Stats().Open, "all end when there is no time left")
 }
 
 func TestSessionsAreBounded(t *testing.T) {
@@ -187,5 +229,6 @@ func BenchmarkUDP(b *testing.B) {
 	}
 	cancel()
 	<-done
+	r.Leave(ctx)
 	_, _, _ = client.Close(), conn.Close(), echo.Close()
 }

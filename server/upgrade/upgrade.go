@@ -1,8 +1,11 @@
 // Package upgrade replaces a running process by a new one without closing its sockets: the new one
 // gets them open, says when it is ready, and only then the old one stops accepting. It works on Linux.
 //
+// The new one is what stands at the path by which the old one was started, which an installation may have
+// replaced by another file.
+//
 //	old: upgrade.Start(ctx, sockets) … child.Ready … stop, child.Release()
-//	new: parent, err := upgrade.Parent() … parent.Ready() … <-parent.Released
+//	new: parent, err := upgrade.Parent() … parent.Ready(version) … <-parent.Released
 package upgrade
 
 import (
@@ -29,16 +32,16 @@ type Old struct {
 	Sockets  []listen.Socket
 	Released <-chan struct{} // closed when it has let go of all that two can't have at a time, or is gone
 
-	ready func() error
+	ready func(version string) error
 	fail  func(why string)
 }
 
-// Ready tells the old process that this one serves. It is called once.
-func (o *Old) Ready() error { return o.ready() }
+// Ready tells the old process that this one serves, and of which version it is. It is called once.
+func (o *Old) Ready(version string) error { return o.ready(version) }
 
 // Fail tells the old process why this one will not serve, which is what [Start] returns there. It is called
 // at most once, in place of Ready.
 func (o *Old) Fail(why string) { o.fail(why) }
 
-// maxWhy is how long a reason may be: a pipe holds that without a reader.
-const maxWhy = 32 << 10
+// maxSaid is how much a new process may say: a pipe holds that without a reader.
+const maxSaid = 32 << 10

@@ -37,13 +37,13 @@ func Parent() (*Old, error) {
 		defer released.Close()
 		_, _ = released.Read(make([]byte, 1)) // nothing is written; it ends when the other side does
 	}()
-	old := &Old{Released: gone, ready: func() error {
+	old := &Old{Released: gone, ready: func(version string) error {
 		defer ready.Close()
-		_, err := ready.Write([]byte{1})
+		_, err := ready.WriteString("\x01" + version[:min(len(version), maxSaid)]) // at once: an old one reads the byte only
 		return err
 	}, fail: func(why string) {
 		defer ready.Close()
-		_, _ = ready.WriteString("\x00" + why[:min(len(why), maxWhy)]) // the other one may be gone
+		_, _ = ready.WriteString("\x00" + why[:min(len(why), maxSaid)]) // the other one may be gone
 	}}
 	for i, name := range names {
 		old.Sockets = append(old.Sockets, listen.Socket{Name: name, File: os.NewFile(uintptr(socketsFD+i), name)})
@@ -54,15 +54,19 @@ func Parent() (*Old, error) {
 // New is a process that replaces this one.
 type New struct {
 	PID     int
+	Program string // the path that it was started by
+	Version string // as it tells; "" when it does not
 	release *os.File
 }
 
 // Release lets the new process have what two can't have at a time. It also has it when this one ends.
 func (n *New) Release() { _ = n.release.Close() }
 
-// Start starts the program of this process again, with its arguments, folder, environment and output,
-// gives it the sockets, and returns when it is ready. When it is not within the patience, or ends, it is
-// gone when the error says so; this process has lost nothing.
+// Start starts what stands now at the path by which this process was started (os.Args[0], looked up in PATH
+// at that time), with the same arguments, folder, environment and output, gives it the sockets, and returns
+// when it is ready. Where nothing can be started at that path it is an error, whatever has become of the file
+// that runs. When the new one is not ready within the patience, or ends, it is gone when the error says so;
+// this process has lost nothing.
 func Start(ctx context.Context, sockets []listen.Socket, patience time.Duration) (*New, error) {
 	ready, readyW, err := os.Pipe()
 	if err != nil {
@@ -85,17 +89,17 @@ func Start(ctx context.Context, sockets []listen.Socket, patience time.Duration)
 		release.Close()
 		return nil, fmt.Errorf("starting the new program: %w", err)
 	}
-	if err := await(ctx, cmd, ready, patience); err != nil {
+	version, err := await(ctx, cmd, ready, patience)
+	if err != nil {
 		release.Close()
 		return nil, err
 	}
-	return &New{PID: cmd.Process.Pid, release: release}, nil
+	return &New{PID: cmd.Process.Pid, Program: cmd.Path, Version: version, release: release}, nil
 }
 
-// command is this process once more. The path is that of the file, which may be another by now.
+// command is this process once more. It is told the whole path, by which it is replaced in its turn.
 func command(sockets []listen.Socket) (*exec.Cmd, error) {
-	program, err := os.Executable()
-	if err != nil {
+	if err := check(program); err != nil {
 		return nil, err
 	}
 	var names []string
@@ -108,7 +112,6 @@ func command(sockets []listen.Socket) (*exec.Cmd, error) {
 		return nil, err
 	}
 	cmd := exec.Command(program, os.Args[1:]...)
-	cmd.Args[0] = os.Args[0]
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), handedOver), variable+"="+string(text))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = os.Stdin, os.Stdout, os.Stderr, files
 	return cmd, nil
@@ -120,39 +123,45 @@ func handedOver(entry string) bool {
 	return slices.Contains([]string{variable, "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}, name)
 }
 
-// hear waits for what a new process says of itself: nil when it is ready.
-func hear(ready io.Reader) error {
-	var first [1]byte
-	if _, err := io.ReadFull(ready, first[:]); err != nil || first[0] == 1 {
-		return err
-	}
-	why, err := io.ReadAll(io.LimitReader(ready, maxWhy))
-	if err != nil {
-		return err
-	}
-	return errors.New(strings.TrimSpace(string(why)))
+// said is what a new process says of itself.
+type said struct {
+	version string // when it is ready
+	err     error  // why it is not
 }
 
-// await waits until a new process says that it is ready, and ends it when it does not.
-func await(ctx context.Context, cmd *exec.Cmd, ready *os.File, patience time.Duration) error {
-	said := make(chan error, 1)
-	go func() { said <- hear(ready) }()
+// hear waits for what a new process says.
+func hear(ready io.Reader) said {
+	var first [1]byte
+	if _, err := io.ReadFull(ready, first[:]); err != nil {
+		return said{err: err}
+	}
+	text, err := io.ReadAll(io.LimitReader(ready, maxSaid))
+	if err == nil && first[0] != 1 {
+		err = errors.New(strings.TrimSpace(string(text)))
+	}
+	return said{string(text), err}
+}
+
+// await waits until a new process says that it is ready, and which version it is, and ends it when it does not.
+func await(ctx context.Context, cmd *exec.Cmd, ready io.Reader, patience time.Duration) (version string, err error) {
+	heard := make(chan said, 1)
+	go func() { heard <- hear(ready) }()
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("it was not ready after %s", patience))
 	defer cancel()
-	var why error
+	var it said
 	select {
-	case why = <-said:
-		if why == nil {
+	case it = <-heard:
+		if it.err == nil {
 			go func() { _ = cmd.Wait() }() // so that none is left behind when it ends before us
-			return nil
+			return it.version, nil
 		}
 	case <-ctx.Done():
-		why = context.Cause(ctx)
+		it.err = context.Cause(ctx)
 		_ = cmd.Process.Kill() // it may have ended
 	}
 	_ = cmd.Wait() // the state tells
-	if errors.Is(why, io.EOF) {
-		why = fmt.Errorf("it ended before it was ready: %s", cmd.ProcessState)
+	if errors.Is(it.err, io.EOF) {
+		it.err = fmt.Errorf("it ended before it was ready: %s", cmd.ProcessState)
 	}
-	return fmt.Errorf("starting the new program: %w", why)
+	return "", fmt.Errorf("starting the new program: %w", it.err)
 }

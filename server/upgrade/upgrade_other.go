@@ -13,7 +13,10 @@ import (
 func Parent() (*Old, error) { return nil, nil }
 
 // New is a process that replaces this one.
-type New struct{ PID int }
+type New struct {
+	PID              int
+	Program, Version string
+}
 
 // Release does nothing.
 func (n *New) Release() {}

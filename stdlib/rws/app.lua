@@ -433,7 +433,7 @@ function App:health(options, ...) end
 ---  at most 256 MB. A string has at most 64 MB, whether `..` or a function makes it. Default 1s
 ---@field max_body? rws.Size largest request body. Default 10mb
 ---@field max_header? rws.Size largest block of request headers. Default 16kb
----@field max_connections? integer connections at a time; more wait in line. Default 10000
+---@field max_connections? integer connections at a time of each address in `listen`; more wait in line. Connections of HTTP/3 count apart, against the same number, and are refused beyond it; app:tcp has its own `max_conns`. Default 10000
 ---@field memory_limit? rws.Size|"auto"|"off" above it new requests get 503; `"auto"` is 80 % of the machine or
 ---  container. Default auto
 ---@field stop_grace? rws.Duration how long requests may finish when the server stops, or the script is replaced; of

@@ -280,7 +280,8 @@ function rws.redirect_https(options) end
 ---@field allow? string|string[] who is served nevertheless, as in `rws.ip_filter`. Default nobody
 ---@field retry_after? rws.Duration when clients are told to come again; default 5m
 
----Answers 503 with `Retry-After` while a file exists: `touch maintenance.html` begins it, `rm` ends it. The routes of
+---Answers 503 with `Retry-After` while a file exists: `touch maintenance.html` begins it, `rm` ends it, each within
+---about a second, for that is how often the file is looked for. The routes of
 ---`app:health` and `app:metrics` answer as ever: they are for who runs the service.
 ---
 ---```lua

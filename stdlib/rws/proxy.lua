@@ -78,7 +78,9 @@ function app:proxy(pattern, ...) end
 
 ---Passes gRPC on: unary calls and streams, with trailers. Backends are `h2c://` and `grpc://`, over TLS `h2://` and
 ---`grpcs://`. Where none can be reached the client gets the status UNAVAILABLE, and DEADLINE_EXCEEDED after its
----`grpc-timeout`.
+---`grpc-timeout`. What a client sends in one call, all messages of a stream together, is a body: beyond the setting
+---`max_body` (10mb unless set) the call ends with RESOURCE_EXHAUSTED. Where streams of clients are long, raise it for
+---the route: `{ max_body = "1gb" }`.
 ---
 ---```lua
 ---app:grpc("/shop.Orders/*", "h2c://127.0.0.1:50051")

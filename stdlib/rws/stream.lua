@@ -10,11 +10,11 @@
 ---@field passive? boolean|rws.Passive default on: backends that cannot be reached get no connections for a while
 ---@field breaker? boolean|rws.Breaker
 ---@field names? table<string, any> other backends by the server name that the visitor's TLS asks for, `"db.example.com"` or `"*.example.com"`: where they are, or a table with `to` and options of its own. The connection is passed through as it is, unless `cert` ends its TLS here. What is no TLS, says nothing, or asks for another name goes to `to`; a hello that is begun and not ended in time is closed
----@field cert? string file of a certificate (PEM): TLS ends here, and backends get what is in it. It is read again when it changes
+---@field cert? string file of a certificate (PEM): TLS ends here, and backends get what is in it. It is the only one, for all `names` (`rws check` doubts those that are not in it), and read again when it changes
 ---@field key? string its key
----@field tls? rws.BackendTls speaks TLS with the backends
+---@field tls? rws.BackendTls speaks TLS with the backends. Each is verified for its `host`, or else for the host of its address, unless `server_name` names one for all; that is the SNI they are sent, too
 ---@field proxy_protocol? 1|2 tells backends the visitor's address in that version of the PROXY protocol
----@field accept_proxy? rws.ProxyProtocol expects that protocol of what connects: a balancer before this one, which names the visitor
+---@field accept_proxy? rws.ProxyProtocol expects that protocol of what connects: a balancer before this one, which names the visitor. Who is refused for want of it is in the log, once a minute for each peer, and in the metric `rws_proxy_protocol_refused_total`
 ---@field timeout? rws.TcpTimeout
 ---@field tries? integer backends that are tried; default 3
 ---@field max_conns? integer open connections, more wait; default 10000
@@ -36,7 +36,7 @@
 function app:tcp(listen, options) end
 
 ---@class rws.UdpOptions
----@field to? string|rws.Backend|table|function the backends: `"10.0.0.7:53"`
+---@field to? string|rws.Backend|table|function the backends: `"10.0.0.7:53"`, no unix sockets
 ---@field balance? string|rws.Balance
 ---@field slow_start? rws.Duration
 ---@field breaker? boolean|rws.Breaker
@@ -47,7 +47,9 @@ function app:tcp(listen, options) end
 ---@field max_sessions? integer clients at a time; default 10000
 ---@field max_per_ip? integer of one address; default 1000
 
----Carries datagrams from an address of this machine to backends, and their answers back, as many as come.
+---Carries datagrams from an address of this machine to backends, and their answers back, as many as come. A reload,
+---`rws upgrade` and a stop lose none that was read: answers are passed on until a client has heard nothing for 2 s (or
+---`idle`, if that is less). Its next datagram then goes to a backend from another port.
 ---
 ---```lua
 ---app:udp("127.0.0.1:1053", { to = { "10.0.0.7:53", "10.0.0.8:53" } })

@@ -5,7 +5,7 @@
 ---@field url string `"http://10.0.0.7:9001"`; the schemes are `http https h2 h2c grpc grpcs ws wss unix fastcgi`. `"unix:app.sock"` is a socket file, in the app's folder unless it begins with `/`. `"dns+http://api.internal:8080"` stands for the addresses of a name, `"srv+http://api.internal"` for the hosts of its SRV records, `"file:backends.txt"` for the URLs in a file, one a line, which is read again when it changes; behind a URL may stand `weight=2` and `backup`, and `#` begins a comment
 ---@field weight? integer share of the requests among the others; default 1. Not of `dns+`, `srv+` and `file:`, where those that are found have their own
 ---@field backup? boolean takes requests only when no other can; of `dns+`, `srv+` and `file:` all that are found there do
----@field host? string what the backend and its certificate are called, where the URL has an address
+---@field host? string what the backend and its certificate are called, where the URL has an address. For streams it is about TLS and checks only, and refused where there is neither
 
 ---How backends are chosen, where a name alone is not enough.
 ---@class rws.Balance
@@ -35,7 +35,7 @@
 ---@field fast? rws.Duration while a backend is down or about to change; default 2s
 ---@field timeout? rws.Duration default 2s, or `every` if that is shorter
 ---@field up? integer good answers in a row until it is up again; default 2
----@field down? integer bad ones until it is down; default 3. The first check of a backend that was never checked decides alone; what is known, and how many checks in a row, outlives a reload of the script
+---@field down? integer bad ones until it is down; default 3. The first check of a backend that was never checked decides alone; what is known, and how many checks in a row, outlives a reload of the script. Until it has ended the backend gets requests
 ---@field reuse? boolean keep the connection from one check to the next
 
 ---Judging backends by the answers to visitors: 502, 503, 504, 500 and none at all are failures, what a visitor does
@@ -87,7 +87,7 @@
 ---@field ca? string file of authorities (PEM) that are trusted in place of the system's
 ---@field cert? string file of a client certificate (PEM), read again when it changes
 ---@field key? string its key
----@field server_name? string that is verified, in place of the host of the URL
+---@field server_name? string that is verified for all backends, in place of the `host` of each and of the host of the URL
 ---@field insecure? boolean verifies nothing: whoever stands between can read and change all of it
 
 ---What an upstream may hold.

@@ -51,10 +51,25 @@ func (f *Framing) encoding(value string) error {
 		return Fault("there is more than one Transfer-Encoding")
 	}
 	if !strings.EqualFold(value, "chunked") {
-		return ErrCoding
+		return notChunked(value)
 	}
 	f.Chunked = true
 	return nil
+}
+
+// notChunked says what is wrong with a list of codings: one that names chunked more than once is malformed
+// (RFC 9112 §6.1), whatever else is in it.
+func notChunked(value string) error {
+	n := 0
+	for coding := range strings.SplitSeq(value, ",") {
+		if strings.EqualFold(strings.Trim(coding, " \t"), "chunked") {
+			n++
+		}
+	}
+	if n > 1 {
+		return Fault("the Transfer-Encoding names chunked more than once")
+	}
+	return ErrCoding
 }
 
 func (f *Framing) check(minor int) error {
