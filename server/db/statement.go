@@ -57,6 +57,7 @@ type parser struct {
 	lexer
 	st       *statement
 	part     strings.Builder
+	body     body // of what is created
 	stopped  bool // a semicolon came
 	writes   bool // a word came that changes something
 	fragment bool // the parts become part of another statement, and ?? stays
@@ -72,7 +73,7 @@ func (p *parser) run() error {
 			break
 		}
 		if p.stopped && t.kind != kindSpace && t.kind != kindStop {
-			return fmt.Errorf("there is more than one statement: after the semicolon comes %q; run them one by one, or as a script", excerpt(p.src[t.start:], 30))
+			return fmt.Errorf("there is more than one statement: after the semicolon comes %q; run them one by one, or in a migration, which may have several", excerpt(p.src[t.start:], 30))
 		}
 		if err := p.token(t); err != nil {
 			return err
@@ -107,8 +108,10 @@ func (p *parser) token(t token) error {
 		p.part.WriteByte('?')
 		return nil
 	case kindStop:
-		p.stopped = true
-		return nil
+		if !p.body.takes() {
+			p.stopped = true
+			return nil
+		}
 	case kindWord:
 		p.word(p.text(t))
 	}
@@ -166,8 +169,14 @@ func (p *parser) setStyle(s style) error {
 
 // word looks for what the statement does.
 func (p *parser) word(word string) {
-	if p.st.verb == "" {
+	first := p.st.verb == ""
+	if first {
 		p.st.verb = strings.ToLower(word)
+	}
+	if p.st.verb == "create" {
+		p.body.word(strings.ToLower(word))
+	}
+	if first {
 		return
 	}
 	if len(word) < 6 || len(word) > 7 || p.writes {
