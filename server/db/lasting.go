@@ -187,6 +187,19 @@ func lastingPostgres(words []string) lasting {
 	return lasting{}
 }
 
+// copies says why a copy of Postgres between the server and its client, which wants rows sent in their
+// own format or sends them so, is not run; "" for one of a file or program on the server. The rows would
+// be waited for without end, or lost.
+func copies(words []string) string {
+	switch {
+	case hold(words, "from", "stdin"):
+		return "\"copy … from stdin\" waits for rows behind the statement, which nothing here sends: insert several rows at once (db:insert with a list), or use psql"
+	case hold(words, "to", "stdout"):
+		return "\"copy … to stdout\" sends text instead of rows, which would be lost: select them (db:each reads them one after another), or use psql"
+	}
+	return ""
+}
+
 // explained are the words behind explain, which with analyze runs what it explains.
 func explained(words []string) []string {
 	if !is(words, "explain") {

@@ -34,6 +34,7 @@ type statement struct {
 
 	lasting lasting // what it leaves behind
 	commits string  // why it must not run in a transaction
+	copies  string  // why it must not run at all: it speaks the protocol of copy
 
 	writes atomic.Bool // it was found to write although it does not look so
 	pace   pace        // see DB.Quick
@@ -217,6 +218,9 @@ func (p *parser) finish() {
 // look finds what the statement does beyond itself. What runs is effective of its source.
 func (st *statement) look(engine Engine, source, runs string) {
 	st.lasting = lastingCall(engine, source).with(lastingVerb(engine, runs, st.verb))
+	if engine == Postgres && st.verb == "copy" {
+		st.copies = copies(beginning(engine, runs, len(runs)))
+	}
 	if engine == MySQL && st.verb != "select" {
 		st.commits = commits(engine, beginning(engine, runs, enough))
 	}
@@ -269,13 +273,13 @@ func verbatim(engine Engine, source string) (*statement, error) {
 		for _, text := range readings(engine, p.Text) {
 			runs := effective(engine, text)
 			piece := &statement{source: source, verb: verbOf(engine, runs)}
+			piece.look(engine, text, runs)
 			if err := piece.refused(); err != nil {
 				return st, err
 			}
 			if i == 0 {
 				st.verb = piece.verb
 			}
-			piece.look(engine, text, runs)
 			st.include(piece)
 		}
 	}
