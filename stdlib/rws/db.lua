@@ -380,7 +380,8 @@ function db:columns(table) end
 ---is compared.
 ---
 ---In development those that have not run do so at once. In production `rws migrate up` runs them, and an app
----that is not migrated does not start; the setting `migrate` says otherwise. `rws migrate` also shows, undoes
+---that is not migrated does not start; the setting `migrate` says otherwise. With `migrate = false` it starts all
+---the same: the log warns of those that have not run or failed half way. `rws migrate` also shows, undoes
 ---and redoes them. `rws test` gives each test an empty database on which all have run.
 ---
 ---Commands that only look at a script, as `rws check`, `rws routes` and `rws migrate status`, load it on an empty
