@@ -100,7 +100,7 @@ func makesTemporary(words []string) bool {
 	}
 	for i, w := range words[1:] {
 		switch w {
-		case "or", "replace", "global", "local": // before what it is
+		case "or", "replace", "global", "local", "virtual": // before what it is
 			continue
 		case "temp", "temporary":
 			return true
