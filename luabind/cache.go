@@ -96,14 +96,23 @@ func cacheError(err error) error {
 	return bind.Errorf("cache", "%w", err)
 }
 
-// timeToLive reads argument n: a duration, or a table of options.
-func timeToLive[T any](L *lua.LState, name string, n int, ttl func(*T) *time.Duration) T {
-	if v := L.Get(n); v.Type() == lua.LTString || v.Type() == lua.LTNumber {
-		var o T
+// timeToLive reads argument n: a duration, or a table of options. Without a duration a value is kept as
+// long as there is room, so one of zero would mean the contrary of what it says.
+func timeToLive[T any](L *lua.LState, name string, n int, ttl func(*T) *time.Duration) (o T) {
+	given := true
+	switch v := L.Get(n).(type) {
+	case lua.LString, lua.LNumber:
 		*ttl(&o) = bind.Arg[time.Duration](L, name, n)
-		return o
+	case *lua.LTable:
+		o = bind.Options[T](L, name, n)
+		given = v.RawGetString("ttl") != lua.LNil
+	default:
+		return bind.Options[T](L, name, n)
 	}
-	return bind.Options[T](L, name, n)
+	if given && *ttl(&o) == 0 {
+		bind.ArgError(L, name, n-1, "a ttl longer than 0 expected; without one a value is kept as long as there is room, and app.cache:del removes it")
+	}
+	return o
 }
 
 // encodeItem returns a value as the cache keeps it.
@@ -116,7 +125,7 @@ func encodeItem(L *lua.LState, v lua.LValue) (cache.Item, error) {
 			return cache.Item{Value: strconv.AppendInt(nil, n, 10), Flag: cache.Integer}, nil
 		}
 	}
-	b, err := codec.Append(nil, L, v, codec.Options{})
+	b, err := codec.Append(nil, L, v, codec.Options{Numbers: true})
 	return cache.Item{Value: b, Flag: cachedJSON}, err
 }
 

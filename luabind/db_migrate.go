@@ -24,7 +24,8 @@ type migrations struct {
 	at   string // of db:migrate
 	list []migrate.Migration
 	o    migrate.Options
-	ran  int // by this program, when it started
+	ran  int              // by this program, when it started
+	left []migrate.Status // those that had not run then, and were not to be
 }
 
 // migrateOptions are the options of db:migrate.
@@ -221,6 +222,7 @@ func (p *Program) settle(ctx context.Context, s *source) error {
 	case use == DatabasesPlan || use == DatabasesCheck:
 		return p.rehearse(ctx, s)
 	case use == DatabasesLive && p.Config.Migrate == migrateNever:
+		p.warnOfMigrations(ctx, s, m)
 		return nil
 	case use == DatabasesLive && p.Config.Migrate == migrateAuto && p.Config.Production():
 		return p.mustBeMigrated(ctx, s, m)
@@ -263,21 +265,12 @@ func (p *Program) rehearse(ctx context.Context, s *source) error {
 
 // mustBeMigrated refuses to start an app in production whose tables are not as it wants them.
 func (p *Program) mustBeMigrated(ctx context.Context, s *source, m *migrate.Migrator) error {
-	all, err := m.Status(ctx)
-	if err != nil {
+	left, err := notApplied(ctx, m)
+	if err != nil || len(left) == 0 {
 		return err
 	}
-	var waiting []string
-	for _, g := range all {
-		if g.State != migrate.Applied {
-			waiting = append(waiting, fmt.Sprintf("%d %s (%s)", g.Version, g.Name, g.State))
-		}
-	}
-	if len(waiting) == 0 {
-		return nil
-	}
 	return &fault.Error{Code: "migration", At: s.migrations.at,
-		Message: fmt.Sprintf("db:migrate: %s is not migrated: %s", s.label, strings.Join(waiting, ", ")),
+		Message: fmt.Sprintf("db:migrate: %s is not migrated: %s", s.label, strings.Join(listed(left), ", ")),
 		Hint:    fmt.Sprintf("in production migrations run by `rws migrate up %s`; or start with --migrate, or app:config { migrate = true }", p.Main())}
 }
 

@@ -40,6 +40,8 @@ type DatabaseInfo struct {
 	At         string // of app:db
 	Migrations int    // that the script declares
 	Ran        int    // of them, when this program started
+	Pending    int    // of them, that had not run then and were not to be (migrate=false)
+	Dirty      int    // of them, that had failed half way
 	Declared   bool   // db:migrate was called
 }
 
@@ -52,6 +54,14 @@ func (p *Program) Databases() []DatabaseInfo {
 		info := DatabaseInfo{Name: s.name, Label: s.label, At: s.at, Declared: s.migrations != nil}
 		if s.migrations != nil {
 			info.Migrations, info.Ran = len(s.migrations.list), s.migrations.ran
+			for _, g := range s.migrations.left {
+				switch g.State {
+				case migrate.Dirty:
+					info.Dirty++
+				case migrate.Pending, migrate.OutOfOrder:
+					info.Pending++
+				}
+			}
 		}
 		list = append(list, info)
 	}

@@ -203,7 +203,7 @@ func setSessionField(L *lua.LState, self any, key string, v lua.LValue) bool {
 		s.hold(key, lua.LNil, nil)
 		return true
 	}
-	raw, err := codec.Append(nil, L, v, codec.Options{})
+	raw, err := codec.Append(nil, L, v, codec.Options{Numbers: true})
 	if err == nil {
 		err = opened.SetJSON(s.c.ex, key, raw)
 	}

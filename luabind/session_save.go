@@ -29,7 +29,7 @@ func (c *Ctx) gather(L *lua.LState) error {
 		if _, ok := t.value.(*lua.LTable); !ok {
 			continue
 		}
-		raw, err := codec.Append(nil, L, t.value, codec.Options{})
+		raw, err := codec.Append(nil, L, t.value, codec.Options{Numbers: true})
 		if err != nil {
 			return &fault.Error{Code: "session", At: c.handlerAt(), Message: fmt.Sprintf("saving c.session.%s, which was changed after it was set: %s", t.key, err), Cause: err}
 		}

@@ -14,14 +14,14 @@ articles:migrate {
     insert into articles (title) values ('One'), ('Two'), ('Three')]],
 }
 stats:migrate {
-  [[create table reads (article int primary key, count int not null)]],
+  [[create table views (article int primary key, count int not null)]],
 }
 
 -- counts in a transaction: the row is made by whoever comes first
 local function count(id)
   stats:tx(function(tx)
-    tx:upsert("reads", { article = id, count = 0 }, "article", {})
-    tx:exec("update reads set count = count + 1 where article = ?", id)
+    tx:upsert("views", { article = id, count = 0 }, "article", {})
+    tx:exec("update views set count = count + 1 where article = ?", id)
   end)
 end
 
@@ -34,7 +34,7 @@ end)
 
 app:get("/popular", function()
   local list = rws.array {}
-  for _, row in ipairs(stats:from("reads"):order("count desc", "article"):limit(10):all()) do
+  for _, row in ipairs(stats:from("views"):order("count desc", "article"):limit(10):all()) do
     list[#list + 1] = { title = articles:value("select title from articles where id = ?", row.article), reads = row.count }
   end
   return list

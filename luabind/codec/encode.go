@@ -18,6 +18,9 @@ type Options struct {
 	// Indent puts every item and field on a line of its own, two spaces deeper than
 	// what it is in. Default: all on one line, without spaces.
 	Indent bool
+	// Numbers writes whole numbers beyond 2^53 with an exponent, so that Decode returns
+	// numbers and not texts. Default: their digits.
+	Numbers bool
 	// MaxDepth is how deep tables may nest, at most 1000. Default: DefaultDepth.
 	MaxDepth int
 	// MaxBytes is how long the JSON may get. Default: DefaultBytes.
@@ -43,9 +46,12 @@ type Options struct {
 // It raises, as Lua code does, when the run must end.
 func Append(dst []byte, L *lua.LState, v lua.LValue, o Options) ([]byte, error) {
 	e := encoder{
-		L: L, buf: dst, start: len(dst), indent: o.Indent,
+		L: L, buf: dst, start: len(dst), indent: o.Indent, integers: 1 << 63,
 		maxDepth: min(orDefault(o.MaxDepth, DefaultDepth), maxDepth),
 		maxBytes: orDefault(o.MaxBytes, DefaultBytes),
+	}
+	if o.Numbers {
+		e.integers = maxInteger + 1
 	}
 	err := e.value(v, 0)
 	if err == nil && e.isFull(0) {
@@ -65,6 +71,7 @@ type encoder struct {
 	buf                []byte
 	start              int // where the JSON begins in buf
 	indent             bool
+	integers           float64 // what is less is written as an integer
 	maxDepth, maxBytes int
 	array              lua.LValue // the metatable of arrays, once seen
 	items              int        // values so far
@@ -195,7 +202,7 @@ func (e *encoder) newline(depth int) {
 }
 
 func (e *encoder) number(f float64) *ValueError {
-	if f == math.Trunc(f) && math.Abs(f) < 1<<63 {
+	if f == math.Trunc(f) && math.Abs(f) < e.integers {
 		n := int64(f)
 		e.buf = strconv.AppendInt(e.buf, n, 10)
 		return nil

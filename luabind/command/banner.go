@@ -229,12 +229,26 @@ func (s *site) inventory() []string {
 // databaseLine says what a database is, and what became of its migrations.
 func databaseLine(d luabind.DatabaseInfo) string {
 	switch {
+	case d.Pending+d.Dirty > 0:
+		return fmt.Sprintf("%s (%s)", d.Label, unapplied(d))
 	case d.Ran > 0:
 		return fmt.Sprintf("%s (%s applied)", d.Label, count(d.Ran, "migration"))
 	case d.Migrations > 0:
 		return fmt.Sprintf("%s (%s)", d.Label, count(d.Migrations, "migration"))
 	}
 	return d.Label
+}
+
+// unapplied says which migrations are left: "1 of 3 migrations pending".
+func unapplied(d luabind.DatabaseInfo) string {
+	var parts []string
+	if d.Pending > 0 {
+		parts = append(parts, fmt.Sprintf("%d of %s pending", d.Pending, count(d.Migrations, "migration")))
+	}
+	if d.Dirty > 0 {
+		parts = append(parts, count(d.Dirty, "migration")+" failed half way")
+	}
+	return strings.Join(parts, ", ")
 }
 
 // limits names the bounds that a request meets.

@@ -58,6 +58,9 @@ func (t *terminal) doc(manual *luadoc.Package, name string) error {
 	if !ok {
 		s, ok = setting(manual, name)
 	}
+	if whole, one := manual.Ending(name); !ok && one {
+		s, ok = manual.Lookup(whole)
+	}
 	if !ok {
 		return t.mentions(manual, name)
 	}

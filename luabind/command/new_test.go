@@ -87,6 +87,7 @@ func TestDoc(t *testing.T) {
 	}
 	rws(t, "doc", "rws.json.encoed").expect(t, 2, `nothing on "rws.json.encoed"`, "did you mean rws.json.encode")
 	rws(t, "doc", "upgrade").expect(t, 0, `Nothing is called "upgrade"`, "rws help upgrade", "app:proxy")
+	rws(t, "doc", "DbOptions").expect(t, 0, "rws.DbOptions", "max_open")
 	rws(t, "doc", "SNI").expect(t, 0, "app:tls")
 	rws(t, "doc", "xyzzy").expect(t, 2, `nothing on "xyzzy"`)
 	rws(t, "doc", "--markdown").expect(t, 0, "## rws.json\n", "### `rws.json.encode(")

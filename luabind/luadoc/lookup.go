@@ -17,6 +17,22 @@ func (p *Package) Lookup(name string) (Symbol, bool) {
 	return s, s != nil
 }
 
+// Ending returns the one name that ends with what was written, as rws.DbOptions does with DbOptions; ok is false
+// when there is none, or several do.
+func (p *Package) Ending(written string) (name string, ok bool) {
+	end := "." + dotted(strings.TrimSpace(written))
+	for _, candidate := range p.calls() {
+		if candidate == name || !strings.HasSuffix(dotted(candidate), end) {
+			continue
+		}
+		if name != "" {
+			return "", false
+		}
+		name = candidate
+	}
+	return name, name != ""
+}
+
 func (p *Package) lookup(name string) Symbol {
 	if f, ok := p.names[name].(*Field); ok && p.owners[name] != nil {
 		return p.owners[f.Name] // a global that stands for its class

@@ -55,6 +55,9 @@ func Delete(h http.Header, name string, o Options, tls bool) error {
 	return add(h, name, "", -1, o, tls)
 }
 
+// ErrTooLarge is the error of a cookie of more than [MaxSize] bytes.
+var ErrTooLarge = fmt.Errorf("browsers keep at most %d", MaxSize)
+
 // add formats the cookie; seconds as in [http.Cookie.MaxAge].
 func add(h http.Header, name, value string, seconds int, o Options, tls bool) error {
 	k, err := build(name, value, o, tls)
@@ -70,7 +73,7 @@ func add(h http.Header, name, value string, seconds int, o Options, tls bool) er
 	}
 	line := k.String()
 	if len(line) > MaxSize {
-		return fmt.Errorf("cookie %q: %d bytes with its attributes; browsers keep at most %d, so put less into it, or keep the data in a session", name, len(line), MaxSize)
+		return fmt.Errorf("cookie %q: %d bytes with its attributes; %w, so put less into it, or keep the data in a session", name, len(line), ErrTooLarge)
 	}
 	replace(h, k, line)
 	return nil

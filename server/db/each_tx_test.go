@@ -1,6 +1,8 @@
 package db_test
 
 import (
+	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -62,4 +64,34 @@ func TestRowsThatAreLeftDoNotEndATransaction(t *testing.T) {
 	}))
 	assert.EqualValues(t, 6, value(t, d, "select count(*) from t"))
 	assert.Less(t, time.Since(start), 40*time.Second, "all of the rows would take minutes")
+}
+
+// Of a result of middle size the server has sent all before it is told to stop: it lies in the buffers
+// of the sockets. What was written before is committed all the same, and nothing else is killed.
+func TestRowsThatTheServerHasSentAreLeft(t *testing.T) {
+	d := open(t, peers.MariaDB(t)+"?max_open=1")
+	run(t, d, "create table many (id int primary key, v varchar(50))", "create table acct (n int)",
+		"insert into many select seq, concat('value number ', seq) from seq_1_to_20000")
+	written := 0
+	leave := func(query string, args ...any) {
+		written++
+		ctx, cancel := context.WithCancel(ctx) // which the driver watches
+		defer cancel()
+		require.NoError(t, db.InTx(ctx, d, db.TxOptions{}, func(tx *db.Tx) error {
+			if _, err := tx.Exec(ctx, "insert into acct values (?)", written); err != nil {
+				return err
+			}
+			rows, err := db.Each(ctx, tx, query, args...)
+			if err != nil {
+				return err
+			}
+			require.True(t, rows.Next())
+			return nil
+		}), "%s %v", query, args)
+	}
+	for n := 1000; n <= 20000; n += 500 {
+		leave(fmt.Sprintf("select * from many order by id limit %d", n))
+		leave("select * from many where id <= ?", n)
+	}
+	assert.EqualValues(t, written, value(t, d, "select count(*) from acct"))
 }

@@ -100,7 +100,7 @@ func makesTemporary(words []string) bool {
 	}
 	for i, w := range words[1:] {
 		switch w {
-		case "or", "replace", "global", "local": // before what it is
+		case "or", "replace", "global", "local", "virtual": // before what it is
 			continue
 		case "temp", "temporary":
 			return true
@@ -185,6 +185,19 @@ func lastingPostgres(words []string) lasting {
 		return lasting{why: "what is temporary belongs to one connection, which others get next: make it in a transaction, with \"on commit drop\"", local: hold(words, "on", "commit", "drop")}
 	}
 	return lasting{}
+}
+
+// copies says why a copy of Postgres between the server and its client, which wants rows sent in their
+// own format or sends them so, is not run; "" for one of a file or program on the server. The rows would
+// be waited for without end, or lost.
+func copies(words []string) string {
+	switch {
+	case hold(words, "from", "stdin"):
+		return "\"copy … from stdin\" waits for rows behind the statement, which nothing here sends: insert several rows at once (db:insert with a list), or use psql"
+	case hold(words, "to", "stdout"):
+		return "\"copy … to stdout\" sends text instead of rows, which would be lost: select them (db:each reads them one after another), or use psql"
+	}
+	return ""
 }
 
 // explained are the words behind explain, which with analyze runs what it explains.

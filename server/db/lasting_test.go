@@ -18,7 +18,7 @@ func TestWhatWouldStayOnAConnectionIsRefused(t *testing.T) {
 				"pragma foreign_keys=off": "put it into the URL", `/* */ PRAGMA main."foreign_keys" (0)`: "put it into the URL", "pragma journal_mode = delete": "write-ahead",
 				"pragma query_only(1)": "read only", "pragma recursive_triggers=1": "in a migration", "pragma [synchronous] = off": "put it into the URL",
 				"attach 'x.db' as x": "app:db", "detach x": "app:db", "vacuum into '/tmp/x'": "db:backup", "vacuum main into ?": "db:backup",
-				"create temp table a (n int)": "with name as", "create temporary view a as select 1": "with name as", "create table if not exists temp.a (n int)": "with name as",
+				"create temp table a (n int)": "with name as", "create temporary view a as select 1": "with name as", "create table if not exists temp.a (n int)": "with name as", "create virtual table temp.v using fts5(a)": "with name as",
 				"pragma defer_foreign_keys = on":    "in a transaction",
 				"explain pragma foreign_keys = off": "put it into the URL", "explain query plan pragma query_only = 1": "read only", "/* */ explain pragma main.ignore_check_constraints(1)": "in a migration", "explain query plan attach 'x.db' as x": "app:db",
 			},

@@ -48,7 +48,9 @@ func (r *driverRows) drain(size int) error {
 }
 
 // stopped reads what was on its way, up to the server's word that the query was killed. If the end
-// of the rows comes, the next statement may be the one that is killed: that is one of no use.
+// of the rows comes, the server had sent them all before it was asked, and the next statement may be
+// the one that is killed: that is one of no use. The driver takes a statement that comes while the
+// context of rows is watched for one after its end, and closes the connection: so they are closed first.
 func (r *driverRows) stopped() error {
 	row := make([]driver.Value, len(r.Rows.Columns()))
 	ctx, cancel := context.WithTimeout(context.Background(), killWait)
@@ -60,6 +62,9 @@ func (r *driverRows) stopped() error {
 	}
 	if !errors.Is(err, io.EOF) {
 		return unlessKilled(err)
+	}
+	if err := r.Rows.Close(); err != nil {
+		return err
 	}
 	_, err = r.conn.driverConn.ExecContext(ctx, "do 0", nil)
 	return unlessKilled(err)

@@ -31,7 +31,7 @@ func openPostgres(a *address, o Options) (*DB, error) {
 		}
 	}
 	u := *a.url
-	u.Scheme, u.RawQuery = "postgres", query.Encode()
+	u.Scheme, u.RawQuery = "postgres", encodeQuery(query)
 	config, err := pgx.ParseConfig(u.String())
 	if err != nil {
 		return nil, fmt.Errorf("%s", withoutURL(err))

@@ -3,6 +3,7 @@ package db_test
 import (
 	"fmt"
 	"math"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -334,4 +335,26 @@ func TestTheOperatorOfJSONIsMentioned(t *testing.T) {
 	}
 	_, err := db.All(ctx, d, "select ? || 'x' where ? in (?, ?)")
 	assert.NotContains(t, err.Error(), "operator")
+}
+
+// What is sent behind a statement has no place here: it would be waited for, or lost.
+func TestCopyToAndFromTheClientIsRefused(t *testing.T) {
+	d := open(t, peers.Postgres(t))
+	run(t, d, "create table t (n int)", "insert into t values (1)")
+	for statement, want := range map[string]string{
+		"copy t from stdin": "db:insert", "/* */ COPY t (n) FROM STDIN (format csv)": "db:insert", "copy t to stdout": "db:each",
+		"copy (select n, 'from stdin' from t where n = 1 and n = 1 and n = 1 and n = 1 and n = 1) to stdout with csv": "db:each",
+	} {
+		for _, args := range [][]any{nil, {db.Verbatim{}}} {
+			_, err := d.Exec(ctx, statement, args...)
+			assert.Equal(t, db.CodeRefused, db.CodeOf(err), statement)
+			assert.ErrorContains(t, err, want, statement)
+		}
+		_, err := db.All(ctx, d, statement)
+		assert.Equal(t, db.CodeRefused, db.CodeOf(err), statement)
+		require.Error(t, db.InTx(ctx, d, db.TxOptions{}, func(tx *db.Tx) error { _, err := tx.Exec(ctx, statement); return err }))
+	}
+	file := filepath.Join(t.TempDir(), "rows")
+	_, err := d.Exec(ctx, "copy t to '"+file+"'") // of the server, which may not write there
+	assert.NotEqual(t, db.CodeRefused, db.CodeOf(err))
 }

@@ -51,3 +51,20 @@ func TestPostgresCutsNoNumber(t *testing.T) {
 	assert.Equal(t, db.CodeParameters, db.CodeOf(err))
 	assert.ErrorContains(t, err, "say its type, as in ?::text")
 }
+
+func TestATimeInATextOfPostgresIsRFC3339(t *testing.T) {
+	at := time.Date(2026, 11, 26, 1, 26, 54, 900_000_000, time.UTC)
+	for _, mode := range []string{"cache_statement", "exec", "simple_protocol"} {
+		d := open(t, peers.Postgres(t)+"&default_query_exec_mode="+mode)
+		run(t, d, "create table m (s text, z timestamptz, n timestamp, d date, j jsonb)")
+		_, err := d.Exec(ctx, "insert into m values (?, ?, ?, ?, to_jsonb(?::text))", at, at, at, at, at)
+		require.NoError(t, err, mode)
+		row := all(t, d, "select s, z, n::text, d::text, j from m")[0]
+		assert.Equal(t, "2026-11-26T01:26:54.9Z", row[0], mode)
+		assert.True(t, at.Equal(row[1].(time.Time)), mode)
+		assert.Equal(t, []any{"2026-11-26 01:26:54.9", "2026-11-26", db.JSON(`"2026-11-26T01:26:54.9Z"`)}, row[2:], mode)
+	}
+	d := open(t, peers.Postgres(t))
+	assert.Equal(t, "2026-11-26T01:26:54.9Z", value(t, d, "select ?", at))
+	assert.Equal(t, "01:26:54.9", value(t, d, "select (?::time)::text", at))
+}

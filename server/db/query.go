@@ -161,6 +161,9 @@ func (st *statement) refused() error {
 	case "":
 		return &Error{Code: CodeSyntax, Statement: st.source, Err: fmt.Errorf("the statement is empty")}
 	}
+	if st.copies != "" {
+		return &Error{Code: CodeRefused, Statement: st.source, Err: errors.New(st.copies)}
+	}
 	return nil
 }
 

@@ -54,7 +54,7 @@ func (a *address) inside(name string) string {
 	} else {
 		u.Path = "/" + name
 	}
-	u.RawQuery = query.Encode()
+	u.RawQuery = encodeQuery(query)
 	return u.String()
 }
 

@@ -29,13 +29,12 @@ func Split(engine Engine, script string) ([]Piece, error) {
 		case kindSpace:
 			continue
 		case kindStop:
-			s.ended = false
-			if s.depth == 0 {
+			if !s.body.takes() {
 				s.cut(t.start)
 				continue
 			}
 		case kindWord:
-			s.word(strings.ToLower(s.text(t)))
+			s.body.word(strings.ToLower(s.text(t)))
 		}
 		if s.start < 0 {
 			s.start = t.start
@@ -47,11 +46,7 @@ type splitter struct {
 	lexer
 	pieces []Piece
 	start  int // of the statement, -1 between them
-	words  int // of it so far
-	create bool
-	body   bool // it makes something that has a body
-	depth  int  // of begin and case in it
-	ended  bool // the word before was end
+	body   body
 }
 
 func (s *splitter) cut(end int) {
@@ -59,31 +54,47 @@ func (s *splitter) cut(end int) {
 		text := strings.TrimSpace(s.src[s.start:end])
 		s.pieces = append(s.pieces, Piece{Text: text, Line: lineOf(s.src, s.start)})
 	}
-	s.start, s.words, s.create, s.body, s.depth, s.ended = -1, 0, false, false, 0, false
+	s.start, s.body = -1, body{}
 }
 
-// word counts begin and end in what has a body.
-func (s *splitter) word(word string) {
-	s.words++
-	ended := s.ended
-	s.ended = false
+// A body follows the words of a statement to know the semicolons that do not end it: those between
+// begin and end of a trigger, function or procedure.
+type body struct {
+	words  int // of the statement so far
+	create bool
+	has    bool // it makes something that has a body
+	depth  int  // of begin and case in it
+	ended  bool // the word before was end
+}
+
+// takes says whether a semicolon belongs to the body.
+func (b *body) takes() bool {
+	b.ended = false
+	return b.depth > 0
+}
+
+// word counts begin and end in what has a body. Words come in lower case.
+func (b *body) word(word string) {
+	b.words++
+	ended := b.ended
+	b.ended = false
 	switch word {
 	case "create":
-		s.create = s.create || s.words == 1
+		b.create = b.create || b.words == 1
 	case "trigger", "procedure", "function", "event":
-		s.body = s.body || s.create && s.words <= 8
+		b.has = b.has || b.create && b.words <= 8
 	case "begin", "case":
-		if s.body && !ended {
-			s.depth++
+		if b.has && !ended {
+			b.depth++
 		}
 	case "if", "loop", "while", "repeat", "for":
 		if ended {
-			s.depth++ // "end if" ended something that was not counted
+			b.depth++ // "end if" ended something that was not counted
 		}
 	case "end":
-		if s.depth > 0 {
-			s.depth--
-			s.ended = true
+		if b.depth > 0 {
+			b.depth--
+			b.ended = true
 		}
 	}
 }

@@ -34,6 +34,7 @@ type statement struct {
 
 	lasting lasting // what it leaves behind
 	commits string  // why it must not run in a transaction
+	copies  string  // why it must not run at all: it speaks the protocol of copy
 
 	writes atomic.Bool // it was found to write although it does not look so
 	pace   pace        // see DB.Quick
@@ -57,6 +58,7 @@ type parser struct {
 	lexer
 	st       *statement
 	part     strings.Builder
+	body     body // of what is created
 	stopped  bool // a semicolon came
 	writes   bool // a word came that changes something
 	fragment bool // the parts become part of another statement, and ?? stays
@@ -72,7 +74,7 @@ func (p *parser) run() error {
 			break
 		}
 		if p.stopped && t.kind != kindSpace && t.kind != kindStop {
-			return fmt.Errorf("there is more than one statement: after the semicolon comes %q; run them one by one, or as a script", excerpt(p.src[t.start:], 30))
+			return fmt.Errorf("there is more than one statement: after the semicolon comes %q; run them one by one, or in a migration, which may have several", excerpt(p.src[t.start:], 30))
 		}
 		if err := p.token(t); err != nil {
 			return err
@@ -107,8 +109,10 @@ func (p *parser) token(t token) error {
 		p.part.WriteByte('?')
 		return nil
 	case kindStop:
-		p.stopped = true
-		return nil
+		if !p.body.takes() {
+			p.stopped = true
+			return nil
+		}
 	case kindWord:
 		p.word(p.text(t))
 	}
@@ -166,8 +170,14 @@ func (p *parser) setStyle(s style) error {
 
 // word looks for what the statement does.
 func (p *parser) word(word string) {
-	if p.st.verb == "" {
+	first := p.st.verb == ""
+	if first {
 		p.st.verb = strings.ToLower(word)
+	}
+	if p.st.verb == "create" {
+		p.body.word(strings.ToLower(word))
+	}
+	if first {
 		return
 	}
 	if len(word) < 6 || len(word) > 7 || p.writes {
@@ -208,6 +218,9 @@ func (p *parser) finish() {
 // look finds what the statement does beyond itself. What runs is effective of its source.
 func (st *statement) look(engine Engine, source, runs string) {
 	st.lasting = lastingCall(engine, source).with(lastingVerb(engine, runs, st.verb))
+	if engine == Postgres && st.verb == "copy" {
+		st.copies = copies(beginning(engine, runs, len(runs)))
+	}
 	if engine == MySQL && st.verb != "select" {
 		st.commits = commits(engine, beginning(engine, runs, enough))
 	}
@@ -260,13 +273,13 @@ func verbatim(engine Engine, source string) (*statement, error) {
 		for _, text := range readings(engine, p.Text) {
 			runs := effective(engine, text)
 			piece := &statement{source: source, verb: verbOf(engine, runs)}
+			piece.look(engine, text, runs)
 			if err := piece.refused(); err != nil {
 				return st, err
 			}
 			if i == 0 {
 				st.verb = piece.verb
 			}
-			piece.look(engine, text, runs)
 			st.include(piece)
 		}
 	}

@@ -17,8 +17,8 @@ import (
 type TxOptions struct {
 	// ReadOnly transactions see one state of the data. Of SQLite they run beside the writer.
 	ReadOnly bool
-	// Isolation is "read committed", "repeatable read" or "serializable"; default that of the
-	// server. SQLite has only serializable, which satisfies all of them.
+	// Isolation is "read uncommitted", "read committed", "repeatable read" or "serializable";
+	// default that of the server. SQLite has only serializable, which satisfies all of them.
 	Isolation string
 }
 

@@ -51,11 +51,22 @@ func parseURL(text string) (*address, error) {
 	if err != nil || u.Opaque != "" || !strings.HasPrefix(rest, "//") || misread(rest) {
 		return nil, fmt.Errorf("the URL cannot be read; it looks like %s://user:password@host:port/database, with %%40, %%2F, %%3F and %%23 for @, /, ? and # in the password", engine)
 	}
-	query, err := url.ParseQuery(u.RawQuery)
+	query, err := parseQuery(u.RawQuery)
 	if err != nil {
 		return nil, fmt.Errorf("what follows the ? in the URL cannot be read: write name=value&name=value")
 	}
 	return &address{engine: engine, url: u, query: query}, nil
+}
+
+// parseQuery reads the options. A + is a +, as for libpq (TimeZone=Etc/GMT+5): only in forms is it a
+// space, which is %20 here.
+func parseQuery(raw string) (url.Values, error) {
+	return url.ParseQuery(strings.ReplaceAll(raw, "+", "%2B"))
+}
+
+// encodeQuery is what parseQuery, and the driver of Postgres, read.
+func encodeQuery(query url.Values) string {
+	return strings.ReplaceAll(query.Encode(), "+", "%20")
 }
 
 // misread says that a password with / ? or # in it, as it is, would be taken for host, path or
@@ -76,7 +87,7 @@ func unknownScheme(scheme string, colon bool) error {
 
 func parseSQLiteURL(rest string) (*address, error) {
 	path, raw, _ := strings.Cut(rest, "?")
-	query, err := url.ParseQuery(raw)
+	query, err := parseQuery(raw)
 	if err != nil {
 		return nil, fmt.Errorf("what follows the ? in the URL cannot be read: write name=value&name=value")
 	}

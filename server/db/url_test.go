@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"rws/server/db"
+	"rws/spec_test/peers"
 )
 
 func TestURLsThatCannotBeUsed(t *testing.T) {
@@ -51,6 +52,16 @@ func TestPasswordsAreNotShown(t *testing.T) {
 	assert.NotContains(t, db.Redact("postgres://me:1/secret@h/d"), "secret")
 	d := open(t, "postgres://me:secret@h/d")
 	assert.Equal(t, "postgres://me@h/d", d.String())
+}
+
+func TestSpacesAndPlusSignsInOptions(t *testing.T) {
+	d := open(t, peers.Postgres(t)+"&options=-c%20work_mem=5MB&search_path=a,%20b&application_name=my%20app&TimeZone=Etc/GMT%2B5")
+	assert.Equal(t, "5MB", value(t, d, "show work_mem"))
+	assert.Equal(t, "a, b", value(t, d, "show search_path"))
+	assert.Equal(t, "my app", value(t, d, "show application_name"))
+	assert.Equal(t, "Etc/GMT+5", value(t, d, "show timezone"))
+	assert.Equal(t, "Etc/GMT+5", value(t, open(t, peers.Postgres(t)+"&timezone=Etc/GMT+5"), "show timezone"))
+	assert.Equal(t, "+02:00", value(t, open(t, peers.MariaDB(t)+"?time_zone=+02:00"), "select @@time_zone"))
 }
 
 func FuzzURL(f *testing.F) {

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	goredis "github.com/redis/go-redis/v9"
 )
@@ -50,7 +51,7 @@ func (c *Client) batch(ctx context.Context, commands [][]any, send batcher) ([]a
 
 func (c *Client) replies(names []string, cmds []goredis.Cmder, err error) ([]any, error) {
 	if err != nil && (len(cmds) != len(names) || stops(err)) {
-		return nil, c.fail("", err)
+		return nil, c.refusedBatch(names, cmds, err)
 	}
 	replies := make([]any, len(cmds))
 	for i, cmd := range cmds {
@@ -65,6 +66,24 @@ func (c *Client) replies(names []string, cmds []goredis.Cmder, err error) ([]any
 		replies[i] = err
 	}
 	return replies, nil
+}
+
+// refusedBatch is the error of a whole batch: of a transaction that was not begun, what the server had against
+// a command of it.
+func (c *Client) refusedBatch(names []string, cmds []goredis.Cmder, err error) error {
+	if !goredis.IsExecAbortError(err) || len(cmds) != len(names) {
+		return c.fail("", err)
+	}
+	for i, cmd := range cmds {
+		cause := cmd.Err()
+		if cause == nil || goredis.IsExecAbortError(cause) {
+			continue
+		}
+		why := serverError(names[i], cause).Message
+		return &Error{Code: "EXECABORT", Command: names[i], Server: c.shown, cause: err,
+			Message: fmt.Sprintf("command %d of the transaction was not accepted, and nothing was done: %s", i+1, why)}
+	}
+	return c.fail("", err)
 }
 
 // stops reports whether an error is about all commands: one that no server sent, or that of a

@@ -133,6 +133,7 @@ var stateful = map[string]string{
 var statefulParts = map[string]map[string]string{
 	"CLIENT": {
 		"REPLY": "would leave the next caller of the connection without replies", "TRACKING": "would have the server send the next caller of the connection what is none of its replies",
+		"SETNAME": "would name a connection that is another's a moment later; the URL names all (?client_name=…)", "SETINFO": "would hold for whoever uses the connection next",
 		"CACHING": "belongs to CLIENT TRACKING, which is not sent", "NO-EVICT": "would hold for whoever uses the connection next", "NO-TOUCH": "would hold for whoever uses the connection next",
 	},
 	"SCRIPT": {"DEBUG": "would have the scripts of whoever uses the connection next debugged, and undone; use redis-cli --ldb"},

@@ -2,6 +2,7 @@ package redis_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -57,7 +58,7 @@ func TestErrorsSayWhatFailedAndNoMore(t *testing.T) {
 	_, err = c.Do(t.Context(), "multi")
 	assert.EqualError(t, err, "redis: MULTI: connections are shared, so this command is not sent; use Tx")
 
-	for _, stateful := range [][]any{{"client", "reply", "off"}, {"CLIENT", []byte("Tracking"), "on"}, {"client", "caching", "yes"}, {"CLIENT", "NO-EVICT", "on"}, {"client", "no-touch", "on"}, {"script", "debug", "sync"}} {
+	for _, stateful := range [][]any{{"client", "reply", "off"}, {"CLIENT", []byte("Tracking"), "on"}, {"client", "caching", "yes"}, {"client", "setname", "me"}, {"CLIENT", "SETINFO", "lib-name", "x"}, {"CLIENT", "NO-EVICT", "on"}, {"client", "no-touch", "on"}, {"script", "debug", "sync"}} {
 		assert.Equal(t, "argument", code(t, c, stateful...), stateful)
 	}
 	_, err = c.Do(t.Context(), "client", "id")
@@ -105,7 +106,11 @@ func TestABatchHasAReplyForEachCommand(t *testing.T) {
 		require.ErrorContains(t, err, "holds up all behind it")
 	}
 	_, err := c.Tx(t.Context(), [][]any{{"SET", "b", 1}, {"NOSUCH"}})
-	require.ErrorContains(t, err, "EXECABORT Transaction discarded because of previous errors")
+	require.ErrorContains(t, err, "NOSUCH")
+	require.ErrorContains(t, err, "unknown command")
+	require.ErrorContains(t, err, "nothing was done")
+	e, _ := errors.AsType[*redis.Error](err)
+	assert.Equal(t, "EXECABORT", e.Code)
 	assert.Nil(t, do(t, c, "GET", "b"), "a transaction that is not accepted does nothing")
 }
 

@@ -28,7 +28,9 @@ func TestASessionIsBound(t *testing.T) {
 	})
 	s := (&browser{m: manager(t, session.Options{Keys: secret.Random()})}).start()
 	set(t, s, "big", strings.Repeat("x", 4000))
-	require.ErrorContains(t, s.Save(t.Context(), http.Header{}), "browsers keep at most 4096")
+	err := s.Save(t.Context(), http.Header{})
+	require.ErrorContains(t, err, "browsers keep at most 4096")
+	require.ErrorContains(t, err, "another store")
 }
 
 func TestValuesThatAreNotKept(t *testing.T) {

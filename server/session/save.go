@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -116,7 +117,11 @@ func (o Options) see(r *Record, now time.Time) {
 func (s *Session) setCookie(h http.Header, token string, r *Record) error {
 	o := s.m.o.Cookie
 	o.MaxAge = r.Created.Add(s.m.o.Absolute).Sub(s.m.o.Now())
-	return cookie.Set(h, s.m.o.name(s.tls), token, o, s.tls)
+	err := cookie.Set(h, s.m.o.name(s.tls), token, o, s.tls)
+	if errors.Is(err, cookie.ErrTooLarge) {
+		return fmt.Errorf("the session does not fit into its cookie, of which %w: put less into it, or keep sessions in another store (session = { store = \"sqlite:app.db\" })", cookie.ErrTooLarge)
+	}
+	return err
 }
 
 // A draft is what a session wants to be saved.

@@ -323,6 +323,26 @@ function App:on_error(status, fn) end
 ---the app: all isolates share its connections, a reload keeps them, and the end of the app closes them. SQLite
 ---makes the file; a server is connected to when it is first asked.
 ---
+---What is behind a `?` in the URL are options, as in `sqlite:notes.db?mode=ro&busy_timeout=5s`. A space is `%20`
+---there, and a `+` is a `+`. The path of a SQLite file is taken as it is: `%20` in it is three characters. One that
+---is not in this table is an error, which lists those that are.
+---
+---| option | engine | meaning |
+---| --- | --- | --- |
+---| `max_open`, `max_idle`, `max_lifetime`, `max_idle_time`, `wait` | all | `max_open`, `max_idle`, `lifetime`, `idle_time` and `wait` of `rws.DbOptions`, which come first |
+---| `mode` | SQLite | `rwc` (default) makes a file that is missing, `rw` doesn't, `ro` only reads |
+---| `busy_timeout` | SQLite | for the lock of another process, then the error is `busy`; default 10s |
+---| `synchronous` | SQLite | `normal` (default): a crash of the machine may lose the last commits; `full`, `extra`, `off` |
+---| `cache_size` | SQLite | KiB of each connection; default 8192 |
+---| `foreign_keys` | SQLite | `on` (default) or `off` |
+---| `sslmode`, `sslrootcert`, `connect_timeout` (in s), `search_path`, `options`, `application_name`, … | Postgres | as in libpq; `application_name` is `rws` by default |
+---| `tls` | MySQL | `false` (default), `true`, `skip-verify` or `preferred` |
+---| `tls_ca`, `tls_cert`, `tls_key` | MySQL | PEM files, with `tls=true` |
+---| `socket` | MySQL | path of a unix socket, in the place of the host |
+---| `collation`, `time_zone`, `sql_mode` | MySQL | of each connection; default utf8mb4_general_ci, `+00:00`, and strict as in MySQL 8 |
+---| `timeout`, `read_timeout`, `write_timeout` | MySQL | to connect, default 10s; of each read and write, default none |
+---| `compress` | MySQL | `true` or `false` (default) |
+---
 ---`rws test` never touches these data: a SQLite file is an empty one for each test, and a database on a server
 ---is refused unless the option `test` names one for tests.
 ---

@@ -34,7 +34,7 @@ function cache:get(key) end
 
 ---Options of `app.cache:set`.
 ---@class rws.CacheOptions
----@field ttl? rws.Duration how long it is kept; default as long as there is room
+---@field ttl? rws.Duration how long it is kept, more than 0; default as long as there is room
 ---@field tags? string|string[] names that `app.cache:invalidate` takes
 
 ---Stores a copy of a value. What has no form in JSON, as a function, is an error.
@@ -75,7 +75,7 @@ function cache:incr(key, by, options) end
 
 ---Options of `app.cache:fetch`.
 ---@class rws.CacheFetchOptions
----@field ttl? rws.Duration how long a value is kept; default as long as there is room
+---@field ttl? rws.Duration how long a value is kept, more than 0; default as long as there is room
 ---@field missing? rws.Duration how long it is remembered that the function returned nil; default not at all
 ---@field stale? rws.Duration how long after `ttl` the old value is given out while a new one is made in the
 ---  background; the function then may run after its request is over. Default not at all

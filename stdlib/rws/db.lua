@@ -17,6 +17,9 @@
 ---   number, `1.10` as 1.1, with 15 digits. A column that is declared `text` keeps a decimal as it is; whole cents
 ---   in an `integer` can be counted with, too. A text of more digits than 64 bits hold becomes a floating-point
 ---   number in a column that is declared `integer`, `decimal` or `numeric`, and nothing is raised.
+--- * MySQL and MariaDB count with texts in floating point: `set balance = balance + ?` with `"9007199254740993"` or a
+---   decimal loses digits, and nothing is raised. `cast(? as decimal(30,10))` keeps them. Storing such a text
+---   by itself is exact.
 --- * MySQL and MariaDB have no booleans: `boolean` is a small number, and true comes back as 1.
 --- * In MariaDB `json` is text, and comes back as text: `rws.json.decode` reads it. In MySQL it is a table.
 ---
@@ -239,7 +242,8 @@ function db:upsert(table, row, on, update) end
 ---Options of `db:tx`.
 ---@class rws.TxOptions
 ---@field read_only? boolean sees one state of the data and can't write
----@field isolation? "read committed"|"repeatable read"|"serializable" default is that of the server
+---@field isolation? "read uncommitted"|"read committed"|"repeatable read"|"serializable" default is that of the
+---  server. SQLite has only serializable, which satisfies all of them; Postgres reads committed rows at least
 
 ---Calls a function in a transaction and returns what it returns. It is committed when the function returns
 ---and rolled back when that raises, as `c:fail` does, or when the time of the request is over. Inside, call
@@ -380,7 +384,8 @@ function db:columns(table) end
 ---is compared.
 ---
 ---In development those that have not run do so at once. In production `rws migrate up` runs them, and an app
----that is not migrated does not start; the setting `migrate` says otherwise. `rws migrate` also shows, undoes
+---that is not migrated does not start; the setting `migrate` says otherwise. With `migrate = false` it starts all
+---the same: the log warns of those that have not run or failed half way. `rws migrate` also shows, undoes
 ---and redoes them. `rws test` gives each test an empty database on which all have run.
 ---
 ---Commands that only look at a script, as `rws check`, `rws routes` and `rws migrate status`, load it on an empty
@@ -662,7 +667,8 @@ function query:left_join(table, on, ...) end
 ---Adds a condition, which must hold beside those that are there. It is a table of columns and values, where a
 ---list is several values and `rws.null` is NULL; SQL with its values; a column and a value; or a column, an
 ---operator (`= <> < <= > >= like in`, `not like`, `not in`) and a value. `"all"` is every row. A table without a
----column raises, as `{ name = nil }` does.
+---column raises, as `{ name = nil }` does, which Lua makes `{}`. `where("name", nil)` is NULL, as with `rws.null`: a
+---value that may be missing is checked before.
 ---
 ---```lua
 ---local db = app:db("sqlite::memory:")

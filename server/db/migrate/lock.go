@@ -17,7 +17,7 @@ const (
 )
 
 // lock waits until no other instance migrates. It belongs to the connection, so it ends with
-// the process at the latest. SQLite locks by the transaction of each migration.
+// the process at the latest. SQLite locks by the transaction of each migration: see [run.first].
 func (r *run) lock(ctx context.Context) (unlock func(), err error) {
 	wait, cancel := context.WithTimeout(ctx, r.m.o.Wait)
 	defer cancel()
@@ -31,7 +31,7 @@ func (r *run) lock(ctx context.Context) (unlock func(), err error) {
 		return func() {}, nil // closing the session unlocks
 	}
 	if ctx.Err() == nil && errors.Is(wait.Err(), context.DeadlineExceeded) {
-		return nil, fmt.Errorf("another instance has been migrating for %v: waited in vain", r.m.o.Wait)
+		return nil, r.m.inVain()
 	}
 	return nil, fmt.Errorf("waiting for other instances that migrate: %w", err)
 }

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -282,33 +281,6 @@ func TestManyInstancesMigrateOnce(t *testing.T) {
 		wg.Wait()
 		assert.ElementsMatch(t, []int64{1, 2, 3}, ran)
 	})
-}
-
-func TestOthersAreWaitedForOnlySoLong(t *testing.T) {
-	for _, url := range []string{peers.Postgres(t), peers.MariaDB(t)} {
-		d, second := open(t, url), open(t, url)
-		began, end := make(chan bool), make(chan bool)
-		slow := []migrate.Migration{{Version: 1, Name: "slow", Up: migrate.Step{Run: func(context.Context, db.Querier) error {
-			close(began)
-			<-end
-			return nil
-		}}}}
-		var wg sync.WaitGroup
-		wg.Go(func() {
-			_, err := migrator(t, d, slow).Up(ctx)
-			assert.NoError(t, err)
-		})
-		<-began
-		m, err := migrate.New(second, slow, migrate.Options{Wait: 300 * time.Millisecond})
-		require.NoError(t, err)
-		_, err = m.Up(ctx)
-		assert.ErrorContains(t, err, "another instance has been migrating")
-		close(end)
-		wg.Wait()
-		done, err := m.Up(ctx)
-		require.NoError(t, err)
-		assert.Empty(t, done)
-	}
 }
 
 func TestStatementsThatRefuseTransactions(t *testing.T) {

@@ -22,7 +22,7 @@ type run struct {
 
 // locked runs f with the lock, the table made and read.
 func (m *Migrator) locked(ctx context.Context, f func(*run) error) ([]Done, error) {
-	session, err := m.db.Session(ctx)
+	session, err := m.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func (m *Migrator) locked(ctx context.Context, f func(*run) error) ([]Done, erro
 		return nil, err
 	}
 	defer unlock()
-	if _, err := session.Exec(ctx, createTable[m.db.Engine()]); err != nil {
+	if err := r.makeTable(ctx); err != nil {
 		return nil, fmt.Errorf("making the table rws_migrations: %w", err)
 	}
 	if r.applied, err = readApplied(ctx, session); err != nil {
@@ -41,6 +41,13 @@ func (m *Migrator) locked(ctx context.Context, f func(*run) error) ([]Done, erro
 	}
 	err = f(r)
 	return r.done, err
+}
+
+func (r *run) makeTable(ctx context.Context) error {
+	return r.first(ctx, func() error {
+		_, err := r.session.Exec(ctx, createTable[r.m.db.Engine()])
+		return err
+	})
 }
 
 func (r *run) find(version int64) *applied {
@@ -142,7 +149,7 @@ func (r *run) apply(ctx context.Context, g *Migration, down bool) error {
 // inTransaction runs the statements and the entry in the table as one. SQLite has no lock but
 // the transaction itself, so another instance may have been faster: then ran is false.
 func (r *run) inTransaction(ctx context.Context, g *Migration, down bool, start time.Time) (ran bool, err error) {
-	err = db.InTx(ctx, r.session, db.TxOptions{}, func(tx *db.Tx) error {
+	err = r.inTx(ctx, func(tx *db.Tx) error {
 		_, there, err := db.Value(ctx, tx, "select 1 from rws_migrations where version = ?", g.Version)
 		if err != nil || there != down {
 			return err
@@ -229,13 +236,17 @@ func (r *run) open(ctx context.Context, g *Migration, down bool) (bool, error) {
 	// Only SQLite, which has no lock around it all, lets another instance be faster.
 	faster := g.fail(g.step(down).File, 0, fmt.Errorf("another instance is running it, or ended while it did; look at the status"))
 	if down {
-		claimed, err := r.mark(ctx, r.session, g.Version, "it is being undone")
+		claimed := false
+		err := r.first(ctx, func() (err error) {
+			claimed, err = r.mark(ctx, r.session, g.Version, "it is being undone")
+			return err
+		})
 		if err == nil && !claimed {
 			err = faster
 		}
 		return err == nil, err
 	}
-	err := r.record(ctx, r.session, g, 0, true)
+	err := r.first(ctx, func() error { return r.record(ctx, r.session, g, 0, true) })
 	if db.CodeOf(err) == db.CodeUnique {
 		return false, faster
 	}

@@ -198,7 +198,7 @@ func (m *Migrator) fault(s Status) error {
 	switch s.State {
 	case Dirty:
 		e.Dirty = true
-		e.Err = fmt.Errorf("it failed half way at %s%s, and nothing more runs: mend the tables by hand, then resolve version %d as applied or not", s.AppliedAt.Format(time.DateTime), inBrackets(s.Note), s.Version)
+		e.Err = fmt.Errorf("it failed half way at %s%s, and nothing more runs: mend the tables by hand, then say what they are now: `rws migrate resolve %d applied`, or `rws migrate resolve %d pending` to have it run again", s.AppliedAt.Format(time.DateTime), inBrackets(s.Note), s.Version, s.Version)
 	case Changed:
 		e.Err = fmt.Errorf("it was changed after it had run on %s: put it back as it was, and write a new migration for the change", s.AppliedAt.Format(time.DateOnly))
 	case Missing:
@@ -207,7 +207,7 @@ func (m *Migrator) fault(s Status) error {
 		if m.o.OutOfOrder {
 			return nil
 		}
-		e.Err = fmt.Errorf("it has not run, but later ones have: give it a higher version, or allow migrations out of order")
+		e.Err = fmt.Errorf("it has not run, but later ones have: give it a higher version, or allow it (db:migrate with out_of_order = true)")
 	default:
 		return nil
 	}

@@ -1,0 +1,85 @@
+package migrate_test
+
+import (
+	"context"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"rws/server/db"
+	"rws/server/db/migrate"
+	"rws/spec_test/peers"
+)
+
+func TestOthersAreWaitedForOnlySoLong(t *testing.T) {
+	for _, url := range []string{peers.Postgres(t), peers.MariaDB(t), "sqlite:" + filepath.Join(t.TempDir(), "test.db")} {
+		d, second := open(t, url), open(t, url)
+		began, end := make(chan bool), make(chan bool)
+		slow := []migrate.Migration{{Version: 1, Name: "slow", Up: migrate.Step{Run: func(context.Context, db.Querier) error {
+			close(began)
+			<-end
+			return nil
+		}}}}
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_, err := migrator(t, d, slow).Up(ctx)
+			assert.NoError(t, err)
+		})
+		<-began
+		m, err := migrate.New(second, slow, migrate.Options{Wait: 300 * time.Millisecond})
+		require.NoError(t, err)
+		start := time.Now()
+		_, err = m.Up(ctx)
+		assert.ErrorContains(t, err, "another instance has been migrating for 300ms: waited in vain")
+		assert.Less(t, time.Since(start), 5*time.Second, "less than a statement waits for the lock of a file")
+		close(end)
+		wg.Wait()
+		done, err := m.Up(ctx)
+		require.NoError(t, err)
+		assert.Empty(t, done)
+	}
+}
+
+// A statement waits for the lock of a SQLite file as long as busy_timeout says; a migration takes longer.
+func TestMigrationsOfAFileAreWaitedForLongerThanStatements(t *testing.T) {
+	url := "sqlite:" + filepath.Join(t.TempDir(), "test.db") + "?busy_timeout=100ms"
+	d, second := open(t, url), open(t, url)
+	began, end := make(chan bool), make(chan bool)
+	list := []migrate.Migration{{Version: 1, Name: "slow", Up: migrate.Step{Run: func(ctx context.Context, q db.Querier) error {
+		close(began)
+		<-end
+		_, err := q.Exec(ctx, "create table a (n int)")
+		return err
+	}}}}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		_, err := migrator(t, d, list).Up(ctx)
+		assert.NoError(t, err)
+	})
+	<-began
+	wg.Go(func() {
+		done, err := migrator(t, second, list).Up(ctx)
+		assert.NoError(t, err)
+		assert.Empty(t, done)
+	})
+	time.Sleep(500 * time.Millisecond) // five times as long as a statement waits
+	close(end)
+	wg.Wait()
+}
+
+func TestWhoWaitsForAMigrationOfAFileMayGiveUp(t *testing.T) {
+	url := "sqlite:" + filepath.Join(t.TempDir(), "test.db")
+	hold, err := open(t, url).Begin(ctx, db.TxOptions{})
+	require.NoError(t, err)
+	defer hold.Rollback()
+	short, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	_, err = migrator(t, open(t, url), folder(t, three)).Up(short)
+	assert.Equal(t, db.CodeTimeout, db.CodeOf(err))
+	assert.Less(t, time.Since(start), 5*time.Second)
+}
