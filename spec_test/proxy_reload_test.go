@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -58,6 +59,7 @@ app:config { h2c = true, stop_grace = "1s" }
 app:metrics()
 app:get("/version", function() return "version 0" end)
 app:get("/hang", { timeout = "1h" }, function() rws.sleep("1h") end)
+app:static("/files", "files")
 app:proxy("/plain", "PLAIN")
 app:proxy("/h2c", "H2C")
 app:proxy("/secure", "SECURE", { tls = { insecure = true } })
@@ -80,6 +82,7 @@ func startProxied(t *testing.T, end <-chan struct{}) *proxied {
 	plain, h2c, secure := startBackends(t, end)
 	script := strings.NewReplacer("PLAIN", plain, "H2C", h2c, "SECURE", secure).Replace(streamsApp)
 	file := app(t, script)
+	require.NoError(t, os.Mkdir(filepath.Join(filepath.Dir(file), "files"), 0o700))
 	return &proxied{target: startApp(t, file, "--env", "production"), file: file, script: script, bodies: map[string]*bufio.Reader{}, sockets: map[string]*websocket.Conn{}}
 }
 
@@ -163,6 +166,29 @@ func TestProxiedStreamsOutliveReloads(t *testing.T) {
 		require.NoError(t, conn.Close())
 	}
 	p.shrinksTo(t, goroutines, files)
+}
+
+// A download passes a reload too, also when it takes longer than the grace.
+func TestADownloadOutlivesReloads(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a reload is asked for by a signal")
+	}
+	p := startProxied(t, nil)
+	const size = 64 << 20 // more than what sockets hold
+	large := filepath.Join(filepath.Dir(p.file), "files", "large")
+	require.NoError(t, os.WriteFile(large, nil, 0o600))
+	require.NoError(t, os.Truncate(large, size))
+	res, err := http.Get("http://" + p.addr + "/files/large")
+	require.NoError(t, err)
+	defer res.Body.Close()
+	hung := make(chan int, 1)
+	go func() { status, _, _ := p.get("/hang"); hung <- status }()
+	require.Eventually(t, func() bool { return strings.Contains(p.mustGet(t, "/metrics"), "\nhttp_requests_in_flight 3\n") }, patience, 5*time.Millisecond)
+	p.reload(t)
+	assert.GreaterOrEqual(t, <-hung, 500, "the grace is over")
+	n, err := io.Copy(io.Discard, res.Body)
+	assert.NoError(t, err)
+	assert.EqualValues(t, size, n)
 }
 
 // A stop breaks streams off, so that nobody takes them for whole, and says goodbye to WebSockets; those of a
