@@ -34,6 +34,8 @@ func statusOf(e *fault.Error) int {
 		return e.Status
 	case strings.HasPrefix(e.Message, vm.ErrDeadline.Error()), e.Code == "timeout" && errors.Is(e.Cause, vm.ErrDeadline):
 		return http.StatusGatewayTimeout
+	case errors.Is(e, server.ErrReplaced), errors.Is(e, server.ErrStopped):
+		return http.StatusServiceUnavailable
 	}
 	return http.StatusInternalServerError
 }
