@@ -128,16 +128,21 @@ func (s *segment) call(c *Ctx) error {
 	defer c.state.isolate.Leave(&c.run)
 	L := c.run.Thread()
 	_, err := vm.Call(L, c.state.entry(L), c.value(), c.state.segmentValue(s))
-	return orElse(err, c.late(), c.gather(L))
+	return orElse(c.late(err), err, c.gather(L))
 }
 
-// late is the fault of functions that return after their time, as one does that has caught the error of
-// a wait: whether their answer still counts must not hang on who is faster. One that has begun goes on.
-func (c *Ctx) late() error {
-	if !c.run.Late() || problem.Started(c.w) {
+// late is the fault of functions that return or fail with err after their time, as one does that has caught
+// the error of a wait: whether their answer still counts must not hang on who is faster. One that has begun
+// goes on.
+func (c *Ctx) late(err error) error {
+	if !c.run.Late() || problem.Started(c.w) || err != nil && statusOf(asFault(err)) == http.StatusGatewayTimeout {
 		return nil
 	}
-	return &fault.Error{Code: "timeout", At: c.route.source, Message: vm.ErrDeadline.Error() + " before the answer was ready", Cause: vm.ErrDeadline}
+	e := &fault.Error{Code: "timeout", At: c.route.source, Message: vm.ErrDeadline.Error() + " before the answer was ready", Cause: vm.ErrDeadline}
+	if err != nil {
+		e.At, e.Message = asFault(err).At, e.Message+", which failed then: "+asFault(err).Message
+	}
+	return e
 }
 
 // orElse returns the first error that there is.
