@@ -155,8 +155,8 @@ func (a *App) relayOptions(L *lua.LState, name string, seen *relayed, o *tcpOpti
 		}
 	}
 	pool := o.pool()
-	pool.secured = o.TLS != nil
 	if pool.To != nil {
+		pool.TLS = o.TLS
 		e.Pool = streamPool{seen.add("", a.state.newStreamUpstream(L, name, "tcp", "tcp "+seen.listen, pool))}
 	} else if given := pool.given(); len(given) > 0 {
 		return e, fmt.Errorf("option %q: it is about the backends of \"to\", which is missing", given[0])
@@ -165,14 +165,14 @@ func (a *App) relayOptions(L *lua.LState, name string, seen *relayed, o *tcpOpti
 		return e, nil
 	}
 	for _, server := range bind.Keys(o.Names) {
-		e.Names[server] = streamPool{seen.add(server, a.namedPool(L, name, seen.listen, server, o.Names.RawGetString(server), o.TLS != nil))}
+		e.Names[server] = streamPool{seen.add(server, a.namedPool(L, name, seen.listen, server, o.Names.RawGetString(server), o.TLS))}
 	}
 	return e, nil
 }
 
 // namedPool is the pool for a server name of TLS: backends, or a table with "to" and what else they are
-// told.
-func (a *App) namedPool(L *lua.LState, name, address, server string, v lua.LValue, secured bool) *Upstream {
+// told. own is how they are spoken to, nil for without TLS.
+func (a *App) namedPool(L *lua.LState, name, address, server string, v lua.LValue, own *backendTLS) *Upstream {
 	o := streamBackends{To: v}
 	if t, ok := v.(*lua.LTable); ok && t.RawGetString("to") != lua.LNil {
 		o = streamBackends{}
@@ -182,7 +182,7 @@ func (a *App) namedPool(L *lua.LState, name, address, server string, v lua.LValu
 		mustFit(L, name, checkZeros(t))
 	}
 	pool := o.pool()
-	pool.secured = secured
+	pool.TLS = own
 	return a.state.newStreamUpstream(L, name, "tcp", "tcp "+address+" "+server, pool)
 }
 
@@ -314,9 +314,14 @@ func (p *Program) startCertificates(ctx context.Context) error {
 	return nil
 }
 
-// backendTLS is how backends of streams are spoken to.
+// backendTLS is how backends of streams are spoken to. Their pools, whose checks go by it too, warn of what is
+// not verified.
 func (p *Program) backendTLS(o *backendTLS) (*tls.Config, error) {
-	return upstream.TLS{CA: p.optionalPath(o.CA), Cert: p.optionalPath(o.Cert), Key: p.optionalPath(o.Key), ServerName: o.ServerName, Insecure: o.Insecure}.Client("stream", p.log())
+	c, err := upstream.TLS{CA: p.optionalPath(o.CA), Cert: p.optionalPath(o.Cert), Key: p.optionalPath(o.Key), ServerName: o.ServerName}.Client("stream", p.log())
+	if err == nil {
+		c.InsecureSkipVerify = o.Insecure
+	}
+	return c, err
 }
 
 // withScheme completes an address: "127.0.0.1:15432" is none of a URL.

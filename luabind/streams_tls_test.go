@@ -129,3 +129,46 @@ func TestTheHostOfABackendOfStreams(t *testing.T) {
 	assert.ErrorIs(t, err, io.EOF, "it is not x.example")
 	assert.Equal(t, "hello", through(t, p, 2))
 }
+
+// Checks of a stream's backends verify them as the stream does.
+func TestChecksOfAStreamGoByItsTLS(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "b.pem")
+	writePair(t, file, "b.example")
+	pair, err := tls.LoadX509KeyPair(file, file)
+	require.NoError(t, err)
+	for _, options := range []string{
+		`tls = { ca = "b.pem", server_name = "b.example" }, health = { scheme = "tls", every = "20ms", timeout = "20ms" }`,
+		`tls = { insecure = true }, health = { scheme = "tls", every = "20ms" }`,
+		`tls = { ca = "b.pem" }, to = { { url = BACKEND, host = "b.example" } }, health = { scheme = "tls", every = "20ms" }`,
+	} {
+		backend, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}})
+		require.NoError(t, err)
+		trusted := make(chan struct{}, 100)
+		go func() {
+			for {
+				conn, err := backend.Accept()
+				if err != nil {
+					return
+				}
+				if conn.(*tls.Conn).Handshake() == nil {
+					trusted <- struct{}{}
+				}
+				_ = conn.Close()
+			}
+		}()
+		p, err := luabind.Load(luabind.Options{File: "app.lua", Dir: dir, Source: fmt.Sprintf(
+			"local BACKEND = %q\napp:tcp('127.0.0.1:7001', { to = BACKEND, %s })", backend.Addr(), options)})
+		require.NoError(t, err, options)
+		require.NoError(t, p.Start(t.Context()))
+		for range 2 {
+			select {
+			case <-trusted:
+			case <-time.After(20 * time.Second):
+				t.Fatal("no check has trusted the backend: ", options)
+			}
+		}
+		assert.NoError(t, p.Close(t.Context()))
+		assert.NoError(t, backend.Close())
+	}
+}

@@ -50,10 +50,9 @@ type poolOptions struct {
 	Retry         *retryOptions   `json:"retry"`
 	Retries       *int            `json:"retries"`
 
-	scheme  string // of addresses that are no URLs, "" for none
-	secured bool   // these are spoken to over TLS
-	named   bool   // see Upstream
-	beside  reach  // of the other side of a canary or a mirror, which the options are about too
+	scheme string // of addresses that are no URLs, "" for none
+	named  bool   // see Upstream
+	beside reach  // of the other side of a canary or a mirror, which the options are about too
 }
 
 // backendOptions are one of the backends.

@@ -112,7 +112,7 @@ func (u *Upstream) checkBackends(L *lua.LState) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("option \"timeout\": %w", err)
-	case o.TLS != nil && !r.some(overTLS...) && !slices.Contains(overTLS, o.healthScheme(L)):
+	case o.TLS != nil && o.scheme == "" && !r.some(overTLS...) && !slices.Contains(overTLS, o.healthScheme(L)):
 		return errors.New(`option "tls": no backend is spoken to over TLS: their URLs begin with https, h2, grpcs or wss`)
 	case o.FastCGI != nil && !r.some("fastcgi"):
 		return errors.New(`option "fastcgi": no backend has the scheme: fastcgi://127.0.0.1:9000, or fastcgi:/run/php/php-fpm.sock`)
@@ -142,7 +142,7 @@ func (u *Upstream) checkStream(L *lua.LState) error {
 		return fmt.Errorf("option \"balance\": %s is about requests, and here are only bytes: use ip_hash", b.Policy)
 	case o.Refresh != 0 && !u.reach.asked:
 		return errors.New(`option "refresh": all backends are named here, and nothing is asked for others`)
-	case len(u.reach.hosts) > 0 && !u.options.secured && slices.Contains([]string{"", "tcp"}, o.healthScheme(L)):
+	case len(u.reach.hosts) > 0 && u.options.TLS == nil && slices.Contains([]string{"", "tcp"}, o.healthScheme(L)):
 		return fmt.Errorf("option \"to\": nobody is told the host %q: it is for TLS with the backends (the option tls of app:tcp) or for checks with a scheme, and here are only bytes", u.reach.hosts[0])
 	}
 	return nil
