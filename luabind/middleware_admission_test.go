@@ -77,6 +77,7 @@ func TestWhereMaintenanceIsSwitched(t *testing.T) {
 
 func TestARedirectToNobodyIsRefused(t *testing.T) {
 	for source, want := range map[string]string{
+		"app:use(rws.redirect_https { hosts = '' })":     "a name is empty",
 		"app:use(rws.redirect_https { hosts = {} })":     `option "hosts": the list is empty`,
 		"app:use(rws.redirect_https {\n status = 200 })": "status 200: want 301",
 	} {

@@ -205,7 +205,7 @@ func (t *transaction) refuse() *problem.Details {
 		return &problem.Details{Status: http.StatusRequestHeaderFieldsTooLarge, ID: t.ID(),
 			Detail: fmt.Sprintf("The request has more than %d header fields.", h.settings.MaxHeaders)}
 	case h.around.misdirected != nil && h.around.misdirected(r):
-		return &problem.Details{Status: http.StatusMisdirectedRequest, ID: t.ID(), Detail: "This connection was opened for a host that asks other certificates of clients, or another version of TLS; open another one."}
+		return &problem.Details{Status: http.StatusMisdirectedRequest, ID: t.ID(), Detail: "The host asks certificates of clients, or a version of TLS, that this connection does not have; open another one."}
 	}
 	if fault := checkFrames(r); fault != "" {
 		return &problem.Details{Status: http.StatusBadRequest, ID: t.ID(), Detail: fault}

@@ -124,10 +124,16 @@ func (s *Server) tlsConfig() *tls.Config {
 }
 
 // misdirected reports whether a request came over a connection that does not keep the rules of its host, see
-// [certs.Store.Misdirected].
+// [certs.Store.Misdirected] and [certs.Store.Wants].
 func (s *Server) misdirected(r *http.Request) bool {
 	c := s.certs.Load()
-	return c != nil && r.TLS != nil && c.store.Misdirected(r.TLS, r.Host)
+	switch {
+	case c == nil:
+		return false
+	case r.TLS == nil:
+		return c.store.Wants(r.Host)
+	}
+	return c.store.Misdirected(r.TLS, r.Host)
 }
 
 // nextCertificates gets the certificates for an app that is swapped in.

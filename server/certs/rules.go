@@ -20,6 +20,21 @@ func (s *Store) Misdirected(conn *tls.ConnectionState, host string) bool {
 	return x.find(conn.ServerName).authKey != to.authKey || !to.admits(conn)
 }
 
+// Wants reports whether a host, with a port or without, is that of a site, or below one with a wildcard, whose
+// clients have to show a certificate: it is not served without TLS.
+func (s *Store) Wants(host string) bool {
+	x := s.current.Load()
+	if !x.rules {
+		return false
+	}
+	name := CleanName(HostName(host))
+	to := x.named(name)
+	if to == nil {
+		to = x.above(name)
+	}
+	return to != nil && to.spec.Client.Mode == Require
+}
+
 // Newest is the newest version of TLS that a host, with a port or without, has.
 func (s *Store) Newest(host string) uint16 {
 	if x := s.current.Load(); x.rules {

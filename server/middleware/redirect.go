@@ -173,6 +173,9 @@ func RedirectHTTPS(o RedirectHTTPSOptions) (Func, error) {
 	var hosts []hostPattern
 	for _, h := range o.Hosts {
 		p, err := parseHostPattern(h)
+		if err == nil && p == "" {
+			err = errors.New("hosts: a name is empty, which would stand for all of them: name one, or leave hosts out")
+		}
 		if err != nil {
 			return nil, fmt.Errorf("redirect https: %w", err)
 		}

@@ -649,7 +649,7 @@ function route:name(name) end
 ---```
 ---
 ---Hosts that ask for client certificates need connections of their own: a request for one that comes over a
----connection for another is answered 421. Who the client is stands in `c.tls.client`.
+---connection for another, or without TLS, is answered 421. Who the client is stands in `c.tls.client`.
 ---
 ---```lua
 ---app:tls { cert = "site.pem", key = "site.key" }
