@@ -100,7 +100,7 @@ func (r *route) url(params map[string]string) (string, error) {
 // compile turns the declarations of the isolates into a server.App.
 func (p *Program) compile() error {
 	s := p.states[0]
-	app := &server.App{Settings: p.settings(), Close: p.Close, Streams: p.streams, Before: []func(http.Handler) http.Handler{lendUser}}
+	app := &server.App{Settings: p.settings(), Close: p.Close, Replaced: p.pass, Streams: p.streams, Before: []func(http.Handler) http.Handler{lendUser}}
 	early, err := p.early()
 	if err != nil {
 		return err

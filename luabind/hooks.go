@@ -28,7 +28,7 @@ func (p *Program) Start(ctx context.Context) error {
 	if err := p.tryLimits(); err != nil {
 		return err
 	}
-	p.startUpstreams(ctx)
+	p.startUpstreams()
 	if err := p.startCertificates(ctx); err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (p *Program) Reload(ctx context.Context, old *Program) error {
 	}
 	p.inherit(old)
 	p.shared.kept.begin(p)
-	p.startUpstreams(ctx)
+	p.startUpstreams()
 	if err := p.startCertificates(ctx); err != nil {
 		return err
 	}

@@ -108,6 +108,8 @@ type Program struct {
 	// httpCaches are those of rws.http_cache, in the order of their declaration.
 	httpCaches  []*httpcache.Cache
 	upstreams   []*Upstream     // in the order of the script
+	present     context.Context // until another program has taken the place of this one
+	pass        context.CancelFunc
 	streams     []server.Stream // of app:tcp and app:udp
 	relays      []*relayed      // the same
 	certs       []*certs.Store  // of app:tcp
@@ -206,6 +208,7 @@ func prepare(o Options) (*Program, error) {
 		sources: make(map[string]string), files: make(map[string]bool),
 		client: client.New(client.Options{RoundTrip: o.Transport}),
 	}
+	p.present, p.pass = context.WithCancel(context.Background())
 	if p.environ, err = p.environment(); err == nil {
 		p.Config, err = newConfig(p.environ, o.Flags)
 	}
@@ -375,6 +378,7 @@ func (p *Program) Ending() { p.ending.Store(true) }
 // Close frees what the program holds. No request may use it any more.
 func (p *Program) Close(ctx context.Context) (err error) {
 	p.closed.Do(func() {
+		p.pass()
 		if p.ending.Load() {
 			err = p.states[0].runHooks(ctx, "stop")
 		}

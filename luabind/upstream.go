@@ -2,7 +2,6 @@ package luabind
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -167,11 +166,11 @@ func (p *Program) openUpstream(L *lua.LState, u *Upstream, label string, targets
 	return u.checkDefaults(L)
 }
 
-// startUpstreams begins checks and look-ups, which go on until the program is closed: ctx may be that of
-// a line of the console.
-func (p *Program) startUpstreams(ctx context.Context) {
+// startUpstreams begins checks and look-ups, which go on until the program is closed, or replaced: what is under
+// way then has its backends, while the next program asks for its own.
+func (p *Program) startUpstreams() {
 	for _, u := range p.upstreams {
-		u.pool.Start(context.WithoutCancel(ctx))
+		u.pool.Start(p.present)
 	}
 }
 

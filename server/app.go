@@ -61,6 +61,10 @@ type App struct {
 	// that of the start. [Server.Swap] does not call it. May be nil.
 	Start func(ctx context.Context) error
 
+	// Replaced is called when [Server.Swap] has put another app in place of this one, which has no more
+	// requests than those that are under way. May be nil.
+	Replaced func()
+
 	// Close frees what the handlers use. It is called once, when no request is left: the app
 	// has been replaced, or the server stops. It is also called for an app that [Server.Start]
 	// or [Server.Swap] refused. May be nil.

@@ -39,6 +39,7 @@ type Handler struct {
 	halt    func()                      // closes life.Stopping, once, unless that is the server's
 	force   func(cause error)           // ends life.Force
 	last    func(cause error)           // ends life.Last
+	onSwap  func()                      // App.Replaced, or nothing
 	onClose func(context.Context) error // closes the app, once
 }
 
@@ -98,6 +99,9 @@ func compile(app *App, a around) (*Handler, error) {
 	}
 	h.beginLife()
 	h.onIdle = sync.OnceFunc(func() { close(h.idle) })
+	if h.onSwap = app.Replaced; h.onSwap == nil {
+		h.onSwap = func() {}
+	}
 	h.onClose = onceClose(app)
 	return h, nil
 }

@@ -119,6 +119,8 @@ func TestSwapDrainsTheOldApp(t *testing.T) {
 		go func() { <-exchange.From(r.Context()).Leaving(); close(left) }()
 		g.ServeHTTP(w, r)
 	})})
+	replaced := 0
+	old.Replaced = func() { replaced++ }
 	old.Close = func(context.Context) error { close(closed); return nil }
 	s := run(t, old, server.Options{})
 	waiting := later(client(t, nil), "http://"+address(s)+"/")
@@ -126,6 +128,7 @@ func TestSwapDrainsTheOldApp(t *testing.T) {
 	next := app(map[string]http.Handler{"/": say("new")})
 	next.Settings.Listen = []string{"127.0.0.1:0"}
 	require.NoError(t, s.Swap(next))
+	assert.Equal(t, 1, replaced)
 	<-left // streams hear of it at once
 	_, body := get(t, client(t, nil), "http://"+address(s)+"/")
 	assert.Equal(t, "new", body)

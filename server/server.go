@@ -207,6 +207,7 @@ func (s *Server) Swap(app *App) error {
 	s.drainMu.Unlock()
 	s.current.Store(h)
 	s.serveStreams(app.Streams, fresh)
+	old.onSwap()
 	s.collect(h.settings.MemoryLimit)
 	s.discards.Go(func() { s.discard(old) })
 	return nil
