@@ -163,3 +163,20 @@ func TestDoubtsAboutStripAndTunnels(t *testing.T) {
 		assert.Contains(t, all[0], want)
 	}
 }
+
+// A trusted proxy that names no client speaks for itself, and is believed as for all else.
+func TestATrustedProxyNeedsNoClient(t *testing.T) {
+	h := handler(t, fmt.Sprintf(`app:config { trusted_proxies = "10.0.0.0/8" } app:proxy("/*", %q)`, shows(t)))
+	for peer, kept := range map[string]bool{"10.0.0.1:5": true, "192.0.2.1:5": false} {
+		r := httptest.NewRequest("GET", "http://inner.example/", nil)
+		r.RemoteAddr = peer
+		r.Header.Set("X-Forwarded-Host", "outer.example")
+		r.Header.Set("X-Original-Uri", "/a")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		ip, _, _ := strings.Cut(peer, ":")
+		assert.Contains(t, w.Body.String(), "X-Forwarded-For: "+ip+"\r\n")
+		assert.Equal(t, kept, strings.Contains(w.Body.String(), "X-Forwarded-Host: outer.example"), peer)
+		assert.Equal(t, kept, strings.Contains(w.Body.String(), "X-Original-Uri: /a"), peer)
+	}
+}

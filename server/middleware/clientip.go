@@ -87,8 +87,8 @@ func (c *clientIP) serve(next http.Handler, w http.ResponseWriter, r *http.Reque
 		refuse(w, r, http.StatusBadRequest, "The header "+c.header+" is malformed.", nil)
 		return
 	}
-	if h.ip.IsValid() {
-		e.Client = h.ip
+	if e.Client = h.ip; !h.ip.IsValid() {
+		e.Client = peer // which speaks for itself
 	}
 	e.Secure = h.proto == "https" || h.proto == "wss"
 	next.ServeHTTP(w, r)

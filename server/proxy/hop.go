@@ -26,7 +26,8 @@ func isHop(name string) bool {
 func isForwarding(name string) bool {
 	switch name {
 	case "Forwarded", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Fastly-Client-Ip",
-		"X-Original-Url", "X-Rewrite-Url", "Front-End-Https":
+		"Client-Ip", "X-Proxyuser-Ip", "X-Envoy-External-Address",
+		"X-Original-Url", "X-Original-Uri", "X-Original-Host", "X-Rewrite-Url", "X-Host", "Front-End-Https":
 		return true
 	}
 	return strings.HasPrefix(name, "X-Forwarded-")
@@ -38,7 +39,8 @@ var protected = []string{
 	"Host", "Via", "Expect", "Content-*", "Date", "Range", "If-*", "Cache-Control", "Set-Cookie",
 	"Forwarded", "X-Forwarded-*", "X-Real-Ip", "X-Request-Id", "Traceparent", "Tracestate", "Baggage",
 	"Authorization", "Cookie", "Origin", "Remote-*", "X-Remote-*", "X-Auth-*", "X-User*", "Cf-Connecting-Ip", "True-Client-Ip",
-	"X-Client-Ip", "X-Cluster-Client-Ip", "Fastly-Client-Ip", "X-Original-Url", "X-Rewrite-Url", "Front-End-Https",
+	"X-Client-Ip", "X-Cluster-Client-Ip", "Fastly-Client-Ip", "Client-Ip", "X-Proxyuser-Ip", "X-Envoy-External-Address",
+	"X-Original-*", "X-Rewrite-Url", "X-Host", "Front-End-Https",
 	"Sec-*", "Access-Control-*", "Strict-Transport-Security", "X-Frame-Options", "X-Content-Type-Options", "Content-Security-Policy",
 	"Grpc-*", "WWW-Authenticate",
 }

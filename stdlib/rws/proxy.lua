@@ -43,8 +43,9 @@
 ---
 ---A request gets `X-Forwarded-For`, `-Proto`, `-Host` and `Via`; what a visitor sent in their place is dropped, unless
 ---it comes from one of the setting `trusted_proxies`. So are other headers by which proxies tell of a client: `Forwarded`,
----all `X-Forwarded-*`, `X-Real-IP`, `X-Client-IP`, `X-Cluster-Client-IP`, `True-Client-IP`, `CF-Connecting-IP`,
----`Fastly-Client-IP`, `X-Original-URL`, `X-Rewrite-URL` and `Front-End-Https`. FastCGI gets none of them either, as `HTTP_*`.
+---all `X-Forwarded-*`, `X-Real-IP`, `X-Client-IP`, `X-Cluster-Client-IP`, `X-ProxyUser-IP`, `Client-IP`, `True-Client-IP`,
+---`CF-Connecting-IP`, `Fastly-Client-IP`, `X-Envoy-External-Address`, `X-Original-URL`, `X-Original-URI`, `X-Original-Host`,
+---`X-Rewrite-URL`, `X-Host` and `Front-End-Https`. FastCGI gets none of them either, as `HTTP_*`.
 ---To send one of your own, set it by `request` or `on_request`. `X-Forwarded-Host` is the host that the visitor asked for,
 ---whatever `rws.rewrite` has made of it.
 ---

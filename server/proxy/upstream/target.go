@@ -90,6 +90,9 @@ func parse(t Target, extra []string) (place, error) {
 	if bare(t.URL, u) {
 		return place{}, fmt.Errorf("upstream target %q: it has no scheme: write http://%s", hidden(t.URL), hidden(t.URL))
 	}
+	if strings.HasPrefix(t.URL, ":") {
+		return place{}, fmt.Errorf("upstream target %q: it has neither scheme nor host: write http://127.0.0.1%s", t.URL, t.URL)
+	}
 	if err != nil {
 		return place{}, fmt.Errorf("upstream target %q is no URL: %w", hidden(t.URL), errors.Unwrap(err))
 	}
@@ -125,6 +128,9 @@ func hidden(raw string) string {
 }
 
 func (p *place) setScheme(u *url.URL, extra []string) error {
+	if u.Scheme == "" && strings.HasPrefix(u.Path, "/") {
+		return fmt.Errorf("it has no scheme: write http://host:port, or unix:%s for a socket file", u.Path)
+	}
 	if u.Scheme == "" || u.Host == "" && u.Opaque != "" && u.Scheme != "unix" {
 		return errors.New("it has no scheme: write http://host:port")
 	}

@@ -41,6 +41,8 @@ func TestTargets(t *testing.T) {
 func TestWrongTargetsTeach(t *testing.T) {
 	for raw, want := range map[string]string{
 		"":                    "it has no scheme: write http://host:port",
+		":80":                 "it has neither scheme nor host: write http://127.0.0.1:80",
+		"/run/app.sock":       "or unix:/run/app.sock for a socket file",
 		"10.0.0.1:80":         "it has no scheme: write http://10.0.0.1:80",
 		"localhost:80":        "it has no scheme: write http://localhost:80",
 		"[::1]:80":            "it has no scheme: write http://[::1]:80",
