@@ -56,7 +56,11 @@ func (s *site) banner() {
 		fmt.Fprintf(&b, "  %s\n", color.add(dim, "off: "+strings.Join(off, " · ")))
 	}
 	if !p.Config.Production() && p.Config.Watch {
-		fmt.Fprintf(&b, "\n  %s\n", color.add(dim, "watching "+count(reload.Count(s.watched()), "file")+" · "+s.wayOut()))
+		watching := ""
+		if n := reload.Count(s.watched()); n > 0 {
+			watching = "watching " + count(n, "file") + " · "
+		}
+		fmt.Fprintf(&b, "\n  %s\n", color.add(dim, watching+s.wayOut()))
 	}
 	fmt.Fprintln(s.output, b.String())
 }

@@ -24,7 +24,7 @@ func TestOneLineTakesNoSettingsFromItsFolderAndMakesNothingThere(t *testing.T) {
 		assert.Contains(t, s.get("/"), "hello")
 		s.untilSays("Ctrl-C stops")
 		assert.NotContains(t, s.err.String(), "on all addresses")
-		assert.NotContains(t, s.err.String(), "WARN")
+		assert.NotContains(t, s.err.String(), "attach")
 		assert.NotContains(t, s.err.String(), ".rws")
 	}
 	for _, folder := range []string{dir, filepath.Join(dir, "site")} {
