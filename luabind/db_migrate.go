@@ -218,6 +218,9 @@ func (p *Program) settle(ctx context.Context, s *source) error {
 	if err != nil {
 		return err
 	}
+	m.OnWait(func(atMost time.Duration) {
+		p.logger.Info("another instance is migrating; waiting for it", "database", s.name, "at_most", atMost)
+	})
 	switch use := p.options.Databases; {
 	case use == DatabasesPlan || use == DatabasesCheck:
 		return p.rehearse(ctx, s)

@@ -45,5 +45,14 @@ func (p *Program) warnOfMigrations(ctx context.Context, s *source, m *migrate.Mi
 	if i := slices.IndexFunc(left, func(g migrate.Status) bool { return g.State == migrate.Dirty }); i >= 0 {
 		run = fmt.Sprintf("rws migrate status %s; when the tables are mended: rws migrate resolve %d applied|pending %s", p.Main(), left[i].Version, p.Main())
 	}
+	if i := slices.IndexFunc(left, m.Refuses); i >= 0 && left[i].State != migrate.Dirty {
+		p.warnOfRefusal(s, left, m)
+		return
+	}
 	p.logger.Warn("migrations have not run, and migrate=false leaves them so", "database", s.name, "migrations", listed(left), "run", run)
+}
+
+// warnOfRefusal is for migrations that "rws migrate up" would not go past either.
+func (p *Program) warnOfRefusal(s *source, left []migrate.Status, m *migrate.Migrator) {
+	p.logger.Warn("migrations are not as they ran, and nothing more can run before that is mended", "database", s.name, "migrations", listed(left), "look", "rws migrate status "+p.Main())
 }

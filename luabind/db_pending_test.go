@@ -59,3 +59,17 @@ func TestAnAppWhoseMigrationsHaveNotRunSaysSo(t *testing.T) {
 	_, _, err = startedWith(t, dir, "true", good+", "+bad)
 	assert.ErrorContains(t, err, "rws migrate resolve 2 applied")
 }
+
+func TestAnAppWhoseMigrationWasChangedSaysSo(t *testing.T) {
+	dir := t.TempDir()
+	_, _, err := startedWith(t, dir, "true", good)
+	require.NoError(t, err)
+	log, d, err := startedWith(t, dir, "false", `"create table a (n int, m int)", "create table c (n int)"`)
+	require.NoError(t, err)
+	assert.Contains(t, log, "1 create_table_a (changed)")
+	assert.Contains(t, log, "not as they ran")
+	assert.Contains(t, log, "rws migrate status app.lua")
+	assert.NotContains(t, log, "migrate up", "which refuses")
+	assert.Equal(t, 1, d.Changed)
+	assert.Equal(t, 1, d.Pending)
+}

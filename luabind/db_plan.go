@@ -42,6 +42,7 @@ type DatabaseInfo struct {
 	Ran        int    // of them, when this program started
 	Pending    int    // of them, that had not run then and were not to be (migrate=false)
 	Dirty      int    // of them, that had failed half way
+	Changed    int    // that were changed after they had run, or are missing
 	Declared   bool   // db:migrate was called
 }
 
@@ -60,6 +61,8 @@ func (p *Program) Databases() []DatabaseInfo {
 					info.Dirty++
 				case migrate.Pending, migrate.OutOfOrder:
 					info.Pending++
+				case migrate.Changed, migrate.Missing:
+					info.Changed++
 				}
 			}
 		}

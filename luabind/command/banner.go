@@ -233,7 +233,7 @@ func (s *site) inventory() []string {
 // databaseLine says what a database is, and what became of its migrations.
 func databaseLine(d luabind.DatabaseInfo) string {
 	switch {
-	case d.Pending+d.Dirty > 0:
+	case d.Pending+d.Dirty+d.Changed > 0:
 		return fmt.Sprintf("%s (%s)", d.Label, unapplied(d))
 	case d.Ran > 0:
 		return fmt.Sprintf("%s (%s applied)", d.Label, count(d.Ran, "migration"))
@@ -251,6 +251,9 @@ func unapplied(d luabind.DatabaseInfo) string {
 	}
 	if d.Dirty > 0 {
 		parts = append(parts, count(d.Dirty, "migration")+" failed half way")
+	}
+	if d.Changed > 0 {
+		parts = append(parts, count(d.Changed, "migration")+" changed or missing")
 	}
 	return strings.Join(parts, ", ")
 }

@@ -233,6 +233,7 @@ func (m *migration) on(p *luabind.Program, d luabind.DatabaseInfo, f action) err
 			fmt.Fprintln(m.out, paint(isColorful(m.out)).add(bold, d.Label))
 		}
 		m.name = d.Name
+		g.OnWait(m.waiting)
 		err = f(ctx, g)
 		err = errors.Join(err, done())
 	}
@@ -244,6 +245,15 @@ func (m *migration) on(p *luabind.Program, d luabind.DatabaseInfo, f action) err
 		return failed{exitFailed}
 	}
 	return err
+}
+
+// waiting says why nothing happens.
+func (m *migration) waiting(atMost time.Duration) {
+	text := atMost.String()
+	if minutes, ok := strings.CutSuffix(text, "m0s"); ok {
+		text = minutes + "m"
+	}
+	fmt.Fprintf(m.err, "  another instance is migrating; waiting up to %s\n", text)
 }
 
 func (m *migration) up(ctx context.Context, g *migrate.Migrator) error { return m.report(g.Up(ctx)) }

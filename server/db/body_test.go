@@ -40,3 +40,40 @@ func TestAFunctionOfPostgresIsOneStatement(t *testing.T) {
 	run(t, d, "create function two() returns int begin atomic select 1; select 2; end")
 	assert.EqualValues(t, 2, value(t, d, "select two()"))
 }
+
+// A name may be begin: what stands behind a body is another statement.
+func TestNothingRunsBehindABody(t *testing.T) {
+	everywhere(t, func(t *testing.T, d *db.DB) {
+		run(t, d, "create table tt (a int)", "create table keepme (a int)")
+		first := map[db.Engine]string{
+			db.SQLite:   "create trigger begin after insert on tt begin select 1; end; ",
+			db.MySQL:    "create procedure begin() begin select 1; end; ",
+			db.Postgres: "create function begin(begin int) returns int begin atomic select 1; end; ",
+		}[d.Engine()]
+		for _, behind := range []string{"drop table keepme; end", "drop table keepme; begin", "begin"} {
+			_, err := d.Exec(ctx, first+behind)
+			assert.Error(t, err, behind)
+		}
+		assert.EqualValues(t, 0, value(t, d, "select count(*) from keepme"))
+		run(t, d, "insert into tt values (1)")
+	})
+}
+
+func TestNothingRunsBehindAParameterCalledBeginOfPostgres(t *testing.T) {
+	d := open(t, peers.Postgres(t))
+	run(t, d, "create table keepme (a int)", "create domain atomic as int")
+	_, err := d.Exec(ctx, "create function f(begin atomic) returns int language sql as 'select 1'; drop table keepme; end")
+	assert.ErrorContains(t, err, "more than one statement")
+	run(t, d, "create function g(begin atomic) returns int begin atomic select case when begin > 1 then 2 end; select 3; end")
+	assert.EqualValues(t, 3, value(t, d, "select g(1)"))
+	assert.EqualValues(t, 0, value(t, d, "select count(*) from keepme"))
+}
+
+func TestAMarkBeforeATextHidesNothing(t *testing.T) {
+	d := file(t, "")
+	for _, text := range []string{"\ufeffbegin", "\ufeffattach 'x' as x", "select 1;\ufeffbegin"} {
+		_, err := d.Exec(ctx, text)
+		assert.Error(t, err, "%q", text)
+	}
+	run(t, d, "create table a (n int)")
+}

@@ -29,6 +29,7 @@ func TestInsertUpdateDelete(t *testing.T) {
 		assert.EqualValues(t, 1, r.Affected)
 		_, err = db.Update(ctx, d, "users", []db.Field{f("age", 40)})
 		assert.ErrorContains(t, err, "it would hit every row")
+		assert.NotContains(t, err.Error(), "db.Everything", "which is no name of Lua")
 		_, err = db.Delete(ctx, d, "users", db.Equal())
 		assert.ErrorContains(t, err, "it would hit every row")
 		r, err = db.Delete(ctx, d, "users", db.Everything())

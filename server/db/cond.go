@@ -71,7 +71,7 @@ func (b *builder) where(word string, conds []Cond) {
 // an empty list of fields, or of values that a column must not have, does not count.
 func (b *builder) mustWhere(what string, conds []Cond) {
 	if And(conds...).always() {
-		b.fail(refuse("%s has no condition that leaves a row out: it would hit every row; if that is meant, the condition is \"all\" (db.Everything)", what))
+		b.fail(refuse("%s has no condition that leaves a row out: it would hit every row; if that is meant, the condition is \"all\"", what))
 		return
 	}
 	b.where("where", conds)

@@ -38,6 +38,9 @@ type lexer struct {
 	pos    int
 }
 
+// byteOrderMark is white space for SQLite, wherever it begins a token.
+const byteOrderMark = "\ufeff"
+
 // next returns the next token; kindEnd again and again at the end.
 func (l *lexer) next() token {
 	start := l.pos
@@ -68,6 +71,9 @@ func (l *lexer) scan(c byte) kind {
 		return kindSpace
 	case c == '/' && l.at(1) == '*':
 		return l.comment()
+	case l.engine == SQLite && strings.HasPrefix(l.src[l.pos:], byteOrderMark):
+		l.pos += len(byteOrderMark)
+		return kindSpace
 	case isWord(c):
 		return l.word()
 	case c == '\'':
@@ -82,6 +88,8 @@ func (l *lexer) scan(c byte) kind {
 		return l.bracket()
 	case c == '$' && l.engine == Postgres:
 		return l.dollar()
+	case (c == '$' || c == '@' || c == '#' || c == ':') && l.engine == SQLite:
+		return l.variable()
 	}
 	return l.punctuation(c)
 }
@@ -114,6 +122,30 @@ func (l *lexer) colon() kind {
 	}
 	l.while(isWord)
 	return kindNamed
+}
+
+// variable reads a parameter as SQLite does, to which those of Tcl belong: $a::b(any'thing). They are
+// left to the engine, which has no values for them; so is a lone sign.
+func (l *lexer) variable() kind {
+	start := l.pos + 1
+	first := l.at(0) == ':' && isLetter(l.at(1))
+	l.pos = start
+	l.while(isNameByte)
+	plain := first
+	for l.at(0) == ':' && l.at(1) == ':' {
+		plain = false
+		l.pos += 2
+		l.while(isNameByte)
+	}
+	if l.at(0) == '(' && strings.Trim(l.src[start:l.pos], ":") != "" {
+		plain = false
+		l.while(func(c byte) bool { return !isSpace(c) && c != ')' })
+		l.pos = min(l.pos+1, len(l.src))
+	}
+	if plain {
+		return kindNamed
+	}
+	return kindOther
 }
 
 // joins says whether a colon after c belongs to c: arr[1:n], a "cast"::text, label:.

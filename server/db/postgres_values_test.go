@@ -68,3 +68,15 @@ func TestATimeInATextOfPostgresIsRFC3339(t *testing.T) {
 	assert.Equal(t, "2026-11-26T01:26:54.9Z", value(t, d, "select ?", at))
 	assert.Equal(t, "01:26:54.9", value(t, d, "select (?::time)::text", at))
 }
+
+func TestATimeOfADayWithAZoneOfPostgres(t *testing.T) {
+	d := open(t, peers.Postgres(t))
+	at := time.Date(2030, 1, 2, 3, 4, 5, 123_456_000, time.UTC)
+	run(t, d, "create table tm3 (ttz timetz, tm time)")
+	_, err := d.Exec(ctx, "insert into tm3 values (?, ?)", at, at)
+	require.NoError(t, err)
+	_, err = d.Exec(ctx, "insert into tm3 (ttz) values (?)", "04:00:00+01")
+	require.NoError(t, err, "text goes as it is")
+	assert.Equal(t, [][]any{{"03:04:05.123456+00", "03:04:05.123456"}, {"04:00:00+01", nil}}, all(t, d, "select ttz, tm from tm3 order by tm"))
+	assert.EqualValues(t, 1, value(t, d, "select count(*) from tm3 where ttz = ?", at))
+}

@@ -17,7 +17,7 @@ type Piece struct {
 // is only white space and comments is left out. The error says in which line something begins
 // that does not end.
 func Split(engine Engine, script string) ([]Piece, error) {
-	s := splitter{lexer: lexer{src: script, engine: engine}, start: -1}
+	s := splitter{lexer: lexer{src: script, engine: engine}, start: -1, body: body{engine: engine}}
 	for {
 		t := s.next()
 		switch t.kind {
@@ -33,8 +33,8 @@ func Split(engine Engine, script string) ([]Piece, error) {
 				s.cut(t.start)
 				continue
 			}
-		case kindWord:
-			s.body.word(strings.ToLower(s.text(t)))
+		default:
+			s.body.see(t.kind, s.text(t))
 		}
 		if s.start < 0 {
 			s.start = t.start
@@ -54,49 +54,7 @@ func (s *splitter) cut(end int) {
 		text := strings.TrimSpace(s.src[s.start:end])
 		s.pieces = append(s.pieces, Piece{Text: text, Line: lineOf(s.src, s.start)})
 	}
-	s.start, s.body = -1, body{}
-}
-
-// A body follows the words of a statement to know the semicolons that do not end it: those between
-// begin and end of a trigger, function or procedure.
-type body struct {
-	words  int // of the statement so far
-	create bool
-	has    bool // it makes something that has a body
-	depth  int  // of begin and case in it
-	ended  bool // the word before was end
-}
-
-// takes says whether a semicolon belongs to the body.
-func (b *body) takes() bool {
-	b.ended = false
-	return b.depth > 0
-}
-
-// word counts begin and end in what has a body. Words come in lower case.
-func (b *body) word(word string) {
-	b.words++
-	ended := b.ended
-	b.ended = false
-	switch word {
-	case "create":
-		b.create = b.create || b.words == 1
-	case "trigger", "procedure", "function", "event":
-		b.has = b.has || b.create && b.words <= 8
-	case "begin", "case":
-		if b.has && !ended {
-			b.depth++
-		}
-	case "if", "loop", "while", "repeat", "for":
-		if ended {
-			b.depth++ // "end if" ended something that was not counted
-		}
-	case "end":
-		if b.depth > 0 {
-			b.depth--
-			b.ended = true
-		}
-	}
+	s.start, s.body = -1, body{engine: s.engine}
 }
 
 func lineOf(text string, at int) int { return 1 + strings.Count(text[:at], "\n") }

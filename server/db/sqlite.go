@@ -161,13 +161,24 @@ func (d *DB) prepareSQLite() error {
 	return nil
 }
 
-// checkpoint moves the log into the file, so that the file alone is the database.
+// checkpoint moves the log into the file, so that the file alone is the database. It does not wait for
+// another process that writes, or reads what is in the log: that one has the file open, and does the
+// same when it ends.
 func (d *DB) checkpoint() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
+	c, err := d.write.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if _, err := c.ExecContext(ctx, "pragma busy_timeout = 0"); err != nil {
+		return err
+	}
 	var busy, log, moved int
-	err := d.write.db.QueryRowContext(ctx, "pragma wal_checkpoint(truncate)").Scan(&busy, &log, &moved)
-	if err != nil && CodeOf(d.explain(ctx, "", err)) == CodeReadOnly {
+	err = c.QueryRowContext(ctx, "pragma wal_checkpoint(truncate)").Scan(&busy, &log, &moved)
+	switch CodeOf(d.explain(ctx, "", err)) {
+	case CodeReadOnly, CodeBusy:
 		return nil
 	}
 	return err

@@ -348,3 +348,17 @@ func TestATransactionThatTheEngineRolledBackIsOver(t *testing.T) {
 		idle(t, d)
 	}
 }
+
+func TestTheEndWaitsForNoOtherWriter(t *testing.T) {
+	path := "sqlite:" + filepath.Join(t.TempDir(), "test.db")
+	other, one := open(t, path), open(t, path)
+	run(t, one, "create table a (n int)", "insert into a values (1)")
+	tx, err := other.Begin(ctx, db.TxOptions{})
+	require.NoError(t, err)
+	run(t, tx, "insert into a values (2)")
+	start := time.Now()
+	require.NoError(t, one.Close())
+	assert.Less(t, time.Since(start), 5*time.Second, "the other one writes for longer than busy_timeout")
+	require.NoError(t, tx.Commit())
+	assert.EqualValues(t, 2, value(t, other, "select count(*) from a"))
+}

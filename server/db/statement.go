@@ -44,7 +44,7 @@ type statement struct {
 func parse(engine Engine, source string) (*statement, error) { return parseAs(engine, source, false) }
 
 func parseAs(engine Engine, source string, fragment bool) (*statement, error) {
-	p := parser{st: &statement{source: source}, lexer: lexer{src: source, engine: engine}, fragment: fragment}
+	p := parser{st: &statement{source: source}, lexer: lexer{src: source, engine: engine}, body: body{engine: engine}, fragment: fragment}
 	if err := p.run(); err != nil {
 		if e, ok := errors.AsType[*Error](err); ok {
 			return nil, e
@@ -85,6 +85,7 @@ func (p *parser) run() error {
 }
 
 func (p *parser) token(t token) error {
+	p.body.see(t.kind, p.text(t))
 	switch t.kind {
 	case kindBroken:
 		return fmt.Errorf("what begins with %q does not end", excerpt(p.text(t), 20))
@@ -173,9 +174,6 @@ func (p *parser) word(word string) {
 	first := p.st.verb == ""
 	if first {
 		p.st.verb = strings.ToLower(word)
-	}
-	if p.st.verb == "create" {
-		p.body.word(strings.ToLower(word))
 	}
 	if first {
 		return

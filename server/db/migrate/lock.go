@@ -39,11 +39,13 @@ func (r *run) lock(ctx context.Context) (unlock func(), err error) {
 // lockPostgres asks again and again. A waiting pg_advisory_lock would be a transaction that
 // "create index concurrently" of the other instance waits for, and that one for it.
 func (r *run) lockPostgres(ctx context.Context) error {
+	notice := r.m.newNotice()
 	for {
 		got, _, err := db.Value(ctx, r.session, "select pg_try_advisory_lock(?)", int64(postgresLock))
 		if err != nil || got == true {
 			return err
 		}
+		notice.busy()
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -53,6 +55,7 @@ func (r *run) lockPostgres(ctx context.Context) error {
 }
 
 func (r *run) lockMySQL(ctx context.Context) error {
+	notice := r.m.newNotice()
 	for {
 		got, _, err := db.Value(ctx, r.session, "select get_lock("+mysqlLock+", 1)")
 		if err != nil || got == int64(1) {
@@ -61,5 +64,6 @@ func (r *run) lockMySQL(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		notice.busy()
 	}
 }

@@ -66,6 +66,8 @@ type Migrator struct {
 	list  []Migration
 	steps map[int64][2][]piece // up and down, cut into statements
 	o     Options
+
+	onWait func(atMost time.Duration)
 }
 
 // New checks the migrations: versions, names, and that their SQL can be cut into statements.

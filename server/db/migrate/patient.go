@@ -31,7 +31,7 @@ func (m *Migrator) connect(ctx context.Context) (s *db.Session, err error) {
 // patient calls f again while another instance keeps it from what it does: up to Options.Wait. f must
 // have done nothing when it fails with the code busy.
 func (m *Migrator) patient(ctx context.Context, f func() error) error {
-	end := time.Now().Add(m.o.Wait)
+	end, notice := time.Now().Add(m.o.Wait), m.newNotice()
 	for {
 		err := f()
 		code := db.CodeOf(err)
@@ -41,7 +41,33 @@ func (m *Migrator) patient(ctx context.Context, f func() error) error {
 		if !time.Now().Before(end) {
 			return m.inVain()
 		}
+		notice.busy()
 	}
+}
+
+// noticeAfter is how long another instance is waited for in silence.
+const noticeAfter = time.Second
+
+// OnWait has f told, with the time that it may take at most, when another instance has been waited for
+// for a second: once for each wait. It must be called before the migrator does anything.
+func (m *Migrator) OnWait(f func(atMost time.Duration)) { m.onWait = f }
+
+// A notice is given once in a wait.
+type notice struct {
+	m     *Migrator
+	since time.Time
+	given bool
+}
+
+func (m *Migrator) newNotice() *notice { return &notice{m: m, since: time.Now()} }
+
+// busy says that another instance has the lock.
+func (n *notice) busy() {
+	if n.given || n.m.onWait == nil || time.Since(n.since) < noticeAfter {
+		return
+	}
+	n.given = true
+	n.m.onWait(n.m.o.Wait)
 }
 
 func (m *Migrator) inVain() error {

@@ -83,3 +83,31 @@ func TestWhoWaitsForAMigrationOfAFileMayGiveUp(t *testing.T) {
 	assert.Equal(t, db.CodeTimeout, db.CodeOf(err))
 	assert.Less(t, time.Since(start), 5*time.Second)
 }
+
+func TestWhoWaitsForAnotherInstanceIsTold(t *testing.T) {
+	for _, url := range []string{peers.Postgres(t), peers.MariaDB(t), "sqlite:" + filepath.Join(t.TempDir(), "test.db")} {
+		began, end := make(chan bool), make(chan bool)
+		list := []migrate.Migration{{Version: 1, Name: "slow", Up: migrate.Step{Run: func(context.Context, db.Querier) error {
+			close(began)
+			<-end
+			return nil
+		}}}}
+		first, second := migrator(t, open(t, url), list), migrator(t, open(t, url), list)
+		first.OnWait(func(time.Duration) { t.Error("there is no other") })
+		var told []time.Duration
+		second.OnWait(func(atMost time.Duration) {
+			told = append(told, atMost)
+			close(end)
+		})
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_, err := first.Up(ctx)
+			assert.NoError(t, err)
+		})
+		<-began
+		_, err := second.Up(ctx)
+		require.NoError(t, err)
+		wg.Wait()
+		assert.Equal(t, []time.Duration{5 * time.Minute}, told)
+	}
+}
