@@ -13,6 +13,7 @@ import (
 	"rws/luabind/bind"
 	"rws/luabind/fault"
 	"rws/luabind/vm"
+	"rws/server"
 	"rws/server/exchange"
 	"rws/server/problem"
 )
@@ -131,18 +132,33 @@ func (s *segment) call(c *Ctx) error {
 	return orElse(c.late(err), err, c.gather(L))
 }
 
-// late is the fault of functions that return or fail with err after their time, as one does that has caught
-// the error of a wait: whether their answer still counts must not hang on who is faster. One that has begun
-// goes on.
+// late is the fault of functions that return or fail with err after their time, or after their script was
+// replaced and the grace is over, as one does that has caught the error of a wait: whether their answer still
+// counts must not hang on who is faster. One that has begun goes on.
 func (c *Ctx) late(err error) error {
-	if !c.run.Late() || problem.Started(c.w) || err != nil && statusOf(asFault(err)) == http.StatusGatewayTimeout {
+	why := c.overdue()
+	if why == nil || problem.Started(c.w) || err != nil && statusOf(asFault(err)) == statusOf(why) {
 		return nil
 	}
-	e := &fault.Error{Code: "timeout", At: c.route.source, Message: vm.ErrDeadline.Error() + " before the answer was ready", Cause: vm.ErrDeadline}
+	why.At = c.route.source
 	if err != nil {
-		e.At, e.Message = asFault(err).At, e.Message+", which failed then: "+asFault(err).Message
+		why.At, why.Message = asFault(err).At, why.Message+", which failed then: "+asFault(err).Message
 	}
-	return e
+	return why
+}
+
+// overdue is why nobody waits for the answer any more, nil while somebody does.
+func (c *Ctx) overdue() *fault.Error {
+	if c.run.Late() {
+		return &fault.Error{Code: "timeout", Message: vm.ErrDeadline.Error() + " before the answer was ready", Cause: vm.ErrDeadline}
+	}
+	if c.ex.Err() == nil {
+		return nil
+	}
+	if cause := context.Cause(c.ex); errors.Is(cause, server.ErrReplaced) || errors.Is(cause, server.ErrStopped) {
+		return &fault.Error{Code: "canceled", Message: cause.Error(), Cause: cause}
+	}
+	return nil
 }
 
 // orElse returns the first error that there is.

@@ -132,20 +132,23 @@ func TestAClientThatCancelsIsNoFaultOfOurs(t *testing.T) {
 func TestWithoutTLSNobodyShowsACertificate(t *testing.T) {
 	ca, _ := clientAuthority(t)
 	source := &inMemory{}
-	a := app(map[string]http.Handler{"/": proto})
+	a := app(map[string]http.Handler{"/*": proto})
 	a.Settings.Listeners = []server.Listener{{Address: "127.0.0.1:0", TLS: server.TLSOff}, {Address: "127.0.0.1:0", TLS: server.TLSOn}}
 	a.Settings.TLS = opens(
 		certs.Site{Hosts: []string{"*.b.example"}, Source: source, Client: certs.ClientAuth{CA: []string{ca}}},
 		certs.Site{Hosts: []string{"*.c.example"}, Source: source, Client: certs.ClientAuth{CA: []string{ca}, Mode: certs.Optional}},
 	)
 	s := run(t, a, server.Options{})
-	for host, want := range map[string]int{"x.b.example": 421, "x.y.B.example.:80": 421, "x.c.example": 200, "other.example": 200, "127.0.0.1": 200} {
-		r, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+address(s)+"/", nil)
+	for host, want := range map[string]int{"x.b.example": 308, "x.y.B.example.:80": 308, "x.c.example": 200, "other.example": 200, "127.0.0.1": 200} {
+		r, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+address(s)+"/a%20b?c=d", nil)
 		require.NoError(t, err)
 		r.Host = host
-		res, err := client(t, nil).Do(r)
+		res, err := client(t, nil).Transport.RoundTrip(r)
 		require.NoError(t, err)
 		res.Body.Close()
 		assert.Equal(t, want, res.StatusCode, host)
+		if want == 308 {
+			assert.Regexp(t, `^https://x(\.y)?\.b\.example:\d+/a%20b\?c=d$`, res.Header.Get("Location"))
+		}
 	}
 }

@@ -81,6 +81,10 @@ func (t *transaction) answer() {
 		r.Body = &t.body
 	}
 	if fault := t.refuse(); fault != nil {
+		if to := t.elsewhere(); to != "" {
+			http.Redirect(&t.writer, r, to, http.StatusPermanentRedirect)
+			return
+		}
 		problem.Write(&t.writer, r, *fault)
 		return
 	}
@@ -187,6 +191,16 @@ func allowed(w http.ResponseWriter, r *http.Request) {
 // ownOptions reports whether options is declared for OPTIONS in the place of r.
 func (r *route) ownOptions(options *route) bool {
 	return options != nil && options.Method == http.MethodOptions && options.Host == r.Host && options.Pattern == r.Pattern
+}
+
+// elsewhere is where a request has to come again that came without TLS for a host that asks certificates of
+// clients; "" for what may stay, and where nothing speaks TLS.
+func (t *transaction) elsewhere() string {
+	around := &t.handler.around
+	if t.request.TLS != nil || around.misdirected == nil || !around.misdirected(t.request) {
+		return ""
+	}
+	return around.overTLS(t.request)
 }
 
 // refuse is the engine's own answer to what no app should see; nil for the rest.

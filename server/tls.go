@@ -136,6 +136,24 @@ func (s *Server) misdirected(r *http.Request) bool {
 	return c.store.Misdirected(r.TLS, r.Host)
 }
 
+// overTLS is where a request that came without TLS can come again; "" where nothing speaks TLS, and for what has
+// come over it.
+func (s *Server) overTLS(r *http.Request) string {
+	port, path := s.tlsPort(), r.URL.EscapedPath()
+	if r.TLS != nil || port == 0 || !strings.HasPrefix(path, "/") {
+		return ""
+	}
+	host := certs.CleanName(certs.HostName(r.Host))
+	if port != 443 {
+		host = fmt.Sprintf("%s:%d", host, port)
+	}
+	to := "https://" + host + path
+	if r.URL.RawQuery != "" {
+		to += "?" + r.URL.RawQuery
+	}
+	return to
+}
+
 // nextCertificates gets the certificates for an app that is swapped in.
 func (s *Server) nextCertificates(app *Handler) (*certificates, error) {
 	present, t := s.certs.Load(), app.settings.TLS

@@ -58,7 +58,7 @@ const streamsApp = `
 app:config { h2c = true, stop_grace = "1s" }
 app:metrics()
 app:get("/version", function() return "version 0" end)
-app:get("/hang", { timeout = "1h" }, function() rws.sleep("1h") end)
+app:get("/hang", { timeout = "1h" }, function() rws.try(rws.sleep, "1h") error("late") end)
 app:static("/files", "files")
 app:proxy("/plain", "PLAIN")
 app:proxy("/h2c", "H2C")
