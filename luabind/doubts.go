@@ -1,6 +1,7 @@
 package luabind
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"rws/luabind/fault"
 	"rws/server"
+	"rws/server/certs"
 	"rws/server/proxy/balance"
 )
 
@@ -33,7 +35,7 @@ func (p *Program) Doubts() (list []*fault.Error) {
 		}
 		list = append(list, x.doubts()...)
 	}
-	return slices.Concat(list, p.grpcDoubts(), p.staticDoubts(), p.certificateDoubts())
+	return slices.Concat(list, p.grpcDoubts(), p.staticDoubts(), p.certificateDoubts(), p.plainDoubts())
 }
 
 func doubt(at, message, hint string) *fault.Error {
@@ -113,6 +115,23 @@ func (p *Program) grpcDoubts() (list []*fault.Error) {
 		if x.route.kind == "grpc" {
 			list = append(list, doubt(x.route.source, "app:grpc: the app listens with neither TLS nor h2c, so that no gRPC client can reach it",
 				"app:tls gets a certificate; for HTTP/2 without TLS write app:config { h2c = true }"))
+		}
+	}
+	return list
+}
+
+// plainDoubts are about addresses without TLS beside blocks that want to see who the client is: there nobody shows
+// a certificate, and only hosts with a block of their own are known to want one.
+func (p *Program) plainDoubts() (list []*fault.Error) {
+	for _, t := range p.tls {
+		if len(t.options.ClientCA) == 0 || certs.Mode(t.options.ClientAuth) == certs.Optional {
+			continue
+		}
+		for _, l := range p.Config.listeners() {
+			if l.TLS == server.TLSOff {
+				list = append(list, doubt(t.at, fmt.Sprintf("app:tls: %s speaks plain HTTP, where clients show no certificate: requests for %s are sent to TLS, and what other hosts are answered there is for everybody",
+					l.Address, cmp.Or(strings.Join(t.hosts, ", "), "the hosts of its certificate")), `leave the address out of listen, or send all that comes there to TLS: app:tls { redirect = ":80", … }`))
+			}
 		}
 	}
 	return list

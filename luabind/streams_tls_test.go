@@ -95,6 +95,25 @@ func TestACertificateThatIsNotForAllNamesIsDoubted(t *testing.T) {
 	assert.Equal(t, "app.lua:2", doubts[0].At)
 }
 
+// Where nothing speaks TLS nobody shows a certificate.
+func TestAPlainAddressBesideClientCertificatesIsDoubted(t *testing.T) {
+	dir := t.TempDir()
+	writePair(t, filepath.Join(dir, "a.pem"), "a.example")
+	for mode, want := range map[string]int{"require": 1, "optional": 0} {
+		p, err := luabind.Load(luabind.Options{File: "app.lua", Dir: dir, Source: fmt.Sprintf(`
+			app:config { listen = { { address = "127.0.0.1:7001", tls = true }, { address = "127.0.0.1:7002", tls = false } } }
+			app:tls { cert = "a.pem", key = "a.pem", client_ca = "a.pem", client_auth = %q }`, mode)})
+		require.NoError(t, err)
+		t.Cleanup(func() { assert.NoError(t, p.Close(t.Context())) })
+		doubts := p.Doubts()
+		require.Len(t, doubts, want, mode)
+		if want > 0 {
+			assert.Contains(t, doubts[0].Message, "127.0.0.1:7002 speaks plain HTTP")
+			assert.Equal(t, "app.lua:3", doubts[0].At)
+		}
+	}
+}
+
 // The name of a backend is what its certificate is verified for, unless tls.server_name says another.
 func TestTheHostOfABackendOfStreams(t *testing.T) {
 	dir := t.TempDir()

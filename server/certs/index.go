@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 )
 
@@ -101,8 +102,18 @@ func (x *index) named(name string) *site {
 // has reports whether a site has a name.
 func (x *index) has(name string) bool { return name != "" && x.named(name) != nil }
 
-// CleanName is the name of a host in lower case without the dot at its end.
-func CleanName(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
+// CleanName is the name of a host in lower case without the dot at its end, or an address as it is written best
+// (RFC 5952).
+func CleanName(name string) string {
+	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	if !strings.Contains(name, ":") { // only those of IPv6 are written in many ways
+		return name
+	}
+	if ip, err := netip.ParseAddr(name); err == nil {
+		return ip.Unmap().WithZone("").String()
+	}
+	return name
+}
 
 // HostName is a Host header without the port, and an IPv6 address in it without brackets.
 func HostName(host string) string {

@@ -120,12 +120,11 @@ func (c *call) askedHost() string {
 // else the peer told of the client in another field, and this one came from anybody.
 func (c *call) continueChain(out http.Header, peer netip.Addr) {
 	chain := strings.Join(out["X-Forwarded-For"], ", ")
-	if chain == "" && c.ex.Client == peer { // a proxy that asks for itself
-		out["X-Forwarded-For"] = c.value(peer.String())
-		return
-	}
 	if !namesClient(chain, c.ex.Client) {
-		chain = nodeText(c.ex.Client)
+		if chain = nodeText(c.ex.Client); c.ex.Client == peer { // a proxy that asks for itself
+			out["X-Forwarded-For"] = c.value(chain)
+			return
+		}
 	}
 	if peer.IsValid() {
 		chain += ", " + peer.String()
