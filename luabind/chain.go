@@ -132,18 +132,23 @@ func (s *segment) call(c *Ctx) error {
 	return orElse(c.late(err), err, c.gather(L))
 }
 
-// late is the fault of functions that return or fail with err after their time, or after their script was
-// replaced and the grace is over, as one does that has caught the error of a wait: whether their answer still
-// counts must not hang on who is faster. One that has begun goes on.
+// late is the fault of functions that return after their time, as one does that has caught the error of a wait:
+// whether their answer still counts must not hang on who is faster. One that has begun goes on. What they fail
+// by, in err, is told as it is, unless nobody waits because their script was replaced.
 func (c *Ctx) late(err error) error {
 	why := c.overdue()
-	if why == nil || problem.Started(c.w) || err != nil && statusOf(asFault(err)) == statusOf(why) {
+	switch {
+	case why == nil, problem.Started(c.w):
+		return nil
+	case err == nil:
+		why.At = c.route.source
+		return why
+	}
+	e := asFault(err)
+	if e.Status != 0 || errors.Is(why, vm.ErrDeadline) {
 		return nil
 	}
-	why.At = c.route.source
-	if err != nil {
-		why.At, why.Message = asFault(err).At, why.Message+", which failed then: "+asFault(err).Message
-	}
+	why.At, why.Message = e.At, why.Message+"; it failed then: "+e.Message
 	return why
 }
 

@@ -243,7 +243,7 @@ func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 // Those who read much send many WINDOW_UPDATE, which is no flood.
 func TestBigDownloadsAreNoFlood(t *testing.T) {
-	const size = 256 << 20
+	const size = 64 << 20
 	a0 := app(map[string]http.Handler{"/": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		piece := make([]byte, 64<<10)
 		for range size / len(piece) {
