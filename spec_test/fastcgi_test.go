@@ -42,7 +42,7 @@ func TestPHPKnowsTheConnectionOfTheVisitor(t *testing.T) {
 	url := "https://" + host + ":" + port + "/"
 	trust := &tls.Config{InsecureSkipVerify: true}
 	one := &http.Transport{DisableKeepAlives: true, TLSClientConfig: trust}
-	two := &http.Transport{DisableKeepAlives: true, TLSClientConfig: trust, ForceAttemptHTTP2: true}
+	two := &http.Transport{DisableKeepAlives: true, TLSClientConfig: trust.Clone(), ForceAttemptHTTP2: true} // which adds h2 to its configuration
 	three := &http3.Transport{TLSClientConfig: trust}
 	defer three.Close()
 	for want, transport := range map[string]http.RoundTripper{"HTTP/1.1": one, "HTTP/2.0": two, "HTTP/3.0": three} {
