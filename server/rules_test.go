@@ -135,11 +135,11 @@ func TestWithoutTLSNobodyShowsACertificate(t *testing.T) {
 	a := app(map[string]http.Handler{"/*": proto})
 	a.Settings.Listeners = []server.Listener{{Address: "127.0.0.1:0", TLS: server.TLSOff}, {Address: "127.0.0.1:0", TLS: server.TLSOn}}
 	a.Settings.TLS = opens(
-		certs.Site{Hosts: []string{"*.b.example"}, Source: source, Client: certs.ClientAuth{CA: []string{ca}}},
+		certs.Site{Hosts: []string{"*.b.example", "::1"}, Source: source, Client: certs.ClientAuth{CA: []string{ca}}},
 		certs.Site{Hosts: []string{"*.c.example"}, Source: source, Client: certs.ClientAuth{CA: []string{ca}, Mode: certs.Optional}},
 	)
 	s := run(t, a, server.Options{})
-	for host, want := range map[string]int{"x.b.example": 308, "x.y.B.example.:80": 308, "x.c.example": 200, "other.example": 200, "127.0.0.1": 200} {
+	for host, want := range map[string]int{"x.b.example": 308, "x.y.B.example.:80": 308, "[0:0::1]:8": 308, "x.c.example": 200, "other.example": 200, "127.0.0.1": 200} {
 		r, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+address(s)+"/a%20b?c=d", nil)
 		require.NoError(t, err)
 		r.Host = host
@@ -148,7 +148,7 @@ func TestWithoutTLSNobodyShowsACertificate(t *testing.T) {
 		res.Body.Close()
 		assert.Equal(t, want, res.StatusCode, host)
 		if want == 308 {
-			assert.Regexp(t, `^https://x(\.y)?\.b\.example:\d+/a%20b\?c=d$`, res.Header.Get("Location"))
+			assert.Regexp(t, `^https://(x(\.y)?\.b\.example|\[::1\]):\d+/a%20b\?c=d$`, res.Header.Get("Location"))
 		}
 	}
 }

@@ -144,6 +144,9 @@ func (s *Server) overTLS(r *http.Request) string {
 		return ""
 	}
 	host := certs.CleanName(certs.HostName(r.Host))
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
 	if port != 443 {
 		host = fmt.Sprintf("%s:%d", host, port)
 	}

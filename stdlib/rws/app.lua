@@ -649,7 +649,8 @@ function route:name(name) end
 ---```
 ---
 ---Hosts that ask for client certificates need connections of their own: a request for one that comes over a
----connection for another, or without TLS, is answered 421. Who the client is stands in `c.tls.client`.
+---connection for another is answered 421, and one without TLS is sent to the first address that has it (308). Who the
+---client is stands in `c.tls.client`.
 ---
 ---```lua
 ---app:tls { cert = "site.pem", key = "site.key" }
