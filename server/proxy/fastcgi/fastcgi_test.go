@@ -257,9 +257,7 @@ func TestNoLinkLeadsOutOfTheRoot(t *testing.T) {
 		"www": "releases/1", "releases/1/lout": "../../out", "releases/1/o.php": "../../out/o.php", "releases/1/in": "real",
 		"releases/1/absolute": filepath.Join(top, "out"), "releases/1/loop": "loop", "releases/1/gone": "../../gone",
 	} {
-		if err := os.Symlink(to, filepath.Join(top, name)); err != nil {
-			t.Skip("this system makes no links: ", err)
-		}
+		require.NoError(t, os.Symlink(to, filepath.Join(top, name)))
 	}
 	for _, front := range []string{"", "/index.php"} {
 		ask := where(t, filepath.Join(top, "www"), fastcgi.Options{Front: front})

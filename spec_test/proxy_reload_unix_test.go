@@ -1,3 +1,7 @@
+//go:build unix
+
+// A reload is asked for by a signal.
+
 package spec_test
 
 import (
@@ -8,7 +12,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -137,9 +140,6 @@ func (p *proxied) reload(t *testing.T) {
 // What a proxy has begun passes reloads, also when it takes longer than the grace, over every protocol, behind
 // functions of the script and around hooks; and nothing is left of it.
 func TestProxiedStreamsOutliveReloads(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("a reload is asked for by a signal")
-	}
 	end := make(chan struct{})
 	p := startProxied(t, end)
 	goroutines, files := p.goroutines(t), p.open(t)
@@ -170,9 +170,6 @@ func TestProxiedStreamsOutliveReloads(t *testing.T) {
 
 // A download passes a reload too, also when it takes longer than the grace.
 func TestADownloadOutlivesReloads(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("a reload is asked for by a signal")
-	}
 	p := startProxied(t, nil)
 	const size = 64 << 20 // more than what sockets hold
 	large := filepath.Join(filepath.Dir(p.file), "files", "large")
@@ -194,9 +191,6 @@ func TestADownloadOutlivesReloads(t *testing.T) {
 // A stop breaks streams off, so that nobody takes them for whole, and says goodbye to WebSockets; those of a
 // script that was replaced too.
 func TestAStopBreaksProxiedStreamsOff(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("a reload is asked for by a signal")
-	}
 	p := startProxied(t, nil)
 	p.streams(t)
 	p.reload(t)
