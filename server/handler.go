@@ -51,8 +51,8 @@ type around struct {
 	stopping <-chan struct{}    // closed when the server stops; nil without one
 	// misdirected reports whether a request came over a connection for another host; nil for never.
 	misdirected func(*http.Request) bool
-	// overTLS is where such a request, if it came without TLS, can come again; "" for nowhere.
-	overTLS func(*http.Request) string
+	// elsewhere sends such a request on, if it came without TLS; nil for one that has to be refused.
+	elsewhere func(*http.Request) http.Handler
 }
 
 // route is a Route at work.

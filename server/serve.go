@@ -81,11 +81,7 @@ func (t *transaction) answer() {
 		r.Body = &t.body
 	}
 	if fault := t.refuse(); fault != nil {
-		if to := t.elsewhere(); to != "" {
-			http.Redirect(&t.writer, r, to, http.StatusPermanentRedirect)
-			return
-		}
-		problem.Write(&t.writer, r, *fault)
+		t.turnAway(fault)
 		return
 	}
 	if r.ProtoMajor < 2 { // the others have no such field, and are refused with one
@@ -193,14 +189,15 @@ func (r *route) ownOptions(options *route) bool {
 	return options != nil && options.Method == http.MethodOptions && options.Host == r.Host && options.Pattern == r.Pattern
 }
 
-// elsewhere is where a request has to come again that came without TLS for a host that asks certificates of
-// clients; "" for what may stay, and where nothing speaks TLS.
-func (t *transaction) elsewhere() string {
-	around := &t.handler.around
-	if t.request.TLS != nil || around.misdirected == nil || !around.misdirected(t.request) {
-		return ""
+// turnAway answers what was refused, by where it may come again if there is such a place.
+func (t *transaction) turnAway(fault *problem.Details) {
+	if find := t.handler.around.elsewhere; find != nil {
+		if over := find(t.request); over != nil {
+			over.ServeHTTP(&t.writer, t.request)
+			return
+		}
 	}
-	return around.overTLS(t.request)
+	problem.Write(&t.writer, t.request, *fault)
 }
 
 // refuse is the engine's own answer to what no app should see; nil for the rest.

@@ -76,7 +76,7 @@ func New(o Options) *Server {
 		o.Released = released
 	}
 	s := &Server{options: o, undo: func() {}, draining: map[*Handler]struct{}{}, quit: make(chan struct{}), done: make(chan struct{})}
-	s.around = around{log: o.Logger, access: o.Access, shed: &shed{}, stopping: s.quit, misdirected: s.misdirected, overTLS: s.overTLS}
+	s.around = around{log: o.Logger, access: o.Access, shed: &shed{}, stopping: s.quit, misdirected: s.misdirected, elsewhere: s.elsewhere}
 	s.hasty, s.hurry = context.WithCancel(context.Background())
 	s.streams.open = map[string]*stream{}
 	s.streams.ctx, s.streams.end = context.WithCancel(context.Background())

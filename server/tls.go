@@ -136,25 +136,23 @@ func (s *Server) misdirected(r *http.Request) bool {
 	return c.store.Misdirected(r.TLS, r.Host)
 }
 
-// overTLS is where a request that came without TLS can come again; "" where nothing speaks TLS, and for what has
-// come over it.
-func (s *Server) overTLS(r *http.Request) string {
-	port, path := s.tlsPort(), r.URL.EscapedPath()
-	if r.TLS != nil || port == 0 || !strings.HasPrefix(path, "/") {
-		return ""
+// elsewhere sends a request on that came without TLS for a host that asks certificates of clients; nil for what
+// may stay, and where nothing speaks TLS.
+func (s *Server) elsewhere(r *http.Request) http.Handler {
+	port := s.tlsPort()
+	if port == 0 || r.TLS != nil || !s.misdirected(r) {
+		return nil
 	}
-	host := certs.CleanName(certs.HostName(r.Host))
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
+	return toTLS(port)
+}
+
+// toTLS sends what came without TLS to the same place at a port.
+func toTLS(port int) http.Handler {
+	over, err := middleware.RedirectHTTPS(middleware.RedirectHTTPSOptions{Port: port})
+	if err != nil {
+		panic(err) // the port is that of a socket
 	}
-	if port != 443 {
-		host = fmt.Sprintf("%s:%d", host, port)
-	}
-	to := "https://" + host + path
-	if r.URL.RawQuery != "" {
-		to += "?" + r.URL.RawQuery
-	}
-	return to
+	return over(http.NotFoundHandler())
 }
 
 // nextCertificates gets the certificates for an app that is swapped in.
@@ -248,18 +246,14 @@ const challenges = "/.well-known/acme-challenge/"
 // redirect answers plain HTTP. Only the host that was asked for is ever redirected to, and only one
 // that there are certificates for: a Host header leads nobody elsewhere.
 func (s *Server) redirect(port int) http.Handler {
-	over, err := middleware.RedirectHTTPS(middleware.RedirectHTTPSOptions{Port: port})
-	if err != nil {
-		panic(err) // the port is that of a socket
-	}
-	elsewhere := over(http.NotFoundHandler())
+	over := toTLS(port)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.URL.Path, challenges) {
 			if r.Host != "" && !s.certs.Load().store.Serves(r.Host) {
 				problem.Write(w, r, problem.Details{Status: http.StatusMisdirectedRequest, Detail: "There is no certificate here for the host of the request."})
 				return
 			}
-			elsewhere.ServeHTTP(w, r)
+			over.ServeHTTP(w, r)
 			return
 		}
 		if !s.certs.Load().store.Challenge(w, r) {
