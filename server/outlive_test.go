@@ -3,7 +3,6 @@ package server_test
 import (
 	"bufio"
 	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -17,6 +16,7 @@ import (
 	"rws/server"
 	"rws/server/exchange"
 	"rws/server/proxy"
+	"rws/spec_test/peers"
 )
 
 // outliving is a gate whose requests outlive their app.
@@ -131,23 +131,9 @@ func TestAStreamKeepsOnlyItsOwnApp(t *testing.T) {
 	eventually(t, "that too", func() bool { return closed.Load() == swaps && s.Stats().Draining == 0 })
 }
 
-// ticking sends an event for each tick, until there are no more.
+// ticking serves [peers.Events].
 func ticking(t *testing.T, ticks <-chan struct{}) string {
-	back := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/event-stream")
-		for {
-			fmt.Fprint(w, "data: 1\n\n")
-			w.(http.Flusher).Flush()
-			select {
-			case _, more := <-ticks:
-				if !more {
-					return
-				}
-			case <-r.Context().Done():
-				return
-			}
-		}
-	}))
+	back := httptest.NewServer(peers.Events(ticks))
 	t.Cleanup(back.Close)
 	return back.URL
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -29,21 +30,8 @@ func TestAnUpgradeKeepsStreams(t *testing.T) {
 			go func() { _, _ = io.Copy(conn, conn); _ = conn.Close() }()
 		}
 	}()
-	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = udp.Close() })
-	go func() {
-		buffer := make([]byte, 100)
-		for {
-			n, from, err := udp.ReadFromUDPAddrPort(buffer)
-			if err != nil {
-				return
-			}
-			_, _ = udp.WriteToUDPAddrPort(buffer[:n], from)
-		}
-	}()
 	at := freeAddress(t)
-	script := fmt.Sprintf(`app:tcp(%q, { to = %q }) app:udp(%[1]q, { to = %[3]q })`, at, tcp.Addr(), udp.LocalAddr())
+	script := fmt.Sprintf(`app:tcp(%q, { to = %q }) app:udp(%[1]q, { to = %[3]q })`, at, tcp.Addr(), sendsBack(t, 0))
 	srv, _ := started(t, script, "--listen", "127.0.0.1:0", "--log", "json")
 	where(t, srv) // it listens
 
@@ -79,9 +67,8 @@ func TestAnUpgradeKeepsStreams(t *testing.T) {
 	echo(fresh, bufio.NewReader(fresh), "for itself")
 }
 
-// Clients that ask one after the other are all answered while a program takes the place of another, whose
-// backend needs a while for each answer.
-func TestAnUpgradeLosesNoDatagram(t *testing.T) {
+// sendsBack answers each datagram by itself after a while.
+func sendsBack(t *testing.T, after time.Duration) net.Addr {
 	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = udp.Close() })
@@ -92,12 +79,18 @@ func TestAnUpgradeLosesNoDatagram(t *testing.T) {
 			if err != nil {
 				return
 			}
-			text := string(buffer[:n])
-			time.AfterFunc(20*time.Millisecond, func() { _, _ = udp.WriteToUDPAddrPort([]byte(text), from) })
+			text := slices.Clone(buffer[:n])
+			time.AfterFunc(after, func() { _, _ = udp.WriteToUDPAddrPort(text, from) })
 		}
 	}()
+	return udp.LocalAddr()
+}
+
+// Clients that ask one after the other are all answered while a program takes the place of another, whose
+// backend needs a while for each answer.
+func TestAnUpgradeLosesNoDatagram(t *testing.T) {
 	at := freeAddress(t)
-	srv, _ := started(t, fmt.Sprintf(`app:udp(%q, { to = %q })`, at, udp.LocalAddr()), "--listen", "127.0.0.1:0", "--log", "json")
+	srv, _ := started(t, fmt.Sprintf(`app:udp(%q, { to = %q })`, at, sendsBack(t, 20*time.Millisecond)), "--listen", "127.0.0.1:0", "--log", "json")
 	where(t, srv)
 	stop := make(chan struct{})
 	var clients sync.WaitGroup

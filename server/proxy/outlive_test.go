@@ -2,7 +2,6 @@ package proxy_test
 
 import (
 	"bufio"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -14,33 +13,15 @@ import (
 
 	"rws/server/proxy"
 	"rws/server/proxy/upstream"
+	"rws/spec_test/peers"
 )
-
-// events sends an event for each tick and ends with the channel, or with the client.
-func events(t testing.TB, ticks <-chan struct{}) string {
-	return backend(t, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/event-stream")
-		for {
-			fmt.Fprint(w, "data: 1\n\n")
-			w.(http.Flusher).Flush()
-			select {
-			case _, more := <-ticks:
-				if !more {
-					return
-				}
-			case <-r.Context().Done():
-				return
-			}
-		}
-	})
-}
 
 // An app that is replaced leaves the streams that it has to their backends.
 func TestEventStreamsOutliveTheApp(t *testing.T) {
 	for name, c := range map[string]*http.Client{"h1": client(t), "h2c": h2Client(t)} {
 		t.Run(name, func(t *testing.T) {
 			ticks := make(chan struct{})
-			p := pool(t, events(t, ticks))
+			p := pool(t, backend(t, peers.Events(ticks)))
 			f := serve(t, to(t, proxy.Options{Pool: p}))
 			res, err := c.Get(f.url("/"))
 			require.NoError(t, err)
@@ -65,7 +46,7 @@ func TestEventStreamsOutliveTheApp(t *testing.T) {
 func TestEventStreamsAreBrokenOffWhenTheServerStops(t *testing.T) {
 	for name, c := range map[string]*http.Client{"h1": client(t), "h2c": h2Client(t)} {
 		t.Run(name, func(t *testing.T) {
-			p := pool(t, events(t, nil))
+			p := pool(t, backend(t, peers.Events(nil)))
 			h := to(t, proxy.Options{Pool: p})
 			f := serve(t, h)
 			res, err := c.Get(f.url("/"))
@@ -88,7 +69,7 @@ func TestEventStreamsAreBrokenOffWhenTheServerStops(t *testing.T) {
 // A stream that ends within its last words is whole.
 func TestEventStreamsMayEndWhenTheServerStops(t *testing.T) {
 	ticks := make(chan struct{})
-	f := serveWith(t, to(t, proxy.Options{}, events(t, ticks)), patience)
+	f := serveWith(t, to(t, proxy.Options{}, backend(t, peers.Events(ticks))), patience)
 	res, err := client(t).Get(f.url("/"))
 	require.NoError(t, err)
 	defer res.Body.Close()
