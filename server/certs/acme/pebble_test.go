@@ -287,16 +287,27 @@ func TestAskURL(t *testing.T) {
 	assert.Error(t, err)
 }
 
+// Pebble fails to renew what it gave a serial number of less than eight bytes, which is one in 256;
+// that both names have one is unlikely enough.
 func TestRenewal(t *testing.T) {
 	a := peers.Pebble(t, peers.PebbleOptions{Valid: time.Hour})
-	hasty := func(m *acme.Manager) { m.Hasty(100*time.Millisecond, 0.9999) } // after a third of a second
-	s := serve(t, a, acme.Options{Domains: []string{"a.example.test"}}, hasty)
-	first := s.eventually(t, a, "a.example.test")
+	names := []string{"a.example.test", "b.example.test"}
+	hasty := func(m *acme.Manager) { m.Hasty(100*time.Millisecond, 0.999) } // after about three seconds
+	s := serve(t, a, acme.Options{Domains: names}, hasty)
 	roots := rootsOf(t, a)
-	require.Eventually(t, func() bool {
-		cert, err := s.shown(a, roots, "a.example.test")
-		return err == nil && cert.SerialNumber.Cmp(first.SerialNumber) != 0
-	}, 30*time.Second, 50*time.Millisecond, "it is never renewed")
+	first := map[string]*x509.Certificate{}
+	for _, name := range names {
+		if cert := s.eventually(t, a, name); cert.SerialNumber.BitLen() > 56 {
+			first[name] = cert
+		}
+	}
+	require.NotEmpty(t, first)
+	for name, old := range first {
+		require.Eventually(t, func() bool {
+			cert, err := s.shown(a, roots, name)
+			return err == nil && cert.SerialNumber.Cmp(old.SerialNumber) != 0
+		}, 30*time.Second, 50*time.Millisecond, "%s is never renewed", name)
+	}
 	assert.Contains(t, s.log.String(), "renewal=true")
 }
 
