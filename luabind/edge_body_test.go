@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"rws/server"
+	"rws/spec_test/peers"
 )
 
 // echoes is a backend that says what it got.
@@ -93,10 +94,7 @@ func TestABodyThatAFunctionHasReadReachesTheBackend(t *testing.T) {
 
 // Where no backend can be reached, the fallback has the body.
 func TestAFallbackHasTheBody(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	dead := "http://" + l.Addr().String()
-	require.NoError(t, l.Close())
+	dead := "http://" + peers.FreeAddress(t)
 	_, url := served(t, fmt.Sprintf(`
 		app:proxy("/body", %q, { fallback = function(c) return "fallback " .. c.body end })
 		app:proxy("/read", function(c, next) assert(#c.body > 0) return next() end, %q, { fallback = function(c) return "fallback " .. c.body end })

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -16,6 +15,7 @@ import (
 
 	"rws/luabind"
 	"rws/luabind/fault"
+	"rws/spec_test/peers"
 )
 
 // echo answers with what it was asked, as JSON.
@@ -160,13 +160,8 @@ func TestHTTP(t *testing.T) {
 }
 
 func TestHTTPRefused(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Close()
 	script(t, `raises("refused", "is the server running", rws.http.get, env.PEER)`,
-		func(o *luabind.Options) { o.Environ = []string{"PEER=http://" + l.Addr().String()} })
+		func(o *luabind.Options) { o.Environ = []string{"PEER=http://" + peers.FreeAddress(t)} })
 }
 
 // TestHTTPReleasesTheIsolate holds that two calls wait at the same time: the server answers

@@ -19,6 +19,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	servers "rws/spec_test/peers"
 )
 
 // A hail is GETs by several clients until it is stopped.
@@ -223,7 +225,7 @@ func startMembers(t *testing.T, n int) []*member {
 	t.Helper()
 	members := make([]*member, n)
 	for i := range members {
-		members[i] = &member{dir: filepath.Dir(app(t, memberApp)), addr: "127.0.0.1:" + freePort(t)}
+		members[i] = &member{dir: filepath.Dir(app(t, memberApp)), addr: servers.FreeAddress(t)}
 		members[i].start(t)
 		t.Cleanup(func() { members[i].stop(t, os.Kill) })
 	}

@@ -2,6 +2,7 @@ package spec_test
 
 import (
 	"context"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,14 +30,16 @@ var interopCases = []string{
 // startInterop starts the server of the interoperability tests.
 func startInterop(t *testing.T, args ...string) (port string) {
 	t.Helper()
-	port = freePort(t)
+	addr := servers.FreeAddress(t)
+	_, port, err := net.SplitHostPort(addr)
+	require.NoError(t, err)
 	cmd := exec.Command(servers.Program(t, "grpc-interop-server", grpcServer), append(args, "-port", port)...)
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait() // of a process that was killed
 	})
-	accepts(t, "127.0.0.1:"+port)
+	accepts(t, addr)
 	return port
 }
 

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"testing"
 	"time"
 
@@ -52,15 +51,6 @@ func where(t *testing.T, srv *server) (host, port string) {
 	u, err := url.Parse(text)
 	require.NoError(t, err)
 	return "127.0.0.1", u.Port()
-}
-
-// freePort is a port that nothing listens on, for programs that cannot choose one.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }
 
 // accepts waits until something listens on an address.

@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	servers "rws/spec_test/peers"
 )
 
 // A program that takes the place of another takes the addresses of app:tcp and app:udp too; what
@@ -30,7 +32,7 @@ func TestAnUpgradeKeepsStreams(t *testing.T) {
 			go func() { _, _ = io.Copy(conn, conn); _ = conn.Close() }()
 		}
 	}()
-	at := freeAddress(t)
+	at := servers.FreeAddress(t)
 	script := fmt.Sprintf(`app:tcp(%q, { to = %q }) app:udp(%[1]q, { to = %[3]q })`, at, tcp.Addr(), sendsBack(t, 0))
 	srv, _ := started(t, script, "--listen", "127.0.0.1:0", "--log", "json")
 	where(t, srv) // it listens
@@ -89,7 +91,7 @@ func sendsBack(t *testing.T, after time.Duration) net.Addr {
 // Clients that ask one after the other are all answered while a program takes the place of another, whose
 // backend needs a while for each answer.
 func TestAnUpgradeLosesNoDatagram(t *testing.T) {
-	at := freeAddress(t)
+	at := servers.FreeAddress(t)
 	srv, _ := started(t, fmt.Sprintf(`app:udp(%q, { to = %q })`, at, sendsBack(t, 20*time.Millisecond)), "--listen", "127.0.0.1:0", "--log", "json")
 	where(t, srv)
 	stop := make(chan struct{})
@@ -129,20 +131,4 @@ func TestAnUpgradeLosesNoDatagram(t *testing.T) {
 	clients.Wait()
 	assert.Zero(t, lost.Load())
 	t.Logf("%d datagrams", answered.Load())
-}
-
-// freeAddress is one that is free for TCP and UDP.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	for {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		at := l.Addr().String()
-		conn, err := net.ListenPacket("udp", at)
-		_ = l.Close()
-		if err == nil {
-			_ = conn.Close()
-			return at
-		}
-	}
 }

@@ -11,13 +11,15 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	servers "rws/spec_test/peers"
 )
 
 // The new program takes the addresses that are redirected to TLS, too.
 func TestAnUpgradeKeepsTheRedirectsToTLS(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, writeCertificate(filepath.Join(dir, "site")))
-	plain := freeAddress(t)
+	plain := servers.FreeAddress(t)
 	script := fmt.Sprintf(`app:tls { cert = "site.pem", key = "site.key", redirect = %q } app:get("/", function() return "hello" end)`, plain)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "app.lua"), []byte(script), 0o600))
 	srv := startedIn(t, dir, "--listen", "127.0.0.1:0", "--log", "json", "--access-log=false")

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -21,6 +20,7 @@ import (
 
 	"rws/server/certs"
 	"rws/server/client"
+	"rws/spec_test/peers"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -296,12 +296,7 @@ func serveTLS(t *testing.T, config *tls.Config) *httptest.Server {
 }
 
 func TestErrorsOfConnecting(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	free := l.Addr().String()
-	l.Close()
+	free := peers.FreeAddress(t)
 	c := newClient(t, client.Options{})
 	fails(t, c, t.Context(), client.Request{URL: "http://u:p@" + free + "/x?token=hunter2"}, client.CodeRefused,
 		"GET http://"+free+"/x?…: nothing accepts connections on "+free)

@@ -2,7 +2,6 @@ package client_test
 
 import (
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"rws/server/client"
+	"rws/spec_test/peers"
 )
 
 // flaky answers with the statuses in turn, the last one for good, and counts the requests.
@@ -63,12 +63,7 @@ func TestRetries(t *testing.T) {
 }
 
 func TestFailedRetriesAreCounted(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Close()
-	r := client.Request{URL: "http://" + l.Addr().String(), Retry: client.Retry{Tries: 3, Backoff: time.Millisecond}}
+	r := client.Request{URL: "http://" + peers.FreeAddress(t), Retry: client.Retry{Tries: 3, Backoff: time.Millisecond}}
 	e := fails(t, newClient(t, client.Options{}), t.Context(), r, client.CodeRefused, "(after 3 tries)")
 	if e.Attempts != 3 {
 		t.Errorf("Attempts %d, want 3", e.Attempts)

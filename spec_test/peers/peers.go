@@ -17,7 +17,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"go/build"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -304,13 +303,4 @@ func (s *Server) log() string {
 		return ""
 	}
 	return "\n" + string(text[max(0, len(text)-2000):])
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"rws/server/proxy/transport"
+	"rws/spec_test/peers"
 )
 
 func TestOptions(t *testing.T) {
@@ -128,10 +129,7 @@ func TestUnixSocket(t *testing.T) {
 }
 
 func TestDialErrors(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	l.Close()
-	e := fails(t, open(t, transport.Options{Address: l.Addr().String()}), get(t))
+	e := fails(t, open(t, transport.Options{Address: peers.FreeAddress(t)}), get(t))
 	assert.Equal(t, transport.PhaseDial, e.Phase)
 	assert.Contains(t, e.Error(), "nothing accepts connections there")
 	assert.False(t, e.Sent)
