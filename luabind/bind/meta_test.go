@@ -82,3 +82,16 @@ func TestColonOnAModuleSaysUseADot(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestResultsAreBounded(t *testing.T) {
+	long := bind.Module{Name: "m", Funcs: []bind.Func{
+		bind.Call1("long(n)", func(n int) (string, error) { return strings.Repeat("x", n), nil }),
+	}}
+	_, err := evaluate(t, long, `return m.long(2^26 + 1)`)
+	if err == nil || !strings.Contains(err.Error(), "m.long: a string of 67108865 bytes; at most 64 MB") {
+		t.Errorf("got %v", err)
+	}
+	if _, err = evaluate(t, long, `return #m.long(2^26)`); err != nil {
+		t.Error(err)
+	}
+}
