@@ -76,13 +76,13 @@ type Exchange struct {
 
 	remote string // RemoteAddr
 	host   string // see Host
-	sent   string // the id the client sent, "" when there was none we keep
 	serial uint64 // the number of this request, for the id we make
 	life   *Life
 
 	own cancel.Context
 
 	mu       sync.Mutex
+	id       string    // that the client sent or [Exchange.SetID] set, "" for one we make
 	deadline time.Time // zero for none
 	tied     bool      // what may end own does so; see tie
 	outlives bool      // see Outlive
@@ -105,7 +105,7 @@ func (e *Exchange) Begin(r *http.Request, life *Life) {
 	e.Context = r.Context()
 	e.Start = time.Now()
 	e.remote, e.host = r.RemoteAddr, r.Host
-	e.sent = sentID(r.Header)
+	e.SetID(sentID(r.Header))
 	e.serial = serial.Add(1)
 	e.life = life
 }

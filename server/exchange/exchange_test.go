@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -53,6 +54,16 @@ func TestID(t *testing.T) {
 		assert.Regexp(t, made, e.ID(), "in place of %q", sent)
 		assert.Equal(t, e.ID(), e.ID(), "an id stays")
 	}
+}
+
+// The timer of a time limit names the request while a handler may still give it its id.
+func TestTheIDMayBeAskedForWhileItIsSet(t *testing.T) {
+	e := exchange.New(httptest.NewRequest("GET", "/", nil))
+	var asking sync.WaitGroup
+	asking.Go(func() { _ = e.ID() })
+	e.SetID("abc")
+	asking.Wait()
+	assert.Equal(t, "abc", e.ID())
 }
 
 func TestTwoIDsAreNone(t *testing.T) {

@@ -34,8 +34,8 @@ func randomBits() uint64 {
 // of the process and a counter. It is the same on every call; one we made costs an allocation
 // each time.
 func (e *Exchange) ID() string {
-	if e.sent != "" {
-		return e.sent
+	if id := e.keptID(); id != "" {
+		return id
 	}
 	var b [idPrefix + idNumber]byte
 	spell(b[:idPrefix], process)
@@ -51,16 +51,17 @@ func spell(b []byte, v uint64) {
 	}
 }
 
-// sentID is the id in the header, if it is one that we keep: what goes into logs and headers
-// must not be able to break them.
+// sentID is the id in the header.
 func sentID(h http.Header) string {
 	values := h["X-Request-Id"]
-	if len(values) != 1 || !sane(values[0]) {
+	if len(values) != 1 {
 		return ""
 	}
 	return values[0]
 }
 
+// sane reports whether an id is one that we keep: what goes into logs and headers must not be able
+// to break them.
 func sane(id string) bool {
 	if id == "" || len(id) > maxID {
 		return false
@@ -76,12 +77,20 @@ func sane(id string) bool {
 // SetID makes id the one of the request, if it is sane as [Exchange.ID] says; any other, "" among
 // them, gives the request one of our own. It reports whether id is kept.
 func (e *Exchange) SetID(id string) bool {
-	if !sane(id) {
-		e.sent = ""
-		return false
+	kept := sane(id)
+	if !kept {
+		id = ""
 	}
-	e.sent = id
-	return true
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.id = id
+	return kept
+}
+
+func (e *Exchange) keptID() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.id
 }
 
 func plain(c byte) bool {

@@ -43,9 +43,10 @@ func RequestID(o RequestIDOptions) (Func, error) {
 			if values := r.Header[header]; len(values) == 1 && (everybody || trusted.has(e.ClientIP())) {
 				sent = values[0]
 			}
-			e.SetID(sent)
+			if !e.SetID(sent) {
+				e.SetID(e.ID()) // so that it is not spelled again for the log
+			}
 			id := []string{e.ID()}
-			e.SetID(id[0]) // so that it is not spelled again for the log
 			fieldname.Drop(r.Header, []string{header})
 			r.Header[header] = id
 			w.Header()[header] = id[:1:1]
