@@ -44,6 +44,7 @@ func (g goneAway) Error() string { return g.code.String() }
 
 func attack(t *testing.T, s *server.Server) *attacker {
 	conn := dial(t, s, http2.ClientPreface)
+	require.NoError(t, conn.SetDeadline(time.Now().Add(time.Minute))) // a slow server takes long to have had too much
 	a := &attacker{Framer: http2.NewFramer(conn, conn), conn: conn, last: ^uint32(0), end: make(chan error, 1)}
 	require.NoError(t, a.WriteSettings())
 	go func() {

@@ -193,18 +193,34 @@ func (c *guarded) end(why string) {
 	}
 }
 
-// Write counts what goes out, which says how much the client may ask for.
+// Write counts what goes out, which says how much the client may ask for. What comes after the
+// GOAWAY goes nowhere: an error would have the server close the connection at once, while the client
+// has not read why.
 func (c *guarded) Write(p []byte) (int, error) {
 	n, err := c.write(p)
-	c.tell()
+	if c.goaway.Load() {
+		c.writing.Lock() // who reads may be sending the GOAWAY, and an error here ends the connection
+		defer c.writing.Unlock()
+		c.tellLocked()
+	}
 	return n, err
 }
 
 func (c *guarded) write(p []byte) (int, error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	if c.goaway.Load() && !c.writes.inside() {
-		return 0, net.ErrClosed
+	if c.goaway.Load() {
+		if _, err := c.send(p[:c.writes.rest(p)]); err != nil {
+			return 0, err
+		}
+		return len(p), nil
+	}
+	return c.send(p)
+}
+
+func (c *guarded) send(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
 	}
 	c.countOut(p)
 	return c.Conn.Write(p)
@@ -245,13 +261,18 @@ func (c *guarded) chargeReset(f frame, now time.Time) {
 	}
 }
 
-// tell sends the GOAWAY, if one is due and no frame has been sent in part only. A write under way,
+// tell sends the GOAWAY that is due, if no frame has been sent in part only. A write under way,
 // which may wait for the client, sends it in the end.
 func (c *guarded) tell() {
-	if !c.goaway.Load() || !c.writing.TryLock() {
+	if !c.writing.TryLock() {
 		return
 	}
 	defer c.writing.Unlock()
+	c.tellLocked()
+}
+
+// tellLocked is tell for who holds writing.
+func (c *guarded) tellLocked() {
 	if c.told || c.writes.inside() {
 		return
 	}

@@ -3,8 +3,10 @@ package flood_test
 import (
 	"bytes"
 	"io"
+	"log/slog"
 	"net"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -22,6 +24,46 @@ type pipe struct {
 
 func (p *pipe) Read(b []byte) (int, error)  { return p.Reader.Read(b) }
 func (p *pipe) Write(b []byte) (int, error) { return p.out.Write(b) }
+
+func (p *pipe) SetReadDeadline(time.Time) error  { return nil }
+func (p *pipe) SetWriteDeadline(time.Time) error { return nil }
+func (p *pipe) RemoteAddr() net.Addr             { return &net.TCPAddr{} }
+
+// The GOAWAY stands between two frames, and is the last that the client hears; whoever writes learns
+// nothing of it, or it would close the connection before the client has read why.
+func TestTheGoodbyeStandsBetweenFrames(t *testing.T) {
+	var much, answer bytes.Buffer
+	much.WriteString(http2.ClientPreface)
+	for range 20_000 {
+		require.NoError(t, http2.NewFramer(&much, nil).WritePing(false, [8]byte{}))
+	}
+	require.NoError(t, http2.NewFramer(&answer, nil).WriteData(1, false, []byte("hello")))
+	one := answer.Len()
+	require.NoError(t, http2.NewFramer(&answer, nil).WriteData(1, false, []byte("world")))
+	for cut := range one {
+		p := &pipe{Reader: bytes.NewReader(much.Bytes())}
+		c := flood.Guard(p, 0, slog.New(slog.DiscardHandler))
+		_, err := c.Write(answer.Bytes()[:cut])
+		require.NoError(t, err)
+		_, err = io.Copy(io.Discard, c)
+		require.NoError(t, err)
+		n, err := c.Write(answer.Bytes()[cut:])
+		require.NoError(t, err)
+		assert.Equal(t, answer.Len()-cut, n)
+
+		sent := http2.NewFramer(nil, &p.out)
+		if cut > 0 {
+			f, err := sent.ReadFrame()
+			require.NoError(t, err)
+			assert.Equal(t, "hello", string(f.(*http2.DataFrame).Data()))
+		}
+		f, err := sent.ReadFrame()
+		require.NoError(t, err, "cut at %d", cut)
+		assert.Equal(t, http2.ErrCodeEnhanceYourCalm, f.(*http2.GoAwayFrame).ErrCode)
+		_, err = sent.ReadFrame()
+		assert.ErrorIs(t, err, io.EOF)
+	}
+}
 
 // BenchmarkRead is what watching costs for a frame of 16 KiB.
 func BenchmarkRead(b *testing.B) {

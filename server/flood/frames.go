@@ -59,6 +59,17 @@ func (s *frames) length() int { return int(binary.BigEndian.Uint32(s.header[:]) 
 // inside reports whether the stream has stopped in the middle of a frame.
 func (s *frames) inside() bool { return s.skip > 0 || s.have > 0 }
 
+// rest is how many bytes of p belong to the frame in whose middle the stream has stopped.
+func (s frames) rest(p []byte) int {
+	n := 0
+	for n < len(p) && s.inside() {
+		step := max(1, min(s.skip, len(p)-n))
+		s.each(p[n:n+step], func(frame) {})
+		n += step
+	}
+	return n
+}
+
 // bucket is a budget. It is full at first.
 type bucket struct {
 	rate, size float64 // tokens a second, and at most
