@@ -147,6 +147,13 @@ func FuzzArray(f *testing.F) {
 	}
 	text := func(s string) (any, error) { return s, nil }
 	f.Fuzz(func(t *testing.T, s string) {
+		if utf8.ValidString(s) {
+			b, err := appendArray(nil, []any{s, Either{JSON: "[" + JSON(s)}}, elementJSON)
+			require.NoError(t, err)
+			back, err := readArray(string(b), text)
+			require.NoError(t, err)
+			assert.Equal(t, []any{s, "[" + s}, back)
+		}
 		v, err := readArray(s, text)
 		if err != nil || !utf8.ValidString(s) {
 			return
