@@ -315,7 +315,7 @@ func dbError(err error) error {
 		}
 	}
 	if e.State == "22P02" && strings.Contains(e.Err.Error(), "malformed array literal") {
-		out.Hint = "a table is stored as JSON; one made by rws.array is an array: tags = rws.array { 1, 2 }"
+		out.Hint = "an array is given as a list, tags = { 1, 2 }; text, and a table with names, which is stored as JSON, are none"
 	}
 	if e.Code == db.CodeTimeout && !errors.Is(err, vm.ErrDeadline) {
 		out.Status = 504

@@ -51,7 +51,7 @@ func timeToSQL(engine db.Engine, at time.Time) any {
 }
 
 // tableToSQL makes JSON of a table. A list, which an empty table may be, is also the values of
-// "in (?)", and one made by rws.array is an array in Postgres.
+// "in (?)", and an array where Postgres has one.
 func tableToSQL(L *lua.LState, engine db.Engine, t *lua.LTable) (any, error) {
 	if !isList(L, t) && hasNames(t) {
 		return jsonToSQL(L, t)
@@ -60,31 +60,15 @@ func tableToSQL(L *lua.LState, engine db.Engine, t *lua.LTable) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := db.Either{List: list}
-	if engine == db.Postgres && bind.IsArray(L, t) {
-		e.Else = arrayOf(list)
-		return e, nil
-	}
-	e.Else, err = jsonToSQL(L, t)
-	return e, err
+	e := db.Either{List: list, Array: bind.IsArray(L, t)}
+	e.JSON, e.Err = jsonToSQL(L, t)
+	return e, nil
 }
 
-// arrayOf makes arrays of what stands in an array.
-func arrayOf(list db.List) []any {
-	out := make([]any, len(list))
-	for i, v := range list {
-		if e, ok := v.(db.Either); ok {
-			v = e.Else
-		}
-		out[i] = v
-	}
-	return out
-}
-
-func jsonToSQL(L *lua.LState, t *lua.LTable) (any, error) {
+func jsonToSQL(L *lua.LState, t *lua.LTable) (db.JSON, error) {
 	text, err := codec.Append(nil, L, t, codec.Options{})
 	if err != nil {
-		return nil, fmt.Errorf("a table is stored as JSON: %w", err)
+		return "", fmt.Errorf("a table is stored as JSON: %w", err)
 	}
 	return db.JSON(text), nil
 }
@@ -146,8 +130,7 @@ func (d *Database) named(L *lua.LState, name string, t *lua.LTable, n int) []any
 	return []any{named}
 }
 
-// fields reads a row, sorted by column. Of a list, as a value, nothing but JSON or an array
-// can be meant.
+// fields reads a row, sorted by column.
 func (d *Database) fields(L *lua.LState, name string, t *lua.LTable, n int) []db.Field {
 	var row []db.Field
 	for key, v := t.Next(lua.LNil); key != lua.LNil; key, v = t.Next(key) {
@@ -158,9 +141,6 @@ func (d *Database) fields(L *lua.LState, name string, t *lua.LTable, n int) []db
 		value, err := toSQL(L, d.q.Engine(), v)
 		if err != nil {
 			bind.ArgError(L, name, n-1, "column %q: %s", string(column), err)
-		}
-		if e, ok := value.(db.Either); ok {
-			value = e.Else
 		}
 		row = append(row, db.Field{Column: string(column), Value: value})
 	}

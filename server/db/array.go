@@ -7,51 +7,81 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
-// writeArray writes the text form of a Postgres array.
-func writeArray(b *strings.Builder, values []any) error {
-	b.WriteByte('{')
-	for i, v := range values {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		if err := writeElement(b, v); err != nil {
-			return fmt.Errorf("element %d: %w", i+1, err)
-		}
-	}
-	b.WriteByte('}')
-	return nil
+// An element is what the elements of an array are to Postgres: how times and lists are written.
+type element uint8
+
+const (
+	elementPlain  element = iota // times in the form of RFC 3339
+	elementMoment                // timestamps, which the driver cuts to microseconds by themselves
+	elementDate
+	elementTime
+	elementTimetz
+	elementJSON // in which a list is JSON, and no dimension
+)
+
+// layouts of times in arrays.
+var layouts = map[element]string{
+	elementPlain: time.RFC3339Nano, elementMoment: "2006-01-02T15:04:05.999999Z07:00", elementDate: time.DateOnly,
+	elementTime: "15:04:05.999999", elementTimetz: timetzLayout, elementJSON: `"` + time.RFC3339Nano + `"`,
 }
 
-func writeElement(b *strings.Builder, v any) error {
+// appendArray writes the text form of a Postgres array.
+func appendArray(b []byte, values []any, of element) (_ []byte, err error) {
+	b = append(b, '{')
+	for i, v := range values {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if b, err = appendElement(b, v, of); err != nil {
+			return nil, fmt.Errorf("element %d: %w", i+1, err)
+		}
+	}
+	return append(b, '}'), nil
+}
+
+func appendElement(b []byte, v any, of element) ([]byte, error) {
 	switch v := v.(type) {
 	case nil:
-		b.WriteString("NULL")
+		return append(b, "NULL"...), nil
 	case bool:
-		b.WriteString(strconv.FormatBool(v))
+		return strconv.AppendBool(b, v), nil
 	case int:
-		b.WriteString(strconv.Itoa(v))
+		return strconv.AppendInt(b, int64(v), 10), nil
 	case int64:
-		b.WriteString(strconv.FormatInt(v, 10))
+		return strconv.AppendInt(b, v, 10), nil
 	case float64:
-		b.WriteString(floatText(v))
+		return append(b, floatText(v)...), nil
 	case string:
-		writeQuoted(b, v)
+		if !utf8.ValidString(v) {
+			return appendBytes(b, []byte(v)), nil
+		}
+		return appendQuoted(b, v), nil
 	case JSON:
-		writeQuoted(b, string(v))
+		return appendQuoted(b, string(v)), nil
 	case []byte:
-		writeQuoted(b, `\x`+hex.EncodeToString(v))
+		return appendBytes(b, v), nil
 	case Blob:
-		writeQuoted(b, `\x`+hex.EncodeToString(v))
+		return appendBytes(b, v), nil
 	case time.Time:
-		writeQuoted(b, v.UTC().Format("2006-01-02 15:04:05.999999999Z07:00"))
+		return appendQuoted(b, v.UTC().Format(layouts[of])), nil
 	case []any:
-		return writeArray(b, v)
-	default:
-		return fmt.Errorf("a %T cannot be stored", v)
+		return appendArray(b, v, of)
+	case Either:
+		return v.appendElement(b, of)
 	}
-	return nil
+	return nil, fmt.Errorf("a %T cannot be stored", v)
+}
+
+func appendBytes(b, v []byte) []byte { return appendQuoted(b, `\x`+hex.EncodeToString(v)) }
+
+func (e Either) appendElement(b []byte, of element) ([]byte, error) {
+	if of != elementJSON || e.onlyArray() {
+		return appendArray(b, e.List, of)
+	}
+	return appendQuoted(b, string(e.JSON)), e.err()
 }
 
 // floatText writes whole numbers with each of their digits as long as 64 bits are near: no integer is
@@ -66,15 +96,15 @@ func floatText(f float64) string {
 	return strconv.FormatFloat(f, 'g', -1, 64)
 }
 
-func writeQuoted(b *strings.Builder, s string) {
-	b.WriteByte('"')
+func appendQuoted(b []byte, s string) []byte {
+	b = append(b, '"')
 	for i := range len(s) {
 		if s[i] == '"' || s[i] == '\\' {
-			b.WriteByte('\\')
+			b = append(b, '\\')
 		}
-		b.WriteByte(s[i])
+		b = append(b, s[i])
 	}
-	b.WriteByte('"')
+	return append(b, '"')
 }
 
 // readArray reads the text form, such as {{1,2},{3,NULL}}. element turns the text of one into

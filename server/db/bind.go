@@ -24,11 +24,16 @@ type Verbatim struct{}
 // is true then. Beside others, as in "in (1, ?)", it is null.
 type List []any
 
-// Either is a list whose meaning depends on where it stands: several values in "in (?)", and
-// Else, such as JSON, anywhere else.
+// Either is a list whose meaning depends on where it stands: several values in "in (?)", an array
+// where Postgres has one, and JSON anywhere else.
 type Either struct {
 	List List
-	Else any
+	JSON JSON
+	// Err says why there is no JSON.
+	Err error
+	// Array prefers an array when Postgres is not asked what it has, as with
+	// default_query_exec_mode=exec and simple_protocol.
+	Array bool
 }
 
 // Blob is binary data, as opposed to text.
@@ -68,7 +73,7 @@ func (st *statement) choose(engine Engine, e Either, i int) any {
 	if st.style != styleDollar && st.inList(st.place(engine, i)) {
 		return e.List
 	}
-	return e.Else
+	return e
 }
 
 // place returns where the engine's parameter i stands first: a name that is used again has one
@@ -225,6 +230,8 @@ func argument(engine Engine, v any) (any, error) {
 		return string(v), nil
 	case time.Time:
 		return moment(engine, v), nil
+	case Either:
+		return either(engine, v)
 	case []any:
 		return array(engine, v)
 	}
@@ -268,16 +275,27 @@ func moment(engine Engine, t time.Time) any {
 	return t.UTC()
 }
 
-// array is text such as {1,2} for Postgres.
-func array(engine Engine, v []any) (any, error) {
+// either leaves it to Postgres what a list is: its text is written when the type of the parameter is known.
+func either(engine Engine, e Either) (any, error) {
+	switch {
+	case engine == Postgres:
+		return e, nil
+	case e.onlyArray():
+		return array(engine, e.List)
+	}
+	return string(e.JSON), e.Err
+}
+
+// array is text such as {1,2} for Postgres, whatever the type of the parameter. How times are written
+// depends on it.
+func array(engine Engine, v List) (any, error) {
 	if engine != Postgres {
 		return nil, fmt.Errorf("%s has no arrays: use a List for in (?), or JSON", engine)
 	}
-	var b strings.Builder
-	if err := writeArray(&b, v); err != nil {
+	if _, err := appendArray(nil, v, elementPlain); err != nil {
 		return nil, err
 	}
-	return b.String(), nil
+	return Either{List: v, Array: true}, nil
 }
 
 func count(n int, what string) string {

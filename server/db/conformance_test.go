@@ -108,6 +108,46 @@ func TestJSONIsRaw(t *testing.T) {
 	})
 }
 
+func TestAListIsJSONInAColumnOfJSON(t *testing.T) {
+	everywhere(t, func(t *testing.T, d *db.DB) {
+		run(t, d, "create table j (id int primary key, j json)")
+		read := func() any {
+			v := value(t, d, "select j from j where id = :id", db.Named{"id": 1})
+			if text, ok := v.(string); ok { // MariaDB
+				return db.JSON(text)
+			}
+			return v
+		}
+		for n, text := range []db.JSON{"[1,2]", "[]", "{}", `[[1],{"a":null}]`} {
+			for _, made := range []bool{false, true} {
+				list := db.Either{List: make(db.List, n), JSON: text, Array: made}
+				_, err := db.Upsert(ctx, d, "j", []db.Field{{"id", 1}, {"j", list}}, []string{"id"}, nil)
+				require.NoError(t, err)
+				assert.Equal(t, text, read())
+				run(t, d, "delete from j")
+				_, err = db.Insert(ctx, d, "j", []db.Field{{"id", 1}, {"j", list}})
+				require.NoError(t, err)
+				assert.Equal(t, text, read())
+				run(t, d, "update j set j = null")
+				require.NoError(t, db.InTx(ctx, d, db.TxOptions{}, func(tx *db.Tx) error {
+					_, err := db.Update(ctx, tx, "j", []db.Field{{"j", list}}, db.Raw("id = ?", 1))
+					return err
+				}))
+				assert.Equal(t, text, read())
+			}
+		}
+		_, err := d.Exec(ctx, "insert into j values (2, :list)", db.Named{"list": db.Either{JSON: "[3]"}})
+		require.NoError(t, err)
+		none := db.Either{List: db.List{7}, Err: errors.New("no JSON")}
+		assert.EqualValues(t, 0, value(t, d, "select count(*) from j where id in (?)", none), "as values it is fine")
+		_, err = d.Exec(ctx, "update j set j = ?", none)
+		assert.ErrorContains(t, err, "parameter 1: no JSON")
+		lists := db.List{db.Either{JSON: "[1]"}, db.Either{JSON: "[3]"}}
+		assert.EqualValues(t, 1, value(t, d, "select count(*) from j where cast(j as "+map[db.Engine]string{
+			db.SQLite: "text", db.Postgres: "text", db.MySQL: "char"}[d.Engine()]+") in (?)", lists), "a list of lists")
+	})
+}
+
 func TestBytesThatAreNoTextStayBytes(t *testing.T) {
 	blob := map[db.Engine]string{db.SQLite: "blob", db.Postgres: "bytea", db.MySQL: "blob"}
 	everywhere(t, func(t *testing.T, d *db.DB) {

@@ -125,7 +125,7 @@ func (c *conn) CheckNamedValue(v *driver.NamedValue) error {
 			v.Value = postgresText(v.Value)
 		}
 		return nil
-	case nil, string, []byte:
+	case nil, string, []byte, Either:
 		return nil
 	}
 	if checker, ok := c.driverConn.(driver.NamedValueChecker); ok {
@@ -156,7 +156,11 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 
 func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	if !c.keeps(query, args) {
-		return c.driverConn.ExecContext(ctx, query, args)
+		result, err := c.driverConn.ExecContext(ctx, query, args)
+		if c.learn(ctx, query, err) {
+			return c.driverConn.ExecContext(ctx, query, args)
+		}
+		return result, err
 	}
 	p, err := c.prepare(ctx, query)
 	if err != nil {
@@ -289,6 +293,9 @@ func (r *driverRows) open(ctx context.Context, query string, args []driver.Named
 	}
 	if r.Rows == nil && (err == nil || stale(err)) {
 		r.Rows, err = c.driverConn.QueryContext(ctx, query, args)
+		if c.learn(ctx, query, err) {
+			r.Rows, err = c.driverConn.QueryContext(ctx, query, args)
+		}
 	}
 	if err != nil {
 		return err

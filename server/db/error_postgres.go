@@ -72,6 +72,9 @@ func (e *Error) fromEncoding(err error) bool {
 	}
 	n, _ := strconv.Atoi(m[1])
 	e.Code, e.Err = CodeValue, fmt.Errorf("the value of parameter %d is none for the type %s", n+1, m[2])
+	if why, ok := errors.AsType[unfit](err); ok {
+		e.Err = fmt.Errorf("parameter %d: %w", n+1, why.error)
+	}
 	return true
 }
 

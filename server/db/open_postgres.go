@@ -42,7 +42,7 @@ func openPostgres(a *address, o Options) (*DB, error) {
 	if o.ReadOnly {
 		config.RuntimeParams["default_transaction_read_only"] = "on"
 	}
-	p := newPool(sql.OpenDB(connector{engine: Postgres, inner: stdlib.GetConnector(*config, stdlib.OptionAfterConnect(knowTimetz)), changes: &changes{}}), o)
+	p := newPool(sql.OpenDB(connector{engine: Postgres, inner: stdlib.GetConnector(*config, stdlib.OptionAfterConnect(knowTypes)), changes: &changes{}}), o)
 	return &DB{engine: Postgres, name: a.redacted(), read: p, write: p}, nil
 }
 

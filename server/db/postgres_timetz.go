@@ -1,10 +1,12 @@
 package db
 
 import (
-	"context"
-
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
+)
+
+const (
+	timetzLayout   = "15:04:05.999999Z07:00"
+	timetzArrayOID = 1270
 )
 
 // A timetzCodec writes times of a day with a zone. The driver does not know the type, and the server
@@ -23,11 +25,5 @@ type timetzPlan struct{}
 
 // Encode implements [pgtype.EncodePlan].
 func (timetzPlan) Encode(value any, buf []byte) ([]byte, error) {
-	return value.(postgresMoment).AppendFormat(buf, "15:04:05.999999Z07:00"), nil
-}
-
-// knowTimetz makes a new connection know the type.
-func knowTimetz(_ context.Context, c *pgx.Conn) error {
-	c.TypeMap().RegisterType(&pgtype.Type{Name: "timetz", OID: pgtype.TimetzOID, Codec: timetzCodec{}})
-	return nil
+	return value.(postgresMoment).AppendFormat(buf, timetzLayout), nil
 }

@@ -80,3 +80,142 @@ func TestATimeOfADayWithAZoneOfPostgres(t *testing.T) {
 	assert.Equal(t, [][]any{{"03:04:05.123456+00", "03:04:05.123456"}, {"04:00:00+01", nil}}, all(t, d, "select ttz, tm from tm3 order by tm"))
 	assert.EqualValues(t, 1, value(t, d, "select count(*) from tm3 where ttz = ?", at))
 }
+
+// either is a list of Lua: rws.array made it, or it came from elsewhere.
+func either(text string, values ...any) db.Either {
+	return db.Either{List: values, JSON: db.JSON(text), Array: len(values)%2 == 0}
+}
+
+func TestTheTypeOfAParameterSaysWhatAListIs(t *testing.T) {
+	d := open(t, peers.Postgres(t))
+	at := time.Date(2026, 11, 26, 1, 26, 54, 900_000_700, time.FixedZone("", 3600))
+	zoned := "2026-11-26T00:26:54.9000007Z"
+	run(t, d, "create domain tags as text[]", "create domain doc as jsonb", "create domain ids as int[] check (cardinality(value) > 0)",
+		"create domain whole as doc", "create domain price as numeric(10,2)", "create domain moment as timestamptz", "create type mood as enum ('a', 'b')")
+	ab, none := either(`["a","b"]`, "a", "b"), either("[]")
+	nested := either(`[[1,2],[3,null]]`, either(`[1,2]`, 1, 2), either(`[3,null]`, 3, nil))
+	tables := either(`[{"k":["x"]}]`, db.JSON(`{"k":["x"]}`))
+	times := either(`["`+zoned+`"]`, at)
+	for _, c := range []struct {
+		sql  string
+		list db.Either
+		want any
+	}{
+		{"?::jsonb", ab, db.JSON(`["a", "b"]`)},
+		{"?::json", ab, db.JSON(`["a","b"]`)},
+		{"?::text[]", ab, []any{"a", "b"}},
+		{"?::varchar(3)[]", ab, []any{"a", "b"}},
+		{"?::text", ab, `["a","b"]`},
+		{"'b' = any(?)", ab, true},
+		{"'b' <> all(?)", none, true},
+		{"1 = any(?)", either("[2,1]", 2, 1), true},
+		{"?::jsonb", none, db.JSON("[]")},
+		{"?::json", none, db.JSON("[]")},
+		{"?::int[]", none, []any{}},
+		{"?::int[]", either("{}"), []any{}},
+		{"?::jsonb", either("{}"), db.JSON("{}")},
+		{"?::jsonb", nested, db.JSON("[[1, 2], [3, null]]")},
+		{"?::int[]", nested, []any{[]any{int64(1), int64(2)}, []any{int64(3), nil}}},
+		{"?::jsonb[]", nested, []any{db.JSON("[1, 2]"), db.JSON("[3, null]")}},
+		{"?::jsonb", tables, db.JSON(`[{"k": ["x"]}]`)},
+		{"?::json[]", tables, []any{db.JSON(`{"k":["x"]}`)}},
+		{"?::text[]", tables, []any{`{"k":["x"]}`}},
+		{"'[1, 2]'::jsonb @> ?", either("[1]", 1), true},
+		{"?::jsonb <@ '[1, 2]'", either("[3]", 3), false},
+		{"'{\"k\": [1]}'::jsonb->'k' = ?", either("[1]", 1), true},
+		{"'{\"k\": 1}'::jsonb ??| ?", either(`["k"]`, "k"), true},
+		{"array[1, 2] @> ?", either("[1]", 1), true},
+		{"?::jsonb || '[3]'", either("[1]", 1), db.JSON("[1, 3]")},
+		{"array[1] || ?", either("[1]", 2), []any{int64(1), int64(2)}},
+		{"?::tags", ab, []any{"a", "b"}},
+		{"?::ids", nested, []any{[]any{int64(1), int64(2)}, []any{int64(3), nil}}},
+		{"?::doc", ab, db.JSON(`["a", "b"]`)},
+		{"?::whole", none, db.JSON("[]")},
+		{"(?::doc[])::text", nested, `{"[1, 2]","[3, null]"}`},
+		{"(?::price[])::text", either("", 1.5, "2"), "{1.50,2.00}"},
+		{"(?::mood[])::text", ab, "{a,b}"},
+		{"'b'::mood = any(?)", ab, true},
+		{"?::float8[]", db.Either{List: db.List{math.Inf(1)}, Err: assert.AnError}, []any{math.Inf(1)}},
+		{"?::bytea[]", db.Either{List: db.List{"\xff\x00"}, Err: assert.AnError}, []any{db.Blob("\xff\x00")}},
+		{"?::text[]", times, []any{zoned}},
+		{"?::jsonb", times, db.JSON(`["` + zoned + `"]`)},
+		{"?::jsonb[]", times, []any{db.JSON(`"` + zoned + `"`)}},
+		{"?::timestamptz[]", times, []any{at.UTC().Truncate(time.Microsecond)}},
+		{"?::timestamp[]", times, []any{at.UTC().Truncate(time.Microsecond)}},
+		{"(?::moment[])::text[]", times, []any{"2026-11-26 00:26:54.9+00"}},
+		{"?::date[]", times, []any{"2026-11-26"}},
+		{"?::time[]", times, []any{"00:26:54.9"}},
+		{"?::timetz[]", times, []any{"00:26:54.9+00"}},
+	} {
+		for range 2 { // the type is known the second time
+			assert.Equal(t, c.want, value(t, d, "select "+c.sql, c.list), "%s %s", c.sql, c.list.JSON)
+		}
+	}
+}
+
+func TestAListThatIsNoJSONSaysWhy(t *testing.T) {
+	d := open(t, peers.Postgres(t))
+	run(t, d, "create domain doc as jsonb")
+	for _, name := range []string{"jsonb", "json", "text", "xml", "doc", "jsonb[]"} {
+		list := db.Either{List: db.List{db.Either{List: db.List{"hush"}, Err: assert.AnError}}, Err: assert.AnError}
+		_, err := db.All(ctx, d, "select ?::"+name, list)
+		assert.Equal(t, db.CodeValue, db.CodeOf(err), name)
+		assert.ErrorContains(t, err, assert.AnError.Error(), name)
+		assert.NotContains(t, err.Error(), "hush", name)
+	}
+}
+
+// The server is not asked then.
+func TestWithoutTypesAListOfRwsArrayIsAnArray(t *testing.T) {
+	for _, mode := range []string{"exec", "simple_protocol"} {
+		d := open(t, peers.Postgres(t)+"&default_query_exec_mode="+mode)
+		list := either("[1,2]", 1, 2)
+		assert.Equal(t, []any{int64(1), int64(2)}, value(t, d, "select ?::int[]", list), mode)
+		list.Array = false
+		assert.Equal(t, db.JSON("[1, 2]"), value(t, d, "select ?::jsonb", list), mode)
+	}
+}
+
+func TestDomainsAreWhatTheyAreMadeOf(t *testing.T) {
+	at := time.Date(2030, 1, 2, 3, 4, 5, 123_456_900, time.UTC)
+	for _, mode := range []string{"cache_statement", "cache_describe", "describe_exec"} {
+		d := open(t, peers.Postgres(t)+"&default_query_exec_mode="+mode)
+		run(t, d, "create domain z as timestamptz", "create domain zz as z not null", "create domain n as timestamp", "create domain d as date",
+			"create domain t as time", "create domain tz as timetz", "create domain s as text", "create domain p as numeric(10,2)",
+			"create table m (zz zz, n n, d d, t t, tz tz, s s, p p, times tz[])")
+		require.NoError(t, db.InTx(ctx, d, db.TxOptions{}, func(tx *db.Tx) error {
+			_, err := tx.Exec(ctx, "insert into m values (:zz, :n, :d, :t, :tz, :s, :p, :times)",
+				db.Named{"zz": at, "n": at, "d": at, "t": at, "tz": at, "s": at, "p": 1.5, "times": either("", at, at)})
+			return err
+		}))
+		const want = "2030-01-02 03:04:05.123456 2030-01-02 03:04:05.123456 03:04:05.123456+00"
+		assert.Equal(t, want, value(t, d, "select concat_ws(' ', n, d, t, tz) from m"), mode)
+		assert.Equal(t, []any{at.Truncate(time.Microsecond), "2030-01-02T03:04:05.1234569Z", "1.50", "{03:04:05.123456+00,03:04:05.123456+00}"},
+			all(t, d, "select zz, s, p, times::text from m")[0], mode)
+		assert.EqualValues(t, 1, value(t, d, "select count(*) from m where zz = ? and ? >= d", at, at), mode)
+	}
+}
+
+func TestATimeIsFoundByItselfInAnArray(t *testing.T) {
+	d := open(t, peers.Postgres(t))
+	run(t, d, "create table m (s text, z timestamptz, n timestamp, d date, t time, tz timetz)")
+	at := time.Date(2026, 11, 26, 23, 59, 59, 999_999_900, time.FixedZone("", -3600))
+	_, err := d.Exec(ctx, "insert into m values (?, ?, ?, ?, ?, ?)", at, at, at, at, at, at)
+	require.NoError(t, err)
+	for _, column := range []string{"s", "z", "n", "d", "t", "tz"} {
+		for _, list := range []any{[]any{nil, at}, either("", nil, at)} {
+			assert.EqualValues(t, 1, value(t, d, "select count(*) from m where "+column+" = any(?)", list), column)
+		}
+		assert.EqualValues(t, 1, value(t, d, "select count(*) from m where "+column+" in (?)", db.List{at}), column)
+	}
+}
+
+func TestArraysOfBuiltInTypesAreLists(t *testing.T) {
+	d := open(t, peers.Postgres(t))
+	for sql, want := range map[string]string{
+		"10:00:00+01": "timetz", "$1.50": "money", "08:00:2b:01:02:03:04:05": "macaddr8", "16/B374D848": "pg_lsn", "pg_class": "regclass", "'a' & 'b'": "tsquery",
+	} {
+		assert.Equal(t, []any{sql, nil}, value(t, d, "select array[?::"+want+", null]", sql))
+		assert.Equal(t, []any{sql}, value(t, d, "select ?::"+want+"[]", either("", sql)))
+	}
+}

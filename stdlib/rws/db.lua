@@ -4,8 +4,9 @@
 ---
 ---Values are never put into SQL: a statement has a `?` for each, or `:name` and one table of names and
 ---values. A value is text, a number, a boolean, nil or `rws.null`, a time of `rws.now()`, or a table, which is
----stored as JSON. A list in `in (?)` is several values, of an empty one `not in (?)` is true; a list made by `rws.array`
----is an array in Postgres.
+---stored as JSON: a list as `[…]`, `{}` as an object, `rws.array {}` as `[]`. A list in `in (?)` is several values,
+---of an empty one `not in (?)` is true. Where Postgres has an array, as `text[]` and `any(?)`, a list is one, wherever
+---the list came from. A text for a JSON column is JSON already.
 ---
 ---A row is a table with a field for each column. NULL is nil (or `rws.null`, see `rws.DbOptions`), an integer
 ---beyond 2^53 and a decimal are texts, a timestamp is an `rws.Time`, JSON is a table, a second column of the
@@ -21,6 +22,8 @@
 ---   decimal loses digits, and nothing is raised. `cast(? as decimal(30,10))` keeps them. Storing such a text
 ---   by itself is exact.
 --- * MySQL and MariaDB have no booleans: `boolean` is a small number, and true comes back as 1.
+--- * Postgres says which type a parameter has. With `default_query_exec_mode=exec` or `simple_protocol` in the URL it
+---   is not asked: then a list that `rws.array` made, or that came out of JSON or a row, is an array, and another one JSON.
 --- * In MariaDB `json` is text, and comes back as text: `rws.json.decode` reads it. In MySQL it is a table.
 ---
 ---A database has several connections, which requests share. A statement that changes its connection, such as
