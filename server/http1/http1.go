@@ -60,12 +60,13 @@ type Server struct {
 	Log *slog.Logger
 
 	hangups   hangupWatch
-	closing   atomic.Bool // no connections come any more, and answers close theirs
+	closing   atomic.Bool // nothing listens any more, and answers close their connections
 	hasty     atomic.Bool // and those that wait for a request are closed
 	mu        sync.Mutex
 	listeners map[net.Listener]struct{}
 	conns     map[*conn]struct{}
-	empty     chan struct{} // closed when the last connection goes; nil while nobody waits
+	ended     bool          // it is closed, and the last connection gone
+	empty     chan struct{} // closed when it has ended; nil while nobody waits
 }
 
 const defaultMaxHeaderBytes = 16 << 10
@@ -172,7 +173,6 @@ func (s *Server) closeListeners() error {
 			faults = append(faults, err)
 		}
 	}
-	clear(s.listeners)
 	return errors.Join(faults...)
 }
 
@@ -193,12 +193,15 @@ func (s *Server) untrack(l net.Listener) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.listeners, l)
+	s.checkEmpty()
 }
 
+// add takes a connection, also one that was accepted while the listener was closed: its client would
+// lose a request.
 func (s *Server) add(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closing.Load() {
+	if s.hasty.Load() || s.ended {
 		return false
 	}
 	if s.conns == nil {
@@ -216,11 +219,13 @@ func (s *Server) remove(c *conn) {
 	s.checkEmpty()
 }
 
-// checkEmpty ends what a closed server has when its last connection is gone; mu is held.
+// checkEmpty ends what a closed server has when its last connection is gone, and no other can come; mu
+// is held.
 func (s *Server) checkEmpty() {
-	if !s.closing.Load() || len(s.conns) > 0 {
+	if !s.closing.Load() || len(s.conns) > 0 || len(s.listeners) > 0 {
 		return
 	}
+	s.ended = true
 	s.hangups.close()
 	if s.empty != nil {
 		close(s.empty)

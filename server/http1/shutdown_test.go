@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,12 +17,12 @@ import (
 func TestLeavingAnswersOneMoreRequest(t *testing.T) {
 	s := handler(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "ab") })
 	address := serve(t, s)
+	fresh := dial(t, address, "") // is accepted before the others are answered
 	idle, silent := dial(t, address, get), dial(t, address, get)
 	for _, conn := range []io.Reader{idle, silent} {
 		_, bodies := answers(t, io.LimitReader(conn, 133), "GET")
 		require.Equal(t, []string{"ab"}, bodies)
 	}
-	fresh := dial(t, address, "")
 	wait, end := context.WithTimeout(t.Context(), patience)
 	defer end()
 	const moment = 500 * time.Millisecond
@@ -41,6 +42,42 @@ func TestLeavingAnswersOneMoreRequest(t *testing.T) {
 	assert.Empty(t, rest)
 	require.NoError(t, <-done)
 	assert.GreaterOrEqual(t, time.Since(start), moment)
+}
+
+// slowListener gives a connection that it has taken when it has been closed.
+type slowListener struct {
+	net.Listener
+	taken, closed chan struct{}
+	once          sync.Once
+}
+
+func (l *slowListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err == nil {
+		close(l.taken)
+	}
+	<-l.closed
+	return conn, err
+}
+
+func (l *slowListener) Close() (err error) {
+	l.once.Do(func() { close(l.closed); err = l.Listener.Close() })
+	return err
+}
+
+func TestAConnectionThatComesWhileTheServerLeavesIsAnswered(t *testing.T) {
+	s := handler(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "ab") })
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	l := &slowListener{Listener: inner, taken: make(chan struct{}), closed: make(chan struct{})}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(l) }()
+	first := dial(t, l.Addr().String(), get)
+	<-l.taken
+	require.NoError(t, s.Leave(t.Context(), patience))
+	require.ErrorIs(t, <-served, http.ErrServerClosed)
+	_, bodies := answers(t, first, "GET")
+	assert.Equal(t, []string{"ab"}, bodies)
 }
 
 func reachable(address string) bool {
