@@ -203,6 +203,7 @@ func TestATableOfPostgresMayChangeUnderLoad(t *testing.T) {
 	d := open(t, peers.Postgres(t)+"&max_open=8")
 	run(t, d, "create table t (n int)", "insert into t values (1)")
 	var stop atomic.Bool
+	var rounds atomic.Int64
 	var wg sync.WaitGroup
 	for range 16 {
 		wg.Go(func() {
@@ -211,12 +212,14 @@ func TestATableOfPostgresMayChangeUnderLoad(t *testing.T) {
 				assert.NoError(t, err)
 				_, err = d.Exec(ctx, "update t set n = 1 returning *")
 				assert.NoError(t, err)
+				rounds.Add(1)
 			}
 		})
 	}
 	for n := range 20 {
 		run(t, d, fmt.Sprintf("alter table t add column c%d text", n))
-		time.Sleep(20 * time.Millisecond) // of load
+		until := rounds.Load() + 48 // all have met the change
+		require.Eventually(t, func() bool { return rounds.Load() >= until }, time.Minute, time.Millisecond)
 	}
 	stop.Store(true)
 	wg.Wait()
