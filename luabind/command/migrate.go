@@ -47,8 +47,8 @@ loads does not meet tables that are not there yet. There only SQL runs: the func
 migrations run on the database itself, once.
 
 The exit status is 1 when a migration fails, and of status when one that ran was changed, is
-missing, failed half way, or comes before one that ran: up would refuse. Migrations that wait
-are no failure. A wrong command line is 2.`,
+missing, failed half way, or comes before one that ran: up would refuse. Migrations that wait,
+or that another instance is running now, are no failure. A wrong command line is 2.`,
 		Example: `  rws migrate                        run those that have not run
   rws migrate status app.lua
   rws migrate down                   undo the last one
@@ -317,7 +317,7 @@ func (m *migration) status(ctx context.Context, g *migrate.Migrator) error {
 		if m.none && m.json {
 			r.Note = "the database does not exist yet"
 		}
-		if !s.AppliedAt.IsZero() {
+		if !s.AppliedAt.IsZero() && s.State != migrate.Running {
 			r.AppliedAt = s.AppliedAt.UTC().Format(time.RFC3339)
 		}
 		rows = append(rows, r)

@@ -108,7 +108,7 @@ func (r *run) undoable(a *applied, g *Migration) error {
 		if a.dirty {
 			state = Dirty
 		}
-		return r.m.fault(a.status(state))
+		return r.m.fault(r.m.status(*a, state))
 	case g.Down.empty():
 		return g.fail(g.Up.File, 0, fmt.Errorf("it cannot be undone: it has no way down%s", downFile(g)))
 	}
@@ -238,7 +238,7 @@ func (r *run) open(ctx context.Context, g *Migration, down bool) (bool, error) {
 	if down {
 		claimed := false
 		err := r.first(ctx, func() (err error) {
-			claimed, err = r.mark(ctx, r.session, g.Version, "it is being undone")
+			claimed, err = r.mark(ctx, r.session, g.Version, undoingNow())
 			return err
 		})
 		if err == nil && !claimed {
