@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -85,4 +86,28 @@ func TestAMigrationOfAFileThatHasNotEndedMayBeRunning(t *testing.T) {
 	assert.Equal(t, "a process is running it now, or was killed while it did", all[0].Note)
 	require.ErrorContains(t, refused, "has not ended (a process is running it now, or was killed while it did): wait for that process; if there is none, mend the tables")
 	assert.NotContains(t, refused.Error(), "failed")
+}
+
+func TestTheTimeOfAMigrationIsItsOwn(t *testing.T) {
+	for _, alone := range []bool{false, true} {
+		url := "sqlite:" + filepath.Join(t.TempDir(), "test.db")
+		other := open(t, url)
+		list := []migrate.Migration{{Version: 1, Name: "a", NoTransaction: alone, Up: migrate.Step{SQL: "create table a (n int)"}}}
+		_, err := migrator(t, other, nil).Up(ctx) // makes the table of migrations
+		require.NoError(t, err)
+		hold, err := other.Begin(ctx, db.TxOptions{})
+		require.NoError(t, err)
+		start := time.Now()
+		var waited time.Duration
+		m := migrator(t, open(t, url), list)
+		m.OnWait(func(time.Duration) {
+			waited = time.Since(start)
+			assert.NoError(t, hold.Rollback())
+		})
+		done, err := m.Up(ctx)
+		require.NoError(t, err)
+		require.Len(t, done, 1)
+		require.NotZero(t, waited)
+		assert.LessOrEqual(t, done[0].Took, time.Since(start)-waited)
+	}
 }
