@@ -203,6 +203,10 @@ func (m *Migrator) check(rows []applied) error {
 // Refuses says whether Up would run nothing because of a migration.
 func (m *Migrator) Refuses(s Status) bool { return m.fault(s) != nil }
 
+// Refusal is the error with which Up would run nothing because of a migration, with what to do
+// about it; nil where it would.
+func (m *Migrator) Refusal(s Status) error { return m.fault(s) }
+
 func (m *Migrator) fault(s Status) error {
 	e := &Error{Version: s.Version, Name: s.Name, File: s.File}
 	switch s.State {
@@ -214,7 +218,7 @@ func (m *Migrator) fault(s Status) error {
 		}
 		e.Err = fmt.Errorf(what+" the tables by hand, then say what they are now: `rws migrate resolve %d applied`, or `rws migrate resolve %d pending` to have it run again", s.AppliedAt.Format(time.DateTime), s.Note, s.Version, s.Version)
 	case Changed:
-		e.Err = fmt.Errorf("it was changed after it had run on %s: put it back as it was, and write a new migration for the change", s.AppliedAt.Format(time.DateOnly))
+		e.Err = fmt.Errorf("it was changed after it had run on %s: restore it as it was then, and write a new migration for what is to change", s.AppliedAt.Format(time.DateOnly))
 	case Missing:
 		e.Err = fmt.Errorf("it ran on %s and is not among the migrations any more: bring its file back, or run the program that belongs to this database", s.AppliedAt.Format(time.DateOnly))
 	case OutOfOrder:
