@@ -87,6 +87,8 @@ func cacheError(err error) error {
 		return err
 	case errors.Is(err, cache.ErrTooLarge):
 		return bind.Errorf("too_large", "%w", err)
+	case errors.Is(err, cache.ErrRange):
+		return bind.Errorf("range", "%w", err)
 	case redis.Unavailable(err):
 		return &fault.Error{Code: "unavailable", Message: err.Error(), Status: http.StatusServiceUnavailable, Cause: err}
 	}

@@ -1,6 +1,7 @@
 package luabind_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -57,4 +58,46 @@ func TestATimeToLiveOfZeroIsRefused(t *testing.T) {
 	}
 	_, err := inLua(t, p, &vm.Run{}, `app.cache:set("k", 1, { tags = "x" }) app.cache:incr("n")`)
 	assert.NoError(t, err)
+}
+
+func TestCountersAreExactOrSayThatTheyAreNot(t *testing.T) {
+	urls := map[string]string{"shared": "", "memory": "", "redis": peers.Redis(t)}
+	for name, url := range urls {
+		t.Run(name, func(t *testing.T) {
+			setup, of := "", "app.cache"
+			if url != "" {
+				setup = fmt.Sprintf("app:config { cache = { url = %q } }", url)
+			}
+			if name == "shared" {
+				of = "app.shared"
+			}
+			p := newApp(t, setup, nil)
+			for _, sign := range []string{"", "-"} {
+				got, err := inLua(t, p, &vm.Run{}, fmt.Sprintf(`
+					local store, sign = %s, %s1
+					store:set("n", sign * (2^53 - 3))
+					assert(store:incr("n", 2 * sign) == sign * (2^53 - 1))
+					for _, by in ipairs { 1, 2, 2^53 - 1 } do
+						local ok, e = pcall(function() store:incr("n", sign * by) end)
+						assert(not ok and e.code == "range" and tostring(e):find("±9007199254740991", 1, true), tostring(e))
+						assert(tostring(e):find("9007199254740991", 1, true) and store:get("n") == sign * (2^53 - 1))
+					end
+					assert(store:incr("n", -sign) == sign * (2^53 - 2))
+					store:set("n", sign * 2^53)
+					local ok, e = pcall(function() store:incr("n", sign) end)
+					assert(not ok and tostring(e):find("±9007199254740991", 1, true) and store:get("n") == sign * 2^53, tostring(e))
+					return "fine"`, of, sign))
+				require.NoError(t, err)
+				assert.Equal(t, "fine", got)
+			}
+		})
+	}
+	p := newApp(t, "", nil)
+	got, err := inLua(t, p, &vm.Run{}, `
+		assert(app.shared:incr("f", 0.5) == 0.5 and app.shared:incr("f", -0.25) == 0.25)
+		app.shared:set("f", 2^52 + 1)
+		local ok, e = pcall(function() app.shared:incr("f", 0.25) end)
+		return tostring(ok) .. " " .. e.code .. " " .. tostring(app.shared:get("f") == 2^52 + 1)`)
+	require.NoError(t, err)
+	assert.Equal(t, "false range true", got, "a fraction that would be lost")
 }

@@ -274,7 +274,20 @@ func (p *Program) mustBeMigrated(ctx context.Context, s *source, m *migrate.Migr
 	}
 	return &fault.Error{Code: "migration", At: s.migrations.at,
 		Message: fmt.Sprintf("db:migrate: %s is not migrated: %s", s.label, strings.Join(listed(left), ", ")),
-		Hint:    fmt.Sprintf("in production migrations run by `rws migrate up %s`; or start with --migrate, or app:config { migrate = true }", p.Main())}
+		Hint:    p.adviceFor(left, m)}
+}
+
+// adviceFor says what to do in production about migrations that are not as they should be.
+func (p *Program) adviceFor(left []migrate.Status, m *migrate.Migrator) string {
+	for _, g := range left {
+		if err := m.Refusal(g); err != nil {
+			return migrationFault(err).Message
+		}
+		if g.State == migrate.Running {
+			return fmt.Sprintf("migration %d (%s): %s; start when it has ended", g.Version, g.Name, g.Note)
+		}
+	}
+	return fmt.Sprintf("in production migrations run by `rws migrate up %s`; or start with --migrate, or app:config { migrate = true }", p.Main())
 }
 
 // migrationFault shows the line of the migration that failed.

@@ -2,6 +2,7 @@ package luabind_test
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"rws/luabind"
+	"rws/luabind/fault"
 )
 
 const (
@@ -72,4 +74,23 @@ func TestAnAppWhoseMigrationWasChangedSaysSo(t *testing.T) {
 	assert.NotContains(t, log, "migrate up", "which refuses")
 	assert.Equal(t, 1, d.Changed)
 	assert.Equal(t, 1, d.Pending)
+}
+
+func TestInProductionWhatToDoFitsWhyAnAppIsNotMigrated(t *testing.T) {
+	dir := t.TempDir()
+	start := func(migrations string) string {
+		t.Helper()
+		_, err := luabind.Load(luabind.Options{File: "app.lua", Dir: dir, Flags: map[string]string{"env": "production"},
+			Source: `local db = app:db("sqlite:app.db") db:migrate { ` + migrations + ` }`})
+		e, ok := errors.AsType[*fault.Error](err)
+		require.True(t, ok, "%v", err)
+		return e.Message + "\n" + e.Hint
+	}
+	assert.Contains(t, start(good), "(pending)\nin production migrations run by `rws migrate up app.lua`")
+	_, _, err := startedWith(t, dir, "true", good)
+	require.NoError(t, err)
+	got := start(`"create table a (n int, m int)"`)
+	assert.Contains(t, got, "(changed)\nmigration 1 (create_table_a): it was changed after it had run on")
+	assert.Contains(t, got, "restore it as it was then, and write a new migration for what is to change")
+	assert.NotContains(t, got, "rws migrate up", "which refuses")
 }

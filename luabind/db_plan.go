@@ -40,7 +40,7 @@ type DatabaseInfo struct {
 	At         string // of app:db
 	Migrations int    // that the script declares
 	Ran        int    // of them, when this program started
-	Pending    int    // of them, that had not run then and were not to be (migrate=false)
+	Pending    int    // of them, that had not run then, or were running elsewhere, and were not to be (migrate=false)
 	Dirty      int    // of them, that had failed half way
 	Changed    int    // that were changed after they had run, or are missing
 	Declared   bool   // db:migrate was called
@@ -59,7 +59,7 @@ func (p *Program) Databases() []DatabaseInfo {
 				switch g.State {
 				case migrate.Dirty:
 					info.Dirty++
-				case migrate.Pending, migrate.OutOfOrder:
+				case migrate.Pending, migrate.OutOfOrder, migrate.Running:
 					info.Pending++
 				case migrate.Changed, migrate.Missing:
 					info.Changed++

@@ -11,6 +11,7 @@ import (
 
 	"rws/luabind/bind"
 	"rws/luabind/fault"
+	"rws/server/discard"
 	"rws/server/proxy"
 )
 
@@ -43,7 +44,7 @@ func (s *state) proxyHooks(e *proxy.Options, o *proxyOptions) {
 // proxyHook calls a function of the script with the request and what it is about.
 func (p *Program) proxyHook(w http.ResponseWriter, in *http.Request, callback int, at string, about func(L *lua.LState) lua.LValue) error {
 	if w == nil {
-		w = nobody{http.Header{}}
+		w = discard.Writer()
 	}
 	c := p.glance(w, in, errHookBody)
 	return p.call(in.Context(), callback, c, func(L *lua.LState, c *Ctx) []lua.LValue {
@@ -63,13 +64,6 @@ func (p *Program) proxyHook(w http.ResponseWriter, in *http.Request, callback in
 
 // errHookBody is about c.body in a hook.
 var errHookBody = errors.New("a hook of a proxy has no body: it goes straight to the backend; read it in middleware before the proxy: function(c, next)")
-
-// nobody is a writer for what is dropped.
-type nobody struct{ header http.Header }
-
-func (n nobody) Header() http.Header         { return n.header }
-func (n nobody) WriteHeader(int)             {}
-func (n nobody) Write(p []byte) (int, error) { return len(p), nil }
 
 // aside is a handler of the script that no route leads to.
 func (s *state) aside(fn *lua.LFunction) http.Handler {

@@ -8,8 +8,8 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"rws/luabind/bind"
-	"rws/luabind/fault"
 	"rws/luabind/vm"
+	"rws/server/cache"
 )
 
 const sharedType = "rws.Shared"
@@ -42,8 +42,9 @@ func (s *Shared) set(key string, v any) {
 	}
 }
 
-// incr adds by to a number, counting from 0.
-func (s *Shared) incr(key string, by float64) (float64, bool) {
+// incr adds by to a number, counting from 0. Where the sum is no number that is exact, or the number is
+// too large for what is added to show, all stays as it was.
+func (s *Shared) incr(key string, by float64) (float64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var n float64
@@ -54,10 +55,15 @@ func (s *Shared) incr(key string, by float64) (float64, bool) {
 	case float64:
 		n = v
 	default:
-		return 0, false
+		return 0, bind.Errorf("argument", "%q holds no number", key)
 	}
-	s.values[key] = bind.Number(lua.LNumber(n + by))
-	return n + by, true
+	sum := n + by
+	if !(math.Abs(sum) <= cache.MaxCount) || sum == n && by != 0 {
+		return 0, bind.Errorf("range", "%q is at %s, and adding %s would not be exact (counters go to ±%d): it stays as it is; set it to another number, or count under another key",
+			key, lua.LNumber(n), lua.LNumber(by), cache.MaxCount)
+	}
+	s.values[key] = bind.Number(lua.LNumber(sum))
+	return sum, nil
 }
 
 func (s *state) sharedValue(L *lua.LState) lua.LValue {
@@ -96,9 +102,9 @@ func sharedIncr(L *lua.LState, s *Shared) int {
 	if math.IsNaN(by) || math.IsInf(by, 0) {
 		bind.ArgError(L, "app.shared:incr", 2, "a finite number expected, got %v", by)
 	}
-	n, ok := s.incr(key, by)
-	if !ok {
-		fault.Raisef(L, "argument", "app.shared:incr: %q holds no number", key)
+	n, err := s.incr(key, by)
+	if err != nil {
+		bind.Raise(L, "app.shared:incr", err)
 	}
 	L.Push(lua.LNumber(n))
 	return 1

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"runtime/debug"
 	"time"
+
+	"rws/server/discard"
 )
 
 // Detach implements [exchange.Detacher]: f runs in the background as a request of the same route. It
@@ -22,7 +24,7 @@ func (t *transaction) Detach(r *http.Request, limit time.Duration, f func(http.R
 	d.Follow(&t.Exchange)
 	d.Limit(limit)
 	d.request = outer.WithContext(&d.Exchange)
-	d.writer.begin(&nowhere{http.Header{}}, r, -1)
+	d.writer.begin(discard.Writer(), r, -1)
 	d.Server = d
 	go func() {
 		defer d.finishDetached()
@@ -41,10 +43,3 @@ func (t *transaction) finishDetached() {
 	t.End()
 	t.handler.exit()
 }
-
-// nowhere is a writer for answers that nobody waits for.
-type nowhere struct{ header http.Header }
-
-func (n *nowhere) Header() http.Header         { return n.header }
-func (n *nowhere) WriteHeader(int)             {}
-func (n *nowhere) Write(p []byte) (int, error) { return len(p), nil }

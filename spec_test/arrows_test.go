@@ -28,7 +28,7 @@ import (
 //	3  a proxy: assemblies before servers that are not ours
 //	4  the whole
 var floors = map[string]int{
-	"suggest": -1, "status": -1, "fieldname": -1,
+	"suggest": -1, "status": -1, "fieldname": -1, "discard": -1,
 
 	"secret": 0, "redis": 0, "logs": 0, "metrics": 0, "health": 0, "trace": 0, "router": 0, "certs": 0, "db": 0,
 	"db/migrate": 1,

@@ -31,6 +31,7 @@ const (
 	exitFine        = 0
 	exitFailed      = 1   // the script, or a test, failed
 	exitInterrupted = 130 // by Ctrl-C, as shells have it
+	exitTerminated  = 143 // by SIGTERM, likewise
 	exitUsage       = 2   // the command line, or what it names, was wrong
 )
 

@@ -174,7 +174,7 @@ func (t *terminal) eval(lines, args []string, flags map[string]string) error {
 	for _, line := range lines {
 		switch fine := repl.Run(ctx, session, line, t.out, t.err); {
 		case ctx.Err() != nil:
-			return failed{exitInterrupted}
+			return failed{interruptedBy(ctx)}
 		case !fine:
 			return failed{exitFailed}
 		}
@@ -189,13 +189,28 @@ func interruptible() (ctx context.Context, stop func()) {
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		select {
-		case <-signals:
+		case sig := <-signals:
 			signal.Stop(signals)
-			end(vm.ErrStopped)
+			end(interruption{sig})
 		case <-ctx.Done():
 		}
 	}()
 	return ctx, func() { signal.Stop(signals); end(nil) }
+}
+
+// An interruption is the cause of a context that a signal has ended.
+type interruption struct{ signal os.Signal }
+
+func (i interruption) Error() string { return vm.ErrStopped.Error() }
+
+func (i interruption) Unwrap() error { return vm.ErrStopped }
+
+// interruptedBy is the exit code for what ended a context of interruptible.
+func interruptedBy(ctx context.Context) int {
+	if i, ok := errors.AsType[interruption](context.Cause(ctx)); ok && i.signal == syscall.SIGTERM {
+		return exitTerminated
+	}
+	return exitInterrupted
 }
 
 // evalHost is offline, but takes the app.lua of this folder only when it is named.

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,6 +25,7 @@ type migration struct {
 	json  bool
 	rows  []migrationRow // for JSON
 	wrong bool           // a status that keeps up from running
+	ran   int            // of the present database
 	none  bool           // a status of a database that does not exist
 }
 
@@ -47,8 +45,9 @@ loads does not meet tables that are not there yet. There only SQL runs: the func
 migrations run on the database itself, once.
 
 The exit status is 1 when a migration fails, and of status when one that ran was changed, is
-missing, failed half way, or comes before one that ran: up would refuse. Migrations that wait
-are no failure. A wrong command line is 2.`,
+missing, failed half way, or comes before one that ran: up would refuse. Migrations that wait,
+or that another instance is running now, are no failure. A wrong command line is 2, and
+a command that Ctrl-C or SIGTERM ends 130 or 143.`,
 		Example: `  rws migrate                        run those that have not run
   rws migrate status app.lua
   rws migrate down                   undo the last one
@@ -225,8 +224,9 @@ func (m *migration) one(args []string, f action) error {
 
 // on opens the database, and shows what goes wrong as an error of the script.
 func (m *migration) on(p *luabind.Program, d luabind.DatabaseInfo, f action) error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
+	m.ran = 0
 	g, done, err := m.open(p, d.Name)
 	if err == nil {
 		if !m.json {
@@ -240,11 +240,28 @@ func (m *migration) on(p *luabind.Program, d luabind.DatabaseInfo, f action) err
 	if err == nil {
 		return nil
 	}
+	code := exitFailed
+	if ctx.Err() != nil {
+		code = interruptedBy(ctx)
+	}
+	if errors.Is(err, migrate.ErrGaveUp) {
+		m.gaveUp()
+		return failed{code}
+	}
 	if e, ok := errors.AsType[*fault.Error](luabind.MigrationFault(err)); ok {
 		m.show(e, p.Source)
-		return failed{exitFailed}
+		return failed{code}
 	}
 	return err
+}
+
+// gaveUp says what a signal has ended.
+func (m *migration) gaveUp() {
+	left := "nothing was changed"
+	if m.ran > 0 {
+		left = "nothing was changed but what is listed above"
+	}
+	fmt.Fprintf(m.err, "rws: stopped waiting for another instance that is migrating; %s\n", left)
 }
 
 // waiting says why nothing happens.
@@ -278,6 +295,7 @@ func (m *migration) numbered(args []string, least int64, f func(context.Context,
 // report prints what ran, also when one failed after it.
 func (m *migration) report(done []migrate.Done, err error) error {
 	color := paint(isColorful(m.out))
+	m.ran += len(done)
 	for _, d := range done {
 		what := color.add(green, "up  ")
 		if d.Down {
@@ -317,7 +335,7 @@ func (m *migration) status(ctx context.Context, g *migrate.Migrator) error {
 		if m.none && m.json {
 			r.Note = "the database does not exist yet"
 		}
-		if !s.AppliedAt.IsZero() {
+		if !s.AppliedAt.IsZero() && s.State != migrate.Running {
 			r.AppliedAt = s.AppliedAt.UTC().Format(time.RFC3339)
 		}
 		rows = append(rows, r)

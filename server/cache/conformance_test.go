@@ -135,17 +135,31 @@ func count(t *testing.T, s cache.Store) {
 	assert.Equal(t, "3", get(t, s, "n"))
 	e, _, _ := s.Get(t.Context(), "n")
 	assert.Equal(t, cache.Integer, e.Flag)
-	assert.Equal(t, int64(9007199254740993), incr("big", 9007199254740993, 0))
 	set(t, s, "set", cache.Entry{Item: cache.Item{Value: []byte("40"), Flag: cache.Integer}})
 	assert.Equal(t, int64(42), incr("set", 2, 0))
 
-	incr("max", math.MaxInt64, 0)
-	_, err := s.Incr(t.Context(), "max", 1, 0)
-	require.ErrorContains(t, err, "64 bits")
-	assert.Equal(t, fmt.Sprint(math.MaxInt64), get(t, s, "max"), "unchanged")
+	for _, sign := range []int64{1, -1} {
+		key := fmt.Sprint("end", sign)
+		assert.Equal(t, sign*cache.MaxCount, incr(key, sign*cache.MaxCount, 0))
+		for _, delta := range []int64{1, 2, cache.MaxCount, math.MaxInt64} {
+			_, err := s.Incr(t.Context(), key, sign*delta, 0)
+			require.ErrorIs(t, err, cache.ErrRange)
+			require.ErrorContains(t, err, fmt.Sprintf("it is at %d, and %+d is too much", sign*cache.MaxCount, sign*delta))
+			require.ErrorContains(t, err, "±9007199254740991")
+			assert.Equal(t, fmt.Sprint(sign*cache.MaxCount), get(t, s, key), "unchanged")
+		}
+		assert.Equal(t, sign*(cache.MaxCount-1), incr(key, -sign, 0))
+		assert.Equal(t, -sign*cache.MaxCount, incr(key, -sign*(2*cache.MaxCount-1), 0), "from one end to the other")
+		_, err := s.Incr(t.Context(), "none", sign*(cache.MaxCount+1), 0)
+		require.ErrorIs(t, err, cache.ErrRange)
+		assert.Equal(t, "absent", get(t, s, "none"))
+	}
+	set(t, s, "beyond", cache.Entry{Item: cache.Item{Value: []byte("9223372036854775807"), Flag: cache.Integer}})
+	_, err := s.Incr(t.Context(), "beyond", 1, 0)
+	require.ErrorIs(t, err, cache.ErrRange)
 	set(t, s, "text", cache.Entry{Item: text("v")})
 	_, err = s.Incr(t.Context(), "text", 1, 0)
-	require.ErrorContains(t, err, `counting "text": its value is no integer; delete it first`)
+	require.ErrorContains(t, err, `counting "text": its value is no whole number within ±9007199254740991; delete it or set one first`)
 	assert.Equal(t, "v", get(t, s, "text"))
 
 	incr("window", 1, 300*time.Millisecond)

@@ -146,21 +146,23 @@ func (m *Memory) Del(_ context.Context, keys ...string) (int, error) {
 	return n, nil
 }
 
-func (m *Memory) Incr(_ context.Context, key string, delta int64, ttl time.Duration) (sum int64, err error) {
+func (m *Memory) Incr(_ context.Context, key string, delta int64, ttl time.Duration) (n int64, err error) {
 	if err := checkEntry(key, Entry{TTL: ttl}); err != nil {
 		return 0, err
 	}
 	m.entries.Compute(key, func(old *held, found bool) (*held, otter.ComputeOp) {
 		if !found || old.ended(m.now()) {
-			sum = delta
-			return m.hold(Entry{Item: integer(sum), TTL: ttl}), otter.WriteOp
+			if n, err = sum(key, 0, delta); err != nil {
+				return nil, otter.CancelOp
+			}
+			return m.hold(Entry{Item: integer(n), TTL: ttl}), otter.WriteOp
 		}
-		if sum, err = add(key, old.Entry, delta); err != nil {
+		if n, err = add(key, old.Entry, delta); err != nil {
 			return old, otter.CancelOp
 		}
-		return &held{Entry: Entry{Item: integer(sum)}, ends: old.ends}, otter.WriteOp
+		return &held{Entry: Entry{Item: integer(n)}, ends: old.ends}, otter.WriteOp
 	})
-	return sum, err
+	return n, err
 }
 
 func integer(n int64) Item { return Item{Value: strconv.AppendInt(nil, n, 10), Flag: Integer} }
@@ -170,15 +172,7 @@ func add(key string, e Entry, delta int64) (int64, error) {
 	if err != nil || !e.plainInteger() {
 		return 0, notInteger(key)
 	}
-	sum := n + delta
-	if (sum > n) != (delta > 0) && delta != 0 {
-		return 0, fmt.Errorf("cache: counting %q: %d and %d do not fit into 64 bits", brief(key), n, delta)
-	}
-	return sum, nil
-}
-
-func notInteger(key string) error {
-	return fmt.Errorf("cache: counting %q: its value is no integer; delete it first", brief(key))
+	return sum(key, n, delta)
 }
 
 func (m *Memory) Snapshot(_ context.Context, tags []string) (*Snapshot, error) {

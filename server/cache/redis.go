@@ -138,23 +138,37 @@ func (r *Redis) unlink(ctx context.Context, names []string, key func(string) str
 	return n, err
 }
 
-// incr counts and sets the time to live of a key that it makes.
+// incr counts and sets the time to live of a key that it makes. Where the sum would be beyond ARGV[3] it
+// returns the number as it stays, in a list.
 var incr = redis.NewScript(`
-local made = redis.call('EXISTS', KEYS[1]) == 0
-local sum = redis.call('INCRBY', KEYS[1], ARGV[1])
-if made and ARGV[2] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+local now = redis.call('GET', KEYS[1])
+local sum = tonumber(now or '0')
+if sum then
+  sum = sum + tonumber(ARGV[1])
+  if sum > tonumber(ARGV[3]) or sum < -tonumber(ARGV[3]) then return {now or '0'} end
+end
+redis.call('INCRBY', KEYS[1], ARGV[1])
+if not now and ARGV[2] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return tostring(redis.call('GET', KEYS[1]))`)
 
 func (r *Redis) Incr(ctx context.Context, key string, delta int64, ttl time.Duration) (int64, error) {
 	if err := checkEntry(key, Entry{TTL: ttl}); err != nil {
 		return 0, err
 	}
-	reply, err := r.client.Eval(ctx, incr, []string{r.key(key)}, delta, milliseconds(ttl))
+	reply, err := r.client.Eval(ctx, incr, []string{r.key(key)}, delta, milliseconds(ttl), int64(MaxCount))
 	if e, ok := errors.AsType[*redis.Error](err); ok && e.Code == "ERR" {
-		return 0, fmt.Errorf("%w (or the sum does not fit into 64 bits)", notInteger(key))
+		return 0, notInteger(key)
 	}
 	if err != nil {
 		return 0, err
+	}
+	if stays, ok := reply.([]any); ok && len(stays) == 1 {
+		text, _ := stays[0].(string)
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return 0, notInteger(key)
+		}
+		return n, outOfRange(key, n, delta)
 	}
 	text, _ := reply.(string)
 	return strconv.ParseInt(text, 10, 64)

@@ -27,6 +27,13 @@ const Integer byte = 1
 // ErrTooLarge is returned for a value that is larger than the whole cache.
 var ErrTooLarge = errors.New("the value is larger than the cache")
 
+// MaxCount is how far [Store.Incr] counts, from -MaxCount on: numbers beyond it are not exact in Lua,
+// JavaScript and most readers of JSON.
+const MaxCount = 1<<53 - 1
+
+// ErrRange is returned for a count that would go beyond [MaxCount].
+var ErrRange = errors.New("the sum is outside of the range in which counters are exact")
+
 // Item is a value with a byte that says how to read it.
 type Item struct {
 	// Value must not be changed, neither after it was given to the cache nor when it came from
@@ -70,7 +77,8 @@ type Store interface {
 	// Del removes entries and returns how many there were.
 	Del(ctx context.Context, keys ...string) (int, error)
 	// Incr adds to the Integer under a key, which begins at 0, and returns the sum. ttl counts
-	// from when the key is made, 0 for ever. A value that is no number is an error and stays.
+	// from when the key is made, 0 for ever. A value that is no such number is an error and
+	// stays, and so it does where the sum would be beyond MaxCount, which is an ErrRange.
 	Incr(ctx context.Context, key string, delta int64, ttl time.Duration) (int64, error)
 	// Snapshot returns the state of tags, to set an entry with what is computed from now on.
 	Snapshot(ctx context.Context, tags []string) (*Snapshot, error)
@@ -139,4 +147,23 @@ func brief(key string) string {
 // plainInteger reports whether an entry can be kept as the number it is, so that Incr can count it.
 func (e Entry) plainInteger() bool {
 	return e.Flag == Integer && !e.Missing && len(e.Tags) == 0 && e.Fresh.IsZero()
+}
+
+// sum adds to a counter.
+func sum(key string, n, delta int64) (int64, error) {
+	if !between(delta, 2*MaxCount) || !between(n, 2*MaxCount) || !between(n+delta, MaxCount) {
+		return n, outOfRange(key, n, delta)
+	}
+	return n + delta, nil
+}
+
+func between(n, limit int64) bool { return -limit <= n && n <= limit }
+
+func outOfRange(key string, n, delta int64) error {
+	return fmt.Errorf("cache: counting %q: it is at %d, and %+d is too much (%w, ±%d): it stays as it is; set it to another number, delete it, or count under another key",
+		brief(key), n, delta, ErrRange, MaxCount)
+}
+
+func notInteger(key string) error {
+	return fmt.Errorf("cache: counting %q: its value is no whole number within ±%d; delete it or set one first", brief(key), MaxCount)
 }

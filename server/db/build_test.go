@@ -296,6 +296,30 @@ func TestConditionsThatHoldForAllByAccident(t *testing.T) {
 	assert.EqualValues(t, 2, r.Affected, "who says everything means it")
 }
 
+func TestAConditionOfCommentsSaysNothing(t *testing.T) {
+	everywhere(t, func(t *testing.T, d *db.DB) {
+		run(t, d, "create table said (n int)", "insert into said values (1)")
+		for _, text := range []string{"", " \n", "-- x", "-- x\n", "/* all */", "/* a */ -- b\n /* c */"} {
+			where := db.Raw(text)
+			_, err := db.Update(ctx, d, "said", []db.Field{f("n", 2)}, where)
+			assert.Equal(t, db.CodeRefused, db.CodeOf(err), "%q", text)
+			_, err = db.Delete(ctx, d, "said", where)
+			assert.Equal(t, db.CodeRefused, db.CodeOf(err), "%q", text)
+			assert.ErrorContains(t, err, `it would hit every row; if that is meant, the condition is "all"`, "%q", text)
+			_, err = db.Select{From: "said", Where: []db.Cond{db.Equal(f("n", 1)), where}}.All(ctx, d)
+			assert.Equal(t, db.CodeRefused, db.CodeOf(err), "%q", text)
+			assert.ErrorContains(t, err, "says nothing", "%q", text)
+		}
+		assert.EqualValues(t, 1, value(t, d, "select n from said"))
+		_, err := db.Delete(ctx, d, "said", db.Raw("/* one */ n = ? -- x", 1))
+		require.NoError(t, err, "comments beside a condition")
+		if d.Engine() == db.MySQL {
+			_, err := db.Delete(ctx, d, "said", db.Raw("/*! n = 1 */"))
+			require.ErrorContains(t, err, "depends on the version of the server", "what MySQL may read in a comment")
+		}
+	})
+}
+
 func TestACommentEndsWithItsFragment(t *testing.T) {
 	everywhere(t, func(t *testing.T, d *db.DB) {
 		run(t, d, "create table t (n int)", "insert into t values (1), (2)")

@@ -70,7 +70,7 @@ func (b *builder) where(word string, conds []Cond) {
 // mustWhere refuses to go without a condition. One that holds for all rows by accident, such as
 // an empty list of fields, or of values that a column must not have, does not count.
 func (b *builder) mustWhere(what string, conds []Cond) {
-	if And(conds...).always() {
+	if And(conds...).always(b.engine) {
 		b.fail(refuse("%s has no condition that leaves a row out: it would hit every row; if that is meant, the condition is \"all\"", what))
 		return
 	}
@@ -78,37 +78,47 @@ func (b *builder) mustWhere(what string, conds []Cond) {
 }
 
 // always says that a condition holds for every row without having said so, as Everything does.
-func (c Cond) always() bool {
+func (c Cond) always(e Engine) bool {
 	switch c.kind {
 	case condFields:
 		return len(c.fields) == 0
 	case condCompare:
 		return c.fields[0].none() && slices.Contains([]string{"<>", "!=", "not in"}, c.operator())
 	case condRaw:
-		return strings.TrimSpace(c.sql) == ""
+		return blank(e, c.sql)
 	case condAnd:
-		return !slices.ContainsFunc(c.inner, func(c Cond) bool { return !c.always() })
+		return !slices.ContainsFunc(c.inner, func(c Cond) bool { return !c.always(e) })
 	case condOr:
-		return slices.ContainsFunc(c.inner, Cond.always)
+		return slices.ContainsFunc(c.inner, func(c Cond) bool { return c.always(e) })
 	case condNot:
-		return c.inner[0].never()
+		return c.inner[0].never(e)
 	}
 	return c.kind == condNone
 }
 
+// blank says that SQL has nothing but white space and comments in it.
+func blank(e Engine, sql string) bool {
+	l := lexer{src: sql, engine: e}
+	t := l.next()
+	for t.kind == kindSpace {
+		t = l.next()
+	}
+	return t.kind == kindEnd
+}
+
 // never says that a condition holds for no row.
-func (c Cond) never() bool {
+func (c Cond) never(e Engine) bool {
 	switch c.kind {
 	case condFields:
 		return slices.ContainsFunc(c.fields, Field.none)
 	case condCompare:
 		return c.fields[0].none() && slices.Contains([]string{"=", "in"}, c.operator())
 	case condAnd:
-		return slices.ContainsFunc(c.inner, Cond.never)
+		return slices.ContainsFunc(c.inner, func(c Cond) bool { return c.never(e) })
 	case condOr:
-		return !slices.ContainsFunc(c.inner, func(c Cond) bool { return !c.never() })
+		return !slices.ContainsFunc(c.inner, func(c Cond) bool { return !c.never(e) })
 	case condNot:
-		return c.inner[0].always()
+		return c.inner[0].always(e)
 	}
 	return false
 }
@@ -141,6 +151,10 @@ func (b *builder) cond(c Cond) {
 	case condCompare:
 		b.compare(c.fields[0], c.operator())
 	case condRaw:
+		if blank(b.engine, c.sql) {
+			b.fail(refuse("the condition %q says nothing, and would hold for every row; if that is meant, it is \"all\"", excerpt(c.sql, 60)))
+			return
+		}
 		b.write("(").raw(c.sql, c.args).write(")")
 	case condAnd:
 		b.write("(")

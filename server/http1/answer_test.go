@@ -150,6 +150,12 @@ func TestKeepAliveInHTTP10(t *testing.T) {
 	assert.Equal(t, "keep-alive", list[0].Header.Get("Connection"))
 }
 
+func TestCloseGoesBeforeKeepAliveInHTTP10(t *testing.T) {
+	got := all(t, serve(t, handler(say("ab"))), "GET / HTTP/1.0\r\nConnection: close\r\nConnection: keep-alive\r\n\r\n")
+	assert.NotContains(t, got, "keep-alive")
+	assert.True(t, strings.HasSuffix(got, "\r\n\r\nab"), "and then the connection ends: %q", got)
+}
+
 func TestPanicBreaksTheAnswerOff(t *testing.T) {
 	got := all(t, serve(t, handler(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "ab")

@@ -147,10 +147,8 @@ func (t *transaction) decide() {
 			}
 		}
 	}
-	for _, list := range h["Connection"] {
-		if hasToken(list, "close") {
-			t.keepAlive = false
-		}
+	if httpguts.HeaderValuesContainsToken(h["Connection"], "close") {
+		t.keepAlive = false
 	}
 	if t.status == http.StatusSwitchingProtocols || t.conn.server.closing.Load() || !t.body.drainable() {
 		t.keepAlive = false

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"runtime/debug"
 	"strings"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // A transaction is one request and its answer, in one allocation. It is not pooled: handlers may
@@ -69,14 +71,12 @@ func (t *transaction) carry(h *head) {
 func (t *transaction) readConnection(minor int) *RequestError {
 	h := t.request.Header
 	t.keepAlive = minor > 0
-	for _, list := range h["Connection"] {
-		switch {
-		case hasToken(list, "close"):
-			t.keepAlive = false
-		case minor == 0 && hasToken(list, "keep-alive"):
-			t.keepAlive = true
-			t.sayKeepAlive = true
-		}
+	switch options := h["Connection"]; {
+	case httpguts.HeaderValuesContainsToken(options, "close"):
+		t.keepAlive = false
+	case minor == 0 && httpguts.HeaderValuesContainsToken(options, "keep-alive"):
+		t.keepAlive = true
+		t.sayKeepAlive = true
 	}
 	t.request.Close = !t.keepAlive
 	expect, ok := h["Expect"]
@@ -88,19 +88,6 @@ func (t *transaction) readConnection(minor int) *RequestError {
 	}
 	t.body.expect = t.request.ContentLength != 0
 	return nil
-}
-
-// hasToken reports whether a list field names a token, in any case.
-func hasToken(list, token string) bool {
-	if strings.EqualFold(list, token) {
-		return true
-	}
-	for item := range strings.SplitSeq(list, ",") {
-		if strings.EqualFold(strings.Trim(item, " \t"), token) {
-			return true
-		}
-	}
-	return false
 }
 
 // addTrailer keeps a trailer field that was announced.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"rws/server/discard"
 	"rws/server/exchange"
 	"rws/server/problem"
 	"rws/server/static"
@@ -339,16 +340,7 @@ func (c *Cache) background(r *http.Request, vary []string, f func(http.ResponseW
 			defer of.End()
 			own = own.WithContext(of)
 		}
-		f(newNowhere(), own)
+		f(discard.Writer(), own)
 	})
 	return true
 }
-
-// nowhere is a writer for answers that nobody waits for.
-type nowhere struct{ header http.Header }
-
-func newNowhere() *nowhere { return &nowhere{http.Header{}} }
-
-func (n *nowhere) Header() http.Header         { return n.header }
-func (n *nowhere) WriteHeader(int)             {}
-func (n *nowhere) Write(p []byte) (int, error) { return len(p), nil }

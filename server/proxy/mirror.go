@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"rws/server/discard"
 	"rws/server/exchange"
 )
 
@@ -163,7 +164,7 @@ func (m *Mirror) detach(e *exchange.Exchange, r *http.Request, f func(http.Respo
 		own.Begin(r.WithContext(ctx), nil)
 		own.Follow(e)
 		defer own.End()
-		f(&void{http.Header{}}, r.WithContext(own))
+		f(discard.Writer(), r.WithContext(own))
 	}()
 	return true
 }
@@ -255,10 +256,3 @@ func (t *tee) missing() string {
 }
 
 func (t *tee) bytes() []byte { return t.kept }
-
-// void is a writer for answers that nobody reads.
-type void struct{ header http.Header }
-
-func (v *void) Header() http.Header         { return v.header }
-func (v *void) WriteHeader(int)             {}
-func (v *void) Write(p []byte) (int, error) { return len(p), nil }

@@ -60,7 +60,9 @@ function cache:del(...) end
 ---@class rws.CacheCountOptions
 ---@field ttl? rws.Duration how long the counter is kept, from when it begins
 
----Adds to a whole number in one step; a key that is not there counts from 0.
+---Adds to a whole number in one step; a key that is not there counts from 0. It counts to ±9007199254740991
+---(2^53-1), as far as whole numbers are exact in Lua: a sum beyond is an error with the code `range`, and the
+---number stays as it was.
 ---
 ---```lua
 ---assert(app.cache:incr("hits") == 1)

@@ -190,7 +190,8 @@ function db:exec(sql, ...) end
 function db:insert(table, row) end
 
 ---Changes rows and returns how many there were. The condition is a table of columns and values, in which a
----list is several values; or SQL with its values; or `"all"`. Without one it raises, also with `{ id = nil }`,
+---list is several values; or SQL with its values; or `"all"`. Without one it raises, also with nothing but comments
+---(`"-- x"`) and with `{ id = nil }`,
 ---which is `{}` in Lua: NULL is `rws.null`.
 ---
 ---```lua

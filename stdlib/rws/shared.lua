@@ -34,11 +34,16 @@ function shared:set(key, value) end
 ---@param key string
 function shared:del(key) end
 
----Adds to a number in one step; a key that is not there counts from 0.
+---Adds to a number in one step; a key that is not there counts from 0. It counts to ±9007199254740991 (2^53-1),
+---as far as whole numbers are exact in Lua: a sum beyond, or a fraction too small to change the number, is an
+---error with the code `range`, and the number stays as it was.
 ---
 ---```lua
 ---assert(app.shared:incr("hits") == 1)
 ---assert(app.shared:incr("hits", 10) == 11)
+---
+---app.shared:set("full", 9007199254740991)
+---assert(not pcall(function() app.shared:incr("full") end))
 ---```
 ---@param key string
 ---@param by? number default 1
@@ -46,7 +51,8 @@ function shared:del(key) end
 function shared:incr(key, by) end
 
 ---Replaces a value by what a function makes of it, while no other update of that key runs. The function may
----wait.
+---wait. `set` and `incr` do not wait for it: a counter is changed by one of `incr` and `update`. What the function
+---computes is as exact as Lua is: beyond ±9007199254740991 `n + 1` may be `n`, where `incr` raises an error.
 ---
 ---```lua
 ---app.shared:update("settings", function(v)

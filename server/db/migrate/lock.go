@@ -30,7 +30,10 @@ func (r *run) lock(ctx context.Context) (unlock func(), err error) {
 	if err == nil {
 		return func() {}, nil // closing the session unlocks
 	}
-	if ctx.Err() == nil && errors.Is(wait.Err(), context.DeadlineExceeded) {
+	switch {
+	case ctx.Err() != nil:
+		return nil, gaveUp(err)
+	case errors.Is(wait.Err(), context.DeadlineExceeded):
 		return nil, r.m.inVain()
 	}
 	return nil, fmt.Errorf("waiting for other instances that migrate: %w", err)

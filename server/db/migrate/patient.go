@@ -35,7 +35,10 @@ func (m *Migrator) patient(ctx context.Context, f func() error) error {
 	for {
 		err := f()
 		code := db.CodeOf(err)
-		if ctx.Err() != nil || code != db.CodeBusy && code != db.CodeTimeout {
+		if err != nil && ctx.Err() != nil {
+			return gaveUp(err)
+		}
+		if code != db.CodeBusy && code != db.CodeTimeout {
 			return err
 		}
 		if !time.Now().Before(end) {
@@ -69,6 +72,12 @@ func (n *notice) busy() {
 	n.given = true
 	n.m.onWait(n.m.o.Wait)
 }
+
+// ErrGaveUp is returned when the context ends while another instance is waited for. What ran before is
+// in the list of what is done; nothing else was changed.
+var ErrGaveUp = errors.New("gave up waiting for another instance that migrates")
+
+func gaveUp(err error) error { return fmt.Errorf("%w: %w", ErrGaveUp, err) }
 
 func (m *Migrator) inVain() error {
 	return fmt.Errorf("another instance has been migrating for %v: waited in vain", m.o.Wait)

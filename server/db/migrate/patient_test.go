@@ -111,3 +111,25 @@ func TestWhoWaitsForAnotherInstanceIsTold(t *testing.T) {
 		assert.Equal(t, []time.Duration{5 * time.Minute}, told)
 	}
 }
+
+func TestWhoGivesUpWaitingHasChangedNothing(t *testing.T) {
+	for _, url := range []string{peers.Postgres(t), peers.MariaDB(t), "sqlite:" + filepath.Join(t.TempDir(), "test.db")} {
+		began, end := make(chan bool), make(chan bool)
+		list := []migrate.Migration{{Version: 1, Name: "slow", Up: waits(began, end)}}
+		first, second := migrator(t, open(t, url), list), migrator(t, open(t, url), list)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_, err := first.Up(ctx)
+			assert.NoError(t, err)
+		})
+		<-began
+		waiting, giveUp := context.WithCancel(ctx)
+		second.OnWait(func(time.Duration) { giveUp() })
+		done, err := second.Up(waiting)
+		end <- true
+		wg.Wait()
+		require.ErrorIs(t, err, migrate.ErrGaveUp)
+		assert.Empty(t, done)
+		assert.Equal(t, []migrate.State{migrate.Applied}, states(t, second))
+	}
+}

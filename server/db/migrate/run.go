@@ -108,7 +108,7 @@ func (r *run) undoable(a *applied, g *Migration) error {
 		if a.dirty {
 			state = Dirty
 		}
-		return r.m.fault(a.status(state))
+		return r.m.fault(r.m.status(*a, state))
 	case g.Down.empty():
 		return g.fail(g.Up.File, 0, fmt.Errorf("it cannot be undone: it has no way down%s", downFile(g)))
 	}
@@ -124,15 +124,14 @@ func downFile(g *Migration) string {
 
 // apply runs one migration up or down and keeps the books.
 func (r *run) apply(ctx context.Context, g *Migration, down bool) error {
-	start := time.Now()
 	how := r.inTransaction
 	if g.NoTransaction {
 		how = r.oneByOne
 	} else if r.m.db.Engine() == db.MySQL {
 		how = r.onMySQL
 	}
-	ran, err := how(ctx, g, down, start)
-	if err != nil || !ran {
+	start, err := how(ctx, g, down)
+	if err != nil || start.IsZero() {
 		return err
 	}
 	took := time.Since(start)
@@ -147,14 +146,14 @@ func (r *run) apply(ctx context.Context, g *Migration, down bool) error {
 }
 
 // inTransaction runs the statements and the entry in the table as one. SQLite has no lock but
-// the transaction itself, so another instance may have been faster: then ran is false.
-func (r *run) inTransaction(ctx context.Context, g *Migration, down bool, start time.Time) (ran bool, err error) {
+// the transaction itself, so another instance may have been faster: then it did not start.
+func (r *run) inTransaction(ctx context.Context, g *Migration, down bool) (start time.Time, err error) {
 	err = r.inTx(ctx, func(tx *db.Tx) error {
 		_, there, err := db.Value(ctx, tx, "select 1 from rws_migrations where version = ?", g.Version)
 		if err != nil || there != down {
 			return err
 		}
-		ran = true
+		start = time.Now() // what it waited for others is no time of its own
 		if _, err := r.statements(ctx, tx, g, down); err != nil {
 			return err
 		}
@@ -168,13 +167,13 @@ func (r *run) inTransaction(ctx context.Context, g *Migration, down bool, start 
 			err = g.fail(g.step(down).File, 0, err)
 		}
 	}
-	return ran, err
+	return start, err
 }
 
 // onMySQL: a transaction holds only until a table is changed. Where none was, a failure is
 // undone; else it is dirty.
-func (r *run) onMySQL(ctx context.Context, g *Migration, down bool, start time.Time) (bool, error) {
-	return r.booked(ctx, g, down, start, func() (touched bool, err error) {
+func (r *run) onMySQL(ctx context.Context, g *Migration, down bool) (time.Time, error) {
+	return r.booked(ctx, g, down, func() (touched bool, err error) {
 		err = db.InTx(ctx, r.session, db.TxOptions{}, func(tx *db.Tx) error {
 			n, err := r.statements(ctx, tx, g, down)
 			touched = r.changedTables(g, down, n)
@@ -201,8 +200,8 @@ func (r *run) changedTables(g *Migration, down bool, n int) bool {
 	return false
 }
 
-func (r *run) oneByOne(ctx context.Context, g *Migration, down bool, start time.Time) (bool, error) {
-	return r.booked(ctx, g, down, start, func() (touched bool, err error) {
+func (r *run) oneByOne(ctx context.Context, g *Migration, down bool) (time.Time, error) {
+	return r.booked(ctx, g, down, func() (touched bool, err error) {
 		n, err := r.statements(ctx, r.session, g, down)
 		return n > 0 || g.step(down).Run != nil, err
 	})
@@ -210,47 +209,47 @@ func (r *run) oneByOne(ctx context.Context, g *Migration, down bool, start time.
 
 // booked marks the migration dirty before it runs and clean after it. When it failed and
 // touched nothing, all is as before.
-func (r *run) booked(ctx context.Context, g *Migration, down bool, start time.Time, f func() (bool, error)) (bool, error) {
-	ran, err := r.open(ctx, g, down)
-	if err != nil || !ran {
-		return false, err
+func (r *run) booked(ctx context.Context, g *Migration, down bool, f func() (bool, error)) (start time.Time, err error) {
+	if err := r.open(ctx, g, down); err != nil {
+		return start, err
 	}
+	start = time.Now()
 	touched, failure := f()
 	// The books are kept also when the caller has given up.
 	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
 	switch {
 	case failure == nil && down:
-		return true, r.remove(keep, r.session, g.Version)
+		return start, r.remove(keep, r.session, g.Version)
 	case failure == nil:
-		return true, r.finish(keep, g.Version, time.Since(start))
+		return start, r.finish(keep, g.Version, time.Since(start))
 	}
 	if e, ok := errors.AsType[*Error](failure); ok {
 		e.Dirty = touched
 	}
-	return false, errors.Join(failure, r.settle(keep, g, down, touched, failure))
+	return start, errors.Join(failure, r.settle(keep, g, down, touched, failure))
 }
 
 // open claims the migration, unless another instance was faster.
-func (r *run) open(ctx context.Context, g *Migration, down bool) (bool, error) {
+func (r *run) open(ctx context.Context, g *Migration, down bool) error {
 	// Only SQLite, which has no lock around it all, lets another instance be faster.
 	faster := g.fail(g.step(down).File, 0, fmt.Errorf("another instance is running it, or ended while it did; look at the status"))
 	if down {
 		claimed := false
 		err := r.first(ctx, func() (err error) {
-			claimed, err = r.mark(ctx, r.session, g.Version, "it is being undone")
+			claimed, err = r.mark(ctx, r.session, g.Version, undoingNow())
 			return err
 		})
 		if err == nil && !claimed {
-			err = faster
+			return faster
 		}
-		return err == nil, err
+		return err
 	}
 	err := r.first(ctx, func() error { return r.record(ctx, r.session, g, 0, true) })
 	if db.CodeOf(err) == db.CodeUnique {
-		return false, faster
+		return faster
 	}
-	return err == nil, err
+	return err
 }
 
 // settle writes into the table what a failure left behind.

@@ -3,6 +3,7 @@ package migrate
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"rws/server/db"
@@ -27,6 +28,7 @@ type applied struct {
 	took     time.Duration
 	dirty    bool
 	note     string
+	running  bool // by another instance, now
 }
 
 func readApplied(ctx context.Context, q db.Querier) ([]applied, error) {
@@ -95,7 +97,8 @@ const (
 	Changed    State = "changed"      // it ran, and is another one now
 	Missing    State = "missing"      // it ran, and is not there any more
 	OutOfOrder State = "out_of_order" // it has not run, but a later one has
-	Dirty      State = "dirty"        // it failed half way, or is running now
+	Running    State = "running"      // another instance is running or undoing it now
+	Dirty      State = "dirty"        // it failed half way; of SQLite, see NoTransaction, it may be running now
 )
 
 // Status is what is known of a migration.
@@ -104,9 +107,9 @@ type Status struct {
 	Name      string
 	File      string
 	State     State
-	AppliedAt time.Time // zero when it has not run
+	AppliedAt time.Time // zero when it has not run; when it began, of one that did not end yet
 	Took      time.Duration
-	Note      string // why it is dirty
+	Note      string // why it is dirty, or since when it is running
 	HasDown   bool
 }
 
@@ -120,7 +123,8 @@ func (m *Migrator) Status(ctx context.Context) ([]Status, error) {
 	return m.compare(rows), nil
 }
 
-// Pending returns how many are waiting to run, or were changed, are missing or dirty.
+// Pending returns how many are waiting to run, or were changed, are missing or dirty, or are
+// running now.
 func (m *Migrator) Pending(ctx context.Context) (int, error) {
 	all, err := m.Status(ctx)
 	n := 0
@@ -138,7 +142,10 @@ func (m *Migrator) known(ctx context.Context) ([]applied, error) {
 	if db.CodeOf(err) == db.CodeNoTable {
 		return nil, nil
 	}
-	return rows, err
+	if err != nil || !slices.ContainsFunc(rows, applied.unfinished) {
+		return rows, err
+	}
+	return m.live(ctx, rows)
 }
 
 // compare lays the list and the table side by side.
@@ -151,15 +158,15 @@ func (m *Migrator) compare(rows []applied) []Status {
 	at := 0
 	for _, g := range m.list {
 		for ; at < len(rows) && rows[at].version < g.Version; at++ {
-			out = append(out, rows[at].status(Missing))
+			out = append(out, m.status(rows[at], Missing))
 		}
 		s := Status{Version: g.Version, Name: g.Name, State: Pending}
 		if g.Version < last {
 			s.State = OutOfOrder
 		}
 		if at < len(rows) && rows[at].version == g.Version {
-			s = rows[at].status(Applied)
-			if rows[at].checksum != g.Checksum && s.State != Dirty {
+			s = m.status(rows[at], Applied)
+			if rows[at].checksum != g.Checksum && s.State == Applied {
 				s.State = Changed
 			}
 			at++
@@ -168,16 +175,19 @@ func (m *Migrator) compare(rows []applied) []Status {
 		out = append(out, s)
 	}
 	for ; at < len(rows); at++ {
-		out = append(out, rows[at].status(Missing))
+		out = append(out, m.status(rows[at], Missing))
 	}
 	return out
 }
 
-func (a applied) status(s State) Status {
-	if a.dirty {
+func (m *Migrator) status(a applied, s State) Status {
+	switch {
+	case a.running:
+		s = Running
+	case a.dirty:
 		s = Dirty
 	}
-	return Status{Version: a.version, Name: a.name, State: s, AppliedAt: a.at, Took: a.took, Note: a.note}
+	return Status{Version: a.version, Name: a.name, State: s, AppliedAt: a.at, Took: a.took, Note: a.why(m.db.Engine())}
 }
 
 // check refuses to go on from a state that only a person can judge.
@@ -193,14 +203,22 @@ func (m *Migrator) check(rows []applied) error {
 // Refuses says whether Up would run nothing because of a migration.
 func (m *Migrator) Refuses(s Status) bool { return m.fault(s) != nil }
 
+// Refusal is the error with which Up would run nothing because of a migration, with what to do
+// about it; nil where it would.
+func (m *Migrator) Refusal(s Status) error { return m.fault(s) }
+
 func (m *Migrator) fault(s Status) error {
 	e := &Error{Version: s.Version, Name: s.Name, File: s.File}
 	switch s.State {
 	case Dirty:
 		e.Dirty = true
-		e.Err = fmt.Errorf("it failed half way at %s%s, and nothing more runs: mend the tables by hand, then say what they are now: `rws migrate resolve %d applied`, or `rws migrate resolve %d pending` to have it run again", s.AppliedAt.Format(time.DateTime), inBrackets(s.Note), s.Version, s.Version)
+		what := "it failed half way at %s (%s), and nothing more runs: mend"
+		if s.Note == runsOrKilled {
+			what = "it began at %s, and has not ended (%s): wait for that process; if there is none, mend"
+		}
+		e.Err = fmt.Errorf(what+" the tables by hand, then say what they are now: `rws migrate resolve %d applied`, or `rws migrate resolve %d pending` to have it run again", s.AppliedAt.Format(time.DateTime), s.Note, s.Version, s.Version)
 	case Changed:
-		e.Err = fmt.Errorf("it was changed after it had run on %s: put it back as it was, and write a new migration for the change", s.AppliedAt.Format(time.DateOnly))
+		e.Err = fmt.Errorf("it was changed after it had run on %s: restore it as it was then, and write a new migration for what is to change", s.AppliedAt.Format(time.DateOnly))
 	case Missing:
 		e.Err = fmt.Errorf("it ran on %s and is not among the migrations any more: bring its file back, or run the program that belongs to this database", s.AppliedAt.Format(time.DateOnly))
 	case OutOfOrder:
@@ -212,12 +230,4 @@ func (m *Migrator) fault(s Status) error {
 		return nil
 	}
 	return e
-}
-
-// inBrackets is what is known; a process that was killed left nothing.
-func inBrackets(note string) string {
-	if note == "" {
-		return ""
-	}
-	return " (" + note + ")"
 }
