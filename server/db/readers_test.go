@@ -40,7 +40,7 @@ func TestReadersAreBounded(t *testing.T) {
 }
 
 func TestReadersThatAreInUseCount(t *testing.T) {
-	d := file(t, "?max_open=2&wait=50ms")
+	d := file(t, "?max_open=2&wait=1s")
 	thousandRows(t, d)
 	rows, err := d.Query(ctx, "select * from t")
 	require.NoError(t, err)

@@ -87,7 +87,7 @@ func TestTwoProcessesWaitForEachOther(t *testing.T) {
 }
 
 func TestADatabaseInsideItsOwnTransactionSaysWhatIsWrong(t *testing.T) {
-	d := file(t, "?wait=100ms")
+	d := file(t, "?wait=1s")
 	run(t, d, "create table t (n int)")
 	require.NoError(t, db.InTx(ctx, d, db.TxOptions{}, func(*db.Tx) error {
 		_, err := d.Exec(ctx, "insert into t values (1)")
