@@ -22,7 +22,7 @@ func serve(t *testing.T, p *luabind.Program) string {
 	t.Helper()
 	s := server.New(server.Options{Logger: slog.New(slog.DiscardHandler)})
 	app := *p.App
-	app.Settings.Listen = []string{"127.0.0.1:0"}
+	app.Settings.Listen, app.Settings.Listeners = []string{"127.0.0.1:0"}, nil
 	require.NoError(t, s.Start(t.Context(), &app))
 	t.Cleanup(func() { _ = s.Shutdown(context.Background()) })
 	return s.Addrs()[0].String()
