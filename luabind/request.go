@@ -85,6 +85,16 @@ func (c *Caller) Do(ctx context.Context, call Call) (*Answer, error) {
 	return &Answer{Status: res.StatusCode, Header: res.Header, Body: body, Took: time.Since(start)}, err
 }
 
+// settle waits for what the requests have begun behind their answers, and no longer than shadowTime.
+func (c *Caller) settle(ctx context.Context) error {
+	bounded, cancel := context.WithTimeout(ctx, shadowTime)
+	defer cancel()
+	if err := c.handler.Settle(bounded); err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
 // request builds the request.
 func (c Call) request(ctx context.Context) (*http.Request, error) {
 	u, err := url.Parse(c.Target)

@@ -36,3 +36,29 @@ func TestStubsStandForTheBackendsOfProxies(t *testing.T) {
 	}))
 	assert.Equal(t, 3, passed)
 }
+
+// runTests runs the tests of a script, which all have to pass.
+func runTests(t *testing.T, source string) {
+	t.Helper()
+	require.NoError(t, luabind.RunTests(t.Context(), luabind.Options{File: "app.lua", Dir: t.TempDir(), Source: source}, "", func(r luabind.TestResult) {
+		assert.NoError(t, r.Err, r.Name)
+	}))
+}
+
+// A request of a test ends when its shadow has: what the shadow was asked can be looked at.
+func TestTheShadowOfATestIsWaitedFor(t *testing.T) {
+	runTests(t, `
+		app:mirror("/*", "http://main:1", "http://shadow:1")
+		app:test("it has been asked", function(t)
+			local asked = {}
+			t:stub("http://main:1/*", { body = "main" })
+			t:stub("http://shadow:1/*", function(request)
+				rws.sleep("2s")
+				table.insert(asked, request.url .. " " .. request.body)
+				return { body = "shadow" }
+			end)
+			t.eq(t:post("/x", { body = "text" }).body, "main")
+			t.eq(asked, { "http://shadow:1/x text" })
+		end)
+	`)
+}

@@ -29,6 +29,7 @@ type Handler struct {
 	inflight atomic.Int64
 	missed   atomic.Int64 // answers without a route
 
+	background  background
 	toldDropped atomic.Bool // see dropped
 	retired     atomic.Bool // takes no more requests
 	idle        chan struct{}

@@ -34,7 +34,8 @@ local t = {}
 ---@field type? string
 
 ---Makes a GET request to the app. Cookies are kept from one request to the next, as a browser does;
----redirects are not followed.
+---redirects are not followed. It returns when what the app does behind the answer has ended, too: the shadow of
+---`app:mirror`, the refreshing of a cached answer; at the latest 5 s after the answer.
 ---@async
 ---@param path string
 ---@param options? rws.TestOptions
