@@ -62,3 +62,22 @@ func TestTheShadowOfATestIsWaitedFor(t *testing.T) {
 		end)
 	`)
 }
+
+// The host of a request is its header as it is on the wire, and cookies are kept for it.
+func TestATestSaysTheHost(t *testing.T) {
+	runTests(t, `
+		app:get("/", function(c)
+			local seen = c.cookies.at or "none"
+			c.cookies.at = c.host
+			return c.host .. " " .. seen
+		end)
+		app:host("b.example"):get("/", function() return "b" end)
+		app:test("by header", function(t)
+			t.eq(t:get("/").body, "localhost none")
+			t.eq(t:get("/", { headers = { host = "a.example" } }).body, "a.example none")
+			t.eq(t:get("/", { headers = { Host = "a.example" } }).body, "a.example a.example")
+			t.eq(t:get("/", { headers = { host = "b.example" } }).body, "b")
+			t.eq(t:get("http://b.example/").body, "b")
+		end)
+	`)
+}

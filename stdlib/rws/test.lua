@@ -18,7 +18,7 @@ local t = {}
 
 ---Options of `t:get` and its like.
 ---@class rws.TestOptions
----@field headers? table<string, string|number>
+---@field headers? table<string, string|number> `host` is the host of the request, in place of `localhost` or that of a full URL
 ---@field query? table<string, string|number>
 ---@field form? table<string, string|number>
 ---@field json? any
