@@ -2,6 +2,7 @@ package luabind
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -94,7 +95,9 @@ func (s *stubs) call(fn *lua.LFunction, r *http.Request, body []byte) (a *Answer
 		q.RawSetString("method", lua.LString(r.Method))
 		q.RawSetString("url", lua.LString(r.URL.String()))
 		q.RawSetString("body", lua.LString(body))
-		q.RawSetString("headers", headerTable(L, r.Header))
+		header := r.Header.Clone()
+		header.Set("Host", cmp.Or(r.Host, r.URL.Host)) // where it is on the wire
+		q.RawSetString("headers", headerTable(L, header))
 		v, err := vm.Call(L, fn, q)
 		if err != nil {
 			return err

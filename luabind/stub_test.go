@@ -81,3 +81,27 @@ func TestATestSaysTheHost(t *testing.T) {
 		end)
 	`)
 }
+
+// Where two backends differ by nothing but the path of their sockets, so do their stubs; and a stub sees the Host
+// that the backend would.
+func TestStubsOfSocketsAndTheHost(t *testing.T) {
+	runTests(t, `
+		app:proxy("/unix/*", { to = { "unix:/run/a.sock", "unix:/run/b.sock" } })
+		app:proxy("/kept/*", "http://10.0.0.1:9000", { host = "keep" })
+		app:proxy("/own/*", "http://10.0.0.1:9000", { host = "upstream" })
+		app:get("/asks", function() return rws.http.get("http://api.example:81/x", { headers = { host = "other.example" } }).body end)
+		app:test("sockets", function(t)
+			t:stub("unix:/run/a.sock/unix/x%20y?n=1", { body = "a" })
+			t:stub("unix:/run/b.sock/*", function(request) return { body = request.url } end)
+			local got = { t:get("/unix/x%20y?n=1").body, t:get("/unix/x%20y?n=1").body }
+			table.sort(got)
+			t.eq(got, { "a", "unix:/run/b.sock/unix/x%20y?n=1" })
+		end)
+		app:test("hosts", function(t)
+			t:stub("*", function(request) return { body = request.headers.host } end)
+			t.eq(t:get("http://www.example/kept/x").body, "www.example")
+			t.eq(t:get("http://www.example/own/x").body, "10.0.0.1:9000")
+			t.eq(t:get("/asks").body, "other.example")
+		end)
+	`)
+}

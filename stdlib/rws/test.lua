@@ -127,7 +127,7 @@ function t:travel(duration) end
 ---@class rws.StubRequest
 ---@field method string
 ---@field url string
----@field headers table<string, string>
+---@field headers table<string, string> with `host`, as the backend would see it
 ---@field body string
 
 ---Answers calls of `rws.http` to a URL, and requests of proxies to their backends. One that has no stub fails.
@@ -141,7 +141,7 @@ function t:travel(duration) end
 ---  t.eq(rws.http.get("https://api.example.com/a", { headers = { x_key = "1" } }).status, 200)
 ---end)
 ---```
----@param url string with a `*` at its end: all that begins so
+---@param url string with a `*` at its end: all that begins so. Of a backend with a socket it is that and the path of the request: `"unix:/run/app.sock/users"`
 ---@param answer rws.StubAnswer|fun(request: rws.StubRequest): rws.StubAnswer
 function t:stub(url, answer) end
 

@@ -49,7 +49,8 @@ type Options struct {
 	// Makers make what carries requests to backends of further schemes, as "fastcgi".
 	Makers map[string]Maker
 	// Transport replaces the network, as tests do: it gets all requests, with the scheme and host of
-	// their backend in the URL. There are no active checks then.
+	// their backend in the URL; of a socket that is "unix:/run/app.sock" followed by the path. There are no
+	// active checks then.
 	Transport http.RoundTripper
 
 	// Logger hears what happens to backends; nil means [slog.Default].
