@@ -109,6 +109,14 @@ func compile(app *App, a around) (*Handler, error) {
 	return h, nil
 }
 
+// told is the limit for a client whose body is larger than limit: one that heeds it is not refused again.
+func (r *route) told(limit int64) int64 {
+	if r.LeastBody > 0 {
+		return min(limit, r.LeastBody)
+	}
+	return limit
+}
+
 func (r *route) check() error {
 	switch {
 	case r.Handler == nil:

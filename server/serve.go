@@ -271,7 +271,7 @@ func (t *transaction) run(w http.ResponseWriter, r *http.Request, h http.Handler
 	}
 	t.LimitBody(t.route.maxBody)
 	if limit := t.route.maxBody; limit >= 0 && r.ContentLength > limit {
-		t.Fault = &http.MaxBytesError{Limit: limit}
+		t.Fault = &http.MaxBytesError{Limit: t.route.told(limit)}
 	} else {
 		t.body.limit(limit)
 		h.ServeHTTP(w, r)

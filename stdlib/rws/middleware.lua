@@ -302,7 +302,8 @@ function rws.maintenance(options) end
 function rws.timeout(duration) end
 
 ---Answers 413 to requests with a larger body: before anything of it is read when the request says how large it is,
----else as soon as it is too much. It can only lower what the setting `max_body` allows.
+---else as soon as it is too much. It can only lower what the setting `max_body` allows; who sends more than that is
+---told of the smallest limit on the way.
 ---
 ---```lua
 ---app:use(rws.max_body "1kb")
