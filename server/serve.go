@@ -191,7 +191,8 @@ func (r *route) ownOptions(options *route) bool {
 
 // turnAway answers what was refused, by where it may come again if there is such a place.
 func (t *transaction) turnAway(fault *problem.Details) {
-	if find := t.handler.around.elsewhere; find != nil {
+	wrong, _ := t.entrance.refuse(t) // a host that is none of its own is for another address to answer
+	if find := t.handler.around.elsewhere; find != nil && wrong == 0 {
 		if over := find(t.request); over != nil {
 			over.ServeHTTP(&t.writer, t.request)
 			return
