@@ -29,6 +29,9 @@ type Options struct {
 	// Resolver looks up the names of sources; nil means that of the system.
 	Resolver *net.Resolver
 
+	// SourceMemory is what sources have named before, by the name of the pool; nil for nothing.
+	SourceMemory *discover.Memory
+
 	Balance   Balance
 	Sticky    Sticky
 	SlowStart time.Duration // until a backend that came up has its full share; 0 for at once
