@@ -59,6 +59,7 @@ type Middleware struct {
 	// Guard is for what keeps requests out by who sends them, or when: a cache before it would give its
 	// answers to everybody.
 	Guard   bool
+	body    int64            // bytes of a request body that rws.max_body allows
 	perIP   bool             // a limit that needs to know no more than the address
 	perUser bool             // a limit by c.user
 	limit   *limit           // of rws.rate_limit

@@ -31,6 +31,8 @@ const bridged = `
 	app:get("/late", T, function() rws.sleep("5s") return "late" end)
 	app:get("/late/around", around, T, around, function() rws.sleep("5s") return "late" end)
 	app:get("/late/caught", T, function() rws.try(rws.sleep, "5s") return "late" end)
+	app:get("/late/raises", { timeout = "30ms" }, function() rws.try(rws.sleep, "5s") error("boom") end)
+	app:get("/late/fails", { timeout = "30ms" }, function(c) pcall(rws.sleep, "5s") c:fail(418) end)
 	app:get("/late/busy", T, function() while true do end end)
 	app:get("/late/cached", rws.http_cache { ttl = "1s" }, T, function() rws.sleep("5s") return "late" end)
 	app:get("/late/compressed", rws.compress(), T, around, rws.compress(), function() rws.sleep("5s") return "late" end)
@@ -55,6 +57,7 @@ var bridgedAnswers = map[string]struct {
 	body     string
 }{
 	"/ok": {[]int{200}, "ok"}, "/late": {[]int{504}, ""}, "/late/around": {[]int{504}, ""}, "/late/caught": {[]int{504}, ""},
+	"/late/raises": {[]int{504}, ""}, "/late/fails": {[]int{504}, ""},
 	"/late/cached": {[]int{504}, ""}, "/late/compressed": {[]int{504}, ""}, "/late/narrow": {[]int{504}, ""}, "/late/stream": {[]int{504}, ""},
 	"/edge": {[]int{200, 504}, ""}, "/edge/caught": {[]int{200, 504}, ""}, "/stream": {[]int{200, 504}, ""}, "/fail": {[]int{403}, "no"},
 	"/error": {[]int{500}, ""}, "/instead": {[]int{200}, "instead"}, "/instead/stream": {[]int{200}, "instead"},

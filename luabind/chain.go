@@ -132,9 +132,9 @@ func (s *segment) call(c *Ctx) error {
 	return orElse(c.late(err), err, c.gather(L))
 }
 
-// late is the fault of functions that return after their time, as one does that has caught the error of a wait:
-// whether their answer still counts must not hang on who is faster. One that has begun goes on. What they fail
-// by, in err, is told as it is, unless nobody waits because their script was replaced.
+// late is the fault of functions that end after their time, as those do that have caught the error of a wait:
+// whether their answer still counts must not hang on who is faster. One that has begun goes on. An error, in err,
+// is no answer either, and neither is c:fail; a fault of the client, which has a status of its own, stays one.
 func (c *Ctx) late(err error) error {
 	why := c.overdue()
 	switch {
@@ -144,12 +144,12 @@ func (c *Ctx) late(err error) error {
 		why.At = c.route.source
 		return why
 	}
-	e := asFault(err)
-	if e.Status != 0 || errors.Is(why, vm.ErrDeadline) {
+	e := *asFault(err)
+	if e.Status != 0 && e.Code != failed || statusOf(&e) == http.StatusGatewayTimeout {
 		return nil
 	}
-	why.At, why.Message = e.At, why.Message+"; it failed then: "+e.Message
-	return why
+	e.Code, e.Status, e.Cause, e.Message = why.Code, 0, why.Cause, why.Message+"; it failed then: "+e.Message
+	return &e
 }
 
 // overdue is why nobody waits for the answer any more, nil while somebody does.

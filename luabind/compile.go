@@ -131,6 +131,7 @@ func (p *Program) compile() error {
 			Handler: p.chainHandler(k), Middleware: names, Kind: r.kind, Preflight: r.preflight(), Guard: r.optionsGuard(),
 		}
 		route.Summary, route.MaxBody, route.To = r.summary, r.maxBody, r.to()
+		route.LeastBody = leastBody(slices.Concat(early, r.chain))
 		if r.spec != nil {
 			route.Summary, route.MaxBody = r.spec.summary, r.spec.maxBody
 		}

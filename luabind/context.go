@@ -318,7 +318,7 @@ func contextQueries(L *lua.LState, c *Ctx) int {
 // contextFail ends the request with a status.
 func contextFail(L *lua.LState, c *Ctx) int {
 	status := checkStatus(L, "c:fail", 2, 400, 599)
-	e := &fault.Error{Code: "fail", Status: status, Message: L.OptString(3, http.StatusText(status))}
+	e := &fault.Error{Code: failed, Status: status, Message: L.OptString(3, http.StatusText(status))}
 	if t := bind.Arg[bind.Opt[*lua.LTable]](L, "c:fail", 4); t.Set {
 		var err error
 		if e.Fields, err = fault.Fields(t.Value); err != nil {
@@ -336,7 +336,7 @@ func contextAssert(L *lua.LState, _ *Ctx) int {
 		return 1
 	}
 	status := checkStatus(L, "c:assert", 3, 400, 599)
-	fault.Raise(L, &fault.Error{Code: "fail", Status: status, Message: L.OptString(4, http.StatusText(status))})
+	fault.Raise(L, &fault.Error{Code: failed, Status: status, Message: L.OptString(4, http.StatusText(status))})
 	return 0
 }
 

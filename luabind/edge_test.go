@@ -227,6 +227,8 @@ func TestOptionsWithoutEffectAreRefused(t *testing.T) {
 		"app:proxy('/*', 'fastcgi://a', { fastcgi = { root = '/srv' }, proxy_protocol = 1 })":                                `"proxy_protocol"`,
 		"app:proxy('/*', 'fastcgi://a', { fastcgi = { root = '/srv' }, timeout = { idle = '5s' } })":                         "idle and max_age",
 		"app:proxy('/*', 'fastcgi://a', { fastcgi = { root = '/srv' }, health = '/ping' })":                                  "path is for checks by",
+		"app:grpc('/*', '127.0.0.1:9001')":                                                                                   "write h2c://127.0.0.1:9001 or grpc://127.0.0.1:9001",
+		"app:grpc('/*', { to = { 'h2c://a', { url = '[::1]:9001', backup = true } } })":                                      "write h2c://[::1]:9001 or grpc://[::1]:9001",
 		"app:grpc('/*', 'h2c://a', { hedge = '5ms' })":                                                                       `"hedge"`,
 		"app:grpc('/*', 'h2c://a', { timeout = { tunnel = '5m' } })":                                                         "tunnel",
 		"app:tcp(':1', { to = '10.0.0.1:1', balance = 'path_hash' })":                                                        "path_hash is about requests",

@@ -62,12 +62,22 @@ func decompress(L *lua.LState) int {
 	})
 }
 
+// leastBody is the smallest limit of rws.max_body in a chain, 0 without one.
+func leastBody(chain []link) (least int64) {
+	for _, l := range chain {
+		if l.native != nil && l.native.body > 0 && (least == 0 || l.native.body < least) {
+			least = l.native.body
+		}
+	}
+	return least
+}
+
 func maxBody(L *lua.LState) int {
 	limit := bind.Arg[bind.Size](L, "rws.max_body", 1)
 	if limit < 1 {
 		bind.ArgError(L, "rws.max_body", 1, "more than nothing expected, got %s", limit)
 	}
-	return push(L, &Middleware{Name: "max_body", Limit: limit.String()}, func(*Program) (func(http.Handler) http.Handler, error) {
+	return push(L, &Middleware{Name: "max_body", Limit: limit.String(), body: int64(limit)}, func(*Program) (func(http.Handler) http.Handler, error) {
 		return middleware.MaxBody(int64(limit))
 	})
 }

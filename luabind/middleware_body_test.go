@@ -35,3 +35,20 @@ func TestLimitsOfBodiesHoldForThePlainForm(t *testing.T) {
 		assert.Contains(t, w.Body.String(), want, source)
 	}
 }
+
+// A body that is too large for the app, too, is told of the limit that it has to heed here.
+func TestARefusalNamesTheLeastLimitOfABody(t *testing.T) {
+	for source, want := range map[string]string{
+		`app:config { max_body = "100kb" } app:post("/", rws.max_body "1kb", F)`:                                 "larger than 1kb",
+		`app:config { max_body = "100kb" } app:use(rws.max_body "2kb") app:post("/", F)`:                         "larger than 2048 bytes",
+		`app:config { max_body = "100kb" } app:post("/", rws.max_body "200kb", F)`:                               "larger than 100kb",
+		`app:post("/", rws.max_body "3kb", { max_body = "90kb" }, F)`:                                            "larger than 3kb",
+		`app:proxy("/*", "http://127.0.0.1:1", { max_body = "90kb" }) app:post("/other", rws.max_body "1kb", F)`: "larger than 90kb",
+	} {
+		h := handler(t, "local function F(c) return tostring(#c.body) end "+source)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("POST", "/", strings.NewReader(strings.Repeat("x", 192<<10))))
+		assert.Equal(t, 413, w.Code, source)
+		assert.Contains(t, w.Body.String(), want, source)
+	}
+}

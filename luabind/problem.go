@@ -24,6 +24,9 @@ import (
 	"rws/server/template"
 )
 
+// failed is the code of an answer by c:fail and c:assert.
+const failed = "fail"
+
 // asFault returns err, as it came from Lua, as a *fault.Error.
 func asFault(err error) *fault.Error { return fault.FromError(err) }
 
@@ -148,7 +151,7 @@ func (p *Program) writeProblem(w http.ResponseWriter, r *http.Request, e *fault.
 	switch {
 	case vm.IsReadOnly(r.Context()) && status >= 500: // to a console: its user has the log too
 		d.Detail = strings.TrimPrefix(e.At+": "+e.Message, ": ")
-	case (status < 500 || e.Code == "fail") && !inside:
+	case (status < 500 || e.Code == failed) && !inside:
 		d.Detail = e.Message
 	}
 	if status == http.StatusGatewayTimeout && d.Detail == "" {

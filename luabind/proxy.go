@@ -76,6 +76,10 @@ func (a *App) declareProxy(L *lua.LState, name, method, kind string) int {
 	call := readProxyCall(L, name, 1)
 	var o proxyOptions
 	call.decode(L, &o)
+	if kind == "grpc" {
+		mustFit(L, name, checkBareGRPC(call.backends))
+		mustFit(L, name, checkBareGRPC([]lua.LValue{o.To}))
+	}
 	u := a.upstreamFor(L, &call, 0, &o.poolOptions)
 	r := &route{method: method, pattern: call.pattern, kind: kind, chain: call.chain}
 	a.finishProxy(L, &call, r, u, &o)

@@ -69,6 +69,7 @@ func (c *Caller) Do(ctx context.Context, call Call) (*Answer, error) {
 		return nil, err
 	}
 	origin := *r.URL
+	origin.Host = r.Host
 	origin.Scheme = "https" // so that cookies for TLS are kept too
 	for _, k := range c.jar.Cookies(&origin) {
 		r.AddCookie(k)
@@ -83,6 +84,16 @@ func (c *Caller) Do(ctx context.Context, call Call) (*Answer, error) {
 		body = nil // as net/http does on a socket
 	}
 	return &Answer{Status: res.StatusCode, Header: res.Header, Body: body, Took: time.Since(start)}, err
+}
+
+// settle waits for what the requests have begun behind their answers, and no longer than shadowTime.
+func (c *Caller) settle(ctx context.Context) error {
+	bounded, cancel := context.WithTimeout(ctx, shadowTime)
+	defer cancel()
+	if err := c.handler.Settle(bounded); err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
 }
 
 // request builds the request.
@@ -117,7 +128,11 @@ func (c Call) request(ctx context.Context) (*http.Request, error) {
 		r.Header.Set("Content-Type", contentType)
 	}
 	for name, v := range c.Header {
-		r.Header.Set(headerName(name), v)
+		if name = headerName(name); strings.EqualFold(name, "Host") {
+			r.Host = v // where net/http has it
+			continue
+		}
+		r.Header.Set(name, v)
 	}
 	for name, v := range c.Cookies {
 		r.AddCookie(&http.Cookie{Name: name, Value: v})

@@ -13,6 +13,7 @@ import (
 	"rws/server/cookie"
 	"rws/server/metrics"
 	"rws/server/proxy/breaker"
+	"rws/server/proxy/discover"
 	"rws/server/proxy/health"
 	"rws/server/ratelimit"
 	"rws/server/redis"
@@ -189,7 +190,8 @@ type kept struct {
 	replays  *webhook.Memory
 	breakers *breaker.Memory
 	notes    *breaker.Notes
-	checks   *health.Memory // of backends
+	checks   *health.Memory   // of backends
+	sources  *discover.Memory // of them, too
 	metrics  *metrics.Registry
 	present  atomic.Pointer[Program] // whose isolates the metrics are about
 	ledger   ledger

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,10 +78,37 @@ func (o *tcpOptions) check(t *lua.LTable) error {
 	if err := noZeros("timeout", t.RawGetString("timeout")); err != nil {
 		return err
 	}
+	if err := o.checkPassing(t); err != nil {
+		return err
+	}
 	if err := o.checkLimits(); err != nil {
 		return err
 	}
 	return checkZeros(t)
+}
+
+// passes reports that the TLS of visitors is passed through as it is, to backends by its server name.
+func (o *tcpOptions) passes() bool { return o.Names != nil && o.Cert == "" && o.Key == "" }
+
+// checkPassing refuses TLS with backends around the TLS that is passed through to them. Where checks speak TLS
+// the option is theirs.
+func (o *tcpOptions) checkPassing(t *lua.LTable) error {
+	if o.TLS == nil || !o.passes() || checkedOverTLS(t) {
+		return nil
+	}
+	for _, name := range bind.Keys(o.Names) {
+		if own, ok := o.Names.RawGetString(name).(*lua.LTable); ok && checkedOverTLS(own) {
+			return nil
+		}
+	}
+	return errors.New(`option "tls": without cert and key the TLS of visitors is passed through by its name, and a second TLS around it would reach no backend: ` +
+		`leave tls out, or end the visitors' TLS here by cert and key; for health = { scheme = "tls" } it says how checks verify`)
+}
+
+// checkedOverTLS reports whether the backends in a table of options are asked over TLS whether they work.
+func checkedOverTLS(t *lua.LTable) bool {
+	o := poolOptions{Health: t.RawGetString("health")}
+	return slices.Contains(overTLS, o.healthScheme(nil))
 }
 
 // A relayed is an address of app:tcp or app:udp.
@@ -111,7 +139,7 @@ func appTCP(L *lua.LState, a *App) int {
 	}
 	o := bind.Options[tcpOptions](L, name, 3)
 	mustFit(L, name, o.check(L.CheckTable(3)))
-	seen := &relayed{network: "tcp", listen: address, source: fault.Where(L), secure: o.Cert != "", cert: certs.Pair{CertFile: o.Cert, KeyFile: o.Key}, insecure: o.TLS != nil && o.TLS.Insecure}
+	seen := &relayed{network: "tcp", listen: address, source: fault.Where(L), secure: o.Cert != "", cert: certs.Pair{CertFile: o.Cert, KeyFile: o.Key}, insecure: o.TLS != nil && o.TLS.Insecure && !o.passes()}
 	engine, err := a.relayOptions(L, name, seen, &o)
 	mustFit(L, name, err)
 	accept := listen.Options{MaxConns: o.MaxConns, MaxConnsPerIP: o.MaxConnsPerIP}
@@ -149,14 +177,14 @@ func (a *App) relayOptions(L *lua.LState, name string, seen *relayed, o *tcpOpti
 			return e, err
 		}
 	}
-	if t := o.TLS; t != nil {
+	if t := o.TLS; t != nil && !o.passes() {
 		if e.BackendTLS, err = a.state.program.backendTLS(t); err != nil {
 			return e, fmt.Errorf("option \"tls\": %w", err)
 		}
 	}
 	pool := o.pool()
 	if pool.To != nil {
-		pool.TLS = o.TLS
+		pool.TLS = o.tlsFor(L, &pool)
 		e.Pool = streamPool{seen.add("", a.state.newStreamUpstream(L, name, "tcp", "tcp "+seen.listen, pool))}
 	} else if given := pool.given(); len(given) > 0 {
 		return e, fmt.Errorf("option %q: it is about the backends of \"to\", which is missing", given[0])
@@ -165,14 +193,22 @@ func (a *App) relayOptions(L *lua.LState, name string, seen *relayed, o *tcpOpti
 		return e, nil
 	}
 	for _, server := range bind.Keys(o.Names) {
-		e.Names[server] = streamPool{seen.add(server, a.namedPool(L, name, seen.listen, server, o.Names.RawGetString(server), o.TLS))}
+		e.Names[server] = streamPool{seen.add(server, a.namedPool(L, name, seen.listen, server, o.Names.RawGetString(server), o))}
 	}
 	return e, nil
 }
 
+// tlsFor is how the backends of a pool are spoken to over TLS, by checks at least; nil for not at all.
+func (o *tcpOptions) tlsFor(L *lua.LState, pool *poolOptions) *backendTLS {
+	if o.passes() && !slices.Contains(overTLS, pool.healthScheme(L)) {
+		return nil
+	}
+	return o.TLS
+}
+
 // namedPool is the pool for a server name of TLS: backends, or a table with "to" and what else they are
-// told. own is how they are spoken to, nil for without TLS.
-func (a *App) namedPool(L *lua.LState, name, address, server string, v lua.LValue, own *backendTLS) *Upstream {
+// told.
+func (a *App) namedPool(L *lua.LState, name, address, server string, v lua.LValue, of *tcpOptions) *Upstream {
 	o := streamBackends{To: v}
 	if t, ok := v.(*lua.LTable); ok && t.RawGetString("to") != lua.LNil {
 		o = streamBackends{}
@@ -182,7 +218,7 @@ func (a *App) namedPool(L *lua.LState, name, address, server string, v lua.LValu
 		mustFit(L, name, checkZeros(t))
 	}
 	pool := o.pool()
-	pool.TLS = own
+	pool.TLS = of.tlsFor(L, &pool)
 	return a.state.newStreamUpstream(L, name, "tcp", "tcp "+address+" "+server, pool)
 }
 

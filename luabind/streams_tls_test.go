@@ -157,6 +157,7 @@ func TestChecksOfAStreamGoByItsTLS(t *testing.T) {
 	pair, err := tls.LoadX509KeyPair(file, file)
 	require.NoError(t, err)
 	for _, options := range []string{
+		`names = { ["b.example"] = { to = BACKEND, health = { scheme = "tls", every = "20ms" } } }, tls = { ca = "b.pem", server_name = "b.example" }`,
 		`tls = { ca = "b.pem", server_name = "b.example" }, health = { scheme = "tls", every = "20ms", timeout = "20ms" }`,
 		`tls = { insecure = true }, health = { scheme = "tls", every = "20ms" }`,
 		`tls = { ca = "b.pem" }, to = { { url = BACKEND, host = "b.example" } }, health = { scheme = "tls", every = "20ms" }`,
@@ -190,4 +191,52 @@ func TestChecksOfAStreamGoByItsTLS(t *testing.T) {
 		assert.NoError(t, p.Close(t.Context()))
 		assert.NoError(t, backend.Close())
 	}
+}
+
+// TLS that is passed through by its name is wrapped in no other: the option is for the checks, or an error.
+func TestWhatIsPassedThroughIsNotWrapped(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "b.pem")
+	writePair(t, file, "b.example")
+	pair, err := tls.LoadX509KeyPair(file, file)
+	require.NoError(t, err)
+	backend, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = backend.Close() })
+	go func() {
+		for {
+			conn, err := backend.Accept()
+			if err != nil {
+				return
+			}
+			go func() { _, _ = io.Copy(conn, conn); _ = conn.Close() }()
+		}
+	}()
+	loaded := func(names string) (*luabind.Program, error) {
+		return luabind.Load(luabind.Options{File: "app.lua", Dir: dir, Source: fmt.Sprintf(
+			"local BACKEND = %q\napp:tcp('127.0.0.1:7001', { tls = { ca = 'b.pem', server_name = 'b.example' }, names = { ['b.example'] = %s } })", backend.Addr(), names)})
+	}
+	for _, names := range []string{"BACKEND", "{ to = BACKEND, health = { every = '5s' } }"} {
+		_, err = loaded(names)
+		assert.ErrorContains(t, err, `option "tls": without cert and key the TLS of visitors is passed through`, names)
+	}
+
+	p, err := loaded("{ to = BACKEND, health = { scheme = 'tls', every = '20ms' } }")
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, p.Close(t.Context())) })
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	raw, err := net.Dial("tcp", l.Addr().String())
+	require.NoError(t, err)
+	served, err := l.Accept()
+	require.NoError(t, err)
+	go p.App.Streams[0].Conn(t.Context(), served)
+	client := tls.Client(raw, &tls.Config{InsecureSkipVerify: true, ServerName: "b.example"})
+	defer client.Close()
+	_, err = fmt.Fprintln(client, "hello")
+	require.NoError(t, err)
+	answer, err := bufio.NewReader(client).ReadString('\n')
+	require.NoError(t, err)
+	assert.Equal(t, "hello\n", answer)
 }

@@ -2,6 +2,8 @@ package luabind
 
 import (
 	"bytes"
+	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -54,10 +56,13 @@ func (s *stubs) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !ok {
 		return nil, noStub(r)
 	}
+	body, err := bodyOf(r) // also where nobody asks for it: a mirror copies what is sent
+	if err != nil {
+		return nil, err
+	}
 	a := st.answer
 	if st.fn != nil {
-		var err error
-		if a, err = s.call(st.fn, r); err != nil {
+		if a, err = s.call(st.fn, r, body); err != nil {
 			return nil, err
 		}
 	}
@@ -68,18 +73,21 @@ func (s *stubs) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
+// bodyOf reads the body of a request and closes it.
+func bodyOf(r *http.Request) ([]byte, error) {
+	if r.Body == nil {
+		return nil, nil
+	}
+	body, err := io.ReadAll(r.Body)
+	return body, errors.Join(err, r.Body.Close())
+}
+
 func noStub(r *http.Request) error {
 	return fmt.Errorf("a test has no network: add t:stub(%q, { status = 200, … }) for this %s", r.URL.String(), r.Method)
 }
 
 // call asks the test's function for the answer. The isolate is free: the script waits.
-func (s *stubs) call(fn *lua.LFunction, r *http.Request) (a *Answer, err error) {
-	var body []byte
-	if r.Body != nil {
-		if body, err = io.ReadAll(r.Body); err != nil {
-			return nil, err
-		}
-	}
+func (s *stubs) call(fn *lua.LFunction, r *http.Request, body []byte) (a *Answer, err error) {
 	run := &vm.Run{Context: r.Context()}
 	run.SetDeadline(time.Now().Add(testTime))
 	err = s.isolate.Do(run, func(L *lua.LState) error {
@@ -87,7 +95,9 @@ func (s *stubs) call(fn *lua.LFunction, r *http.Request) (a *Answer, err error) 
 		q.RawSetString("method", lua.LString(r.Method))
 		q.RawSetString("url", lua.LString(r.URL.String()))
 		q.RawSetString("body", lua.LString(body))
-		q.RawSetString("headers", headerTable(L, r.Header))
+		header := r.Header.Clone()
+		header.Set("Host", cmp.Or(r.Host, r.URL.Host)) // where it is on the wire
+		q.RawSetString("headers", headerTable(L, header))
 		v, err := vm.Call(L, fn, q)
 		if err != nil {
 			return err

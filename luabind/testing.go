@@ -34,8 +34,10 @@ type TestResult struct {
 	Source fault.Source
 }
 
-// testTime is what one test may take.
-const testTime = time.Minute
+const (
+	testTime   = time.Minute     // that one test may take
+	shadowTime = 5 * time.Second // that a request waits for what goes on behind its answer, as the shadow of a mirror
+)
 
 func appTest(L *lua.LState, a *App) int {
 	a.mustLoad(L, "app:test")
@@ -188,8 +190,10 @@ func (t *tester) request(L *lua.LState, name, method string) int {
 	call := newCall(L, name, method, L.CheckString(2), 3)
 	var a *Answer
 	err := vm.Wait(L, func(ctx context.Context) (err error) {
-		a, err = t.caller.Do(ctx, call)
-		return err
+		if a, err = t.caller.Do(ctx, call); err != nil {
+			return err
+		}
+		return t.caller.settle(ctx)
 	})
 	if err != nil {
 		bind.Raise(L, name, err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -167,11 +168,14 @@ func (p *Program) openUpstream(L *lua.LState, u *Upstream, label string, targets
 }
 
 // startUpstreams begins checks and look-ups, which go on until the program is closed, or replaced: what is under
-// way then has its backends, while the next program asks for its own.
+// way then has its backends, while the next program asks for its own. All begin at once: each waits a while for a
+// store of breakers that does not answer, and a load is to take no longer for many of them.
 func (p *Program) startUpstreams() {
+	var started sync.WaitGroup
 	for _, u := range p.upstreams {
-		u.pool.Start(p.present)
+		started.Go(func() { u.pool.Start(p.present) })
 	}
+	started.Wait()
 }
 
 // poolOptions are those of the engine, but for where the backends are.

@@ -1,8 +1,10 @@
 package luabind
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 
@@ -246,6 +248,20 @@ func checkGRPC(u *Upstream, o *proxyOptions) error {
 	}
 	if t, ok := o.Timeout.(*lua.LTable); ok && t.RawGetString("tunnel") != lua.LNil {
 		return errors.New(`option "timeout": tunnel is about WebSockets and other upgrades, which gRPC has none of`)
+	}
+	return nil
+}
+
+// checkBareGRPC refuses addresses without a scheme, which to others would be http.
+func checkBareGRPC(backends []lua.LValue) error {
+	for _, to := range backends {
+		for _, place := range placesOf(to) {
+			place = strings.TrimSuffix(place, " (backup)")
+			if host, port, err := net.SplitHostPort(place); err == nil && port != "" && strings.Trim(port, "0123456789") == "" {
+				at := net.JoinHostPort(cmp.Or(host, "127.0.0.1"), port)
+				return fmt.Errorf("backend %q: it has no scheme, and gRPC is HTTP/2: write h2c://%s or grpc://%s, and over TLS h2:// or grpcs://", place, at, at)
+			}
+		}
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 
 	"rws/luabind/bind"
 	"rws/server/proxy/breaker"
+	"rws/server/proxy/discover"
 	"rws/server/proxy/fastcgi"
 	"rws/server/proxy/health"
 	"rws/server/proxy/transport"
@@ -75,7 +76,7 @@ func (p *Program) watchers(L *lua.LState, e *upstream.Options, o *poolOptions) (
 	if e.Health, err = checkOf(L, o.Health); err != nil {
 		return fmt.Errorf("option \"health\": %w", err)
 	}
-	e.HealthMemory = p.shared.kept.checkMemory()
+	e.HealthMemory, e.SourceMemory = p.shared.kept.checkMemory(), p.shared.kept.sourceMemory()
 	if e.Passive, err = passiveOf(L, o.Passive); err != nil {
 		return fmt.Errorf("option \"passive\": %w", err)
 	}
@@ -332,6 +333,16 @@ func (k *kept) checkMemory() *health.Memory {
 		k.checks = health.NewMemory()
 	}
 	return k.checks
+}
+
+// sourceMemory returns what sources have named as backends, which a reload does not forget.
+func (k *kept) sourceMemory() *discover.Memory {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.sources == nil {
+		k.sources = discover.NewMemory()
+	}
+	return k.sources
 }
 
 // makers make the connections to backends that are spoken to in another way.

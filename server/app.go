@@ -81,6 +81,10 @@ type Route struct {
 	Timeout time.Duration // ends the context of the request; 0 means never
 	MaxBody int64         // bytes of request body; 0 means the setting, negative no limit
 
+	// LeastBody is the smallest limit of middleware in Handler, if that is below MaxBody: a refusal for MaxBody, which
+	// comes before the middleware, tells the client of it. 0 is for none.
+	LeastBody int64
+
 	// Preflight answers the preflights of CORS (Fetch §3.2.2) that ask for this route, unless there
 	// is a route for OPTIONS in the same place. nil leaves OPTIONS to the routing.
 	Preflight http.Handler

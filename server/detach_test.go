@@ -65,3 +65,24 @@ func TestWhatGoesOnBehindAnAnswerEndsInTime(t *testing.T) {
 		require.NoError(t, h.Close(t.Context()))
 	})
 }
+
+func TestWhatGoesOnBehindAnswersCanBeWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, err := server.Compile(&server.App{Routes: []server.Route{{Method: "GET", Pattern: "/", Handler: detached(func(http.ResponseWriter, *http.Request) {
+			time.Sleep(5 * time.Second)
+		})}}})
+		require.NoError(t, err)
+		defer h.Close(t.Context())
+		require.NoError(t, h.Settle(t.Context()), "nothing goes on")
+		start := time.Now()
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		assert.ErrorIs(t, h.Settle(short), context.DeadlineExceeded)
+		time.Sleep(time.Second)
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+		require.NoError(t, h.Settle(t.Context()))
+		assert.Equal(t, 7*time.Second, time.Since(start), "the last of both")
+		require.NoError(t, h.Settle(t.Context()))
+	})
+}

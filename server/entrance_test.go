@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"rws/server"
+	"rws/server/certs"
 	"rws/server/exchange"
 	"rws/server/listen"
 	"rws/spec_test/peers"
@@ -67,6 +68,27 @@ func TestHostsOfAListener(t *testing.T) {
 	}
 	status, _ := get(t, client(t, nil), "http://"+s.Addrs()[1].String()+"/")
 	assert.Equal(t, 200, status)
+}
+
+// A host that wants certificates of clients is answered over plain HTTP by where it is served over TLS, and by an
+// address that serves it.
+func TestAHostOfClientCertificatesIsSentToAnAddressOfItsOwn(t *testing.T) {
+	ca, _ := clientAuthority(t)
+	a := app(map[string]http.Handler{"/": about})
+	a.Settings.TLS = opens(certs.Site{Hosts: []string{"closed.example", "gone.example", "other.example"}, Source: &inMemory{}, Client: certs.ClientAuth{CA: []string{ca}}})
+	a.Settings.Listeners = []server.Listener{
+		{Address: "127.0.0.1:0", TLS: server.TLSOff, Hosts: []string{"closed.example", "gone.example"}},
+		{Address: "127.0.0.1:0", Hosts: []string{"other.example"}},
+		{Address: "127.0.0.1:0", Hosts: []string{"closed.example"}},
+	}
+	s := run(t, a, server.Options{})
+	port := s.Addrs()[2].(*net.TCPAddr).Port
+	for host, want := range map[string]string{
+		"closed.example": fmt.Sprintf("308 https://closed.example:%d/", port), "gone.example": "421 ", "other.example": "421 ",
+	} {
+		res, _ := response(t, dial(t, s, "GET / HTTP/1.1\r\nHost: "+host+"\r\n\r\n"))
+		assert.Equal(t, want, fmt.Sprint(res.StatusCode, " ", res.Header.Get("Location")), host)
+	}
 }
 
 func TestListenersThatMakeNoSense(t *testing.T) {

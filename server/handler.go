@@ -29,6 +29,7 @@ type Handler struct {
 	inflight atomic.Int64
 	missed   atomic.Int64 // answers without a route
 
+	background  background
 	toldDropped atomic.Bool // see dropped
 	retired     atomic.Bool // takes no more requests
 	idle        chan struct{}
@@ -106,6 +107,14 @@ func compile(app *App, a around) (*Handler, error) {
 	}
 	h.onClose = onceClose(app)
 	return h, nil
+}
+
+// told is the limit for a client whose body is larger than limit: one that heeds it is not refused again.
+func (r *route) told(limit int64) int64 {
+	if r.LeastBody > 0 {
+		return min(limit, r.LeastBody)
+	}
+	return limit
 }
 
 func (r *route) check() error {

@@ -191,7 +191,8 @@ func (r *route) ownOptions(options *route) bool {
 
 // turnAway answers what was refused, by where it may come again if there is such a place.
 func (t *transaction) turnAway(fault *problem.Details) {
-	if find := t.handler.around.elsewhere; find != nil {
+	wrong, _ := t.entrance.refuse(t) // a host that is none of its own is for another address to answer
+	if find := t.handler.around.elsewhere; find != nil && wrong == 0 {
 		if over := find(t.request); over != nil {
 			over.ServeHTTP(&t.writer, t.request)
 			return
@@ -271,7 +272,7 @@ func (t *transaction) run(w http.ResponseWriter, r *http.Request, h http.Handler
 	}
 	t.LimitBody(t.route.maxBody)
 	if limit := t.route.maxBody; limit >= 0 && r.ContentLength > limit {
-		t.Fault = &http.MaxBytesError{Limit: limit}
+		t.Fault = &http.MaxBytesError{Limit: t.route.told(limit)}
 	} else {
 		t.body.limit(limit)
 		h.ServeHTTP(w, r)

@@ -139,8 +139,11 @@ func (s *Server) misdirected(r *http.Request) bool {
 // elsewhere sends a request on that came without TLS for a host that asks certificates of clients; nil for what
 // may stay, and where nothing speaks TLS.
 func (s *Server) elsewhere(r *http.Request) http.Handler {
-	port := s.tlsPort()
-	if port == 0 || r.TLS != nil || !s.misdirected(r) {
+	if r.TLS != nil || !s.misdirected(r) {
+		return nil
+	}
+	port := s.tlsPortFor(r.Host)
+	if port == 0 {
 		return nil
 	}
 	return toTLS(port)
@@ -197,9 +200,16 @@ func portOf(list []net.Listener) int {
 }
 
 // tlsPort is that of the first address that speaks TLS, 0 without one.
-func (s *Server) tlsPort() int {
+func (s *Server) tlsPort() int { return s.securePort(func(*entrance) bool { return true }) }
+
+// tlsPortFor is that of the first address that speaks TLS and serves a host, 0 without one.
+func (s *Server) tlsPortFor(host string) int {
+	return s.securePort(func(e *entrance) bool { return e.hosts.serve(host) })
+}
+
+func (s *Server) securePort(fits func(*entrance) bool) int {
 	for _, e := range s.entrances {
-		if port := portOf([]net.Listener{e.base}); e.secure && port != 0 {
+		if port := portOf([]net.Listener{e.base}); e.secure && port != 0 && fits(e) {
 			return port
 		}
 	}
@@ -225,7 +235,7 @@ func (s *Server) serveRedirects(settings Settings) {
 	}
 	refused := &refusals{log: s.options.Logger}
 	s.plain = &http1.Server{
-		Handler: s.redirect(s.tlsPort()), Refused: refused.tell, ReadHeader: max(settings.ReadHeader, 0), KeepAlive: max(settings.KeepAlive, 0),
+		Handler: s.redirect(), Refused: refused.tell, ReadHeader: max(settings.ReadHeader, 0), KeepAlive: max(settings.KeepAlive, 0),
 		MaxHeaderBytes: 16 << 10, Log: s.options.Logger,
 	}
 	for _, l := range s.redirects {
@@ -245,15 +255,19 @@ const challenges = "/.well-known/acme-challenge/"
 
 // redirect answers plain HTTP. Only the host that was asked for is ever redirected to, and only one
 // that there are certificates for: a Host header leads nobody elsewhere.
-func (s *Server) redirect(port int) http.Handler {
-	over := toTLS(port)
+func (s *Server) redirect() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.URL.Path, challenges) {
 			if r.Host != "" && !s.certs.Load().store.Serves(r.Host) {
 				problem.Write(w, r, problem.Details{Status: http.StatusMisdirectedRequest, Detail: "There is no certificate here for the host of the request."})
 				return
 			}
-			over.ServeHTTP(w, r)
+			port := s.tlsPortFor(r.Host)
+			if port == 0 {
+				problem.Write(w, r, problem.Details{Status: http.StatusMisdirectedRequest, Detail: "No address here serves the host of the request over TLS."})
+				return
+			}
+			toTLS(port).ServeHTTP(w, r)
 			return
 		}
 		if !s.certs.Load().store.Challenge(w, r) {

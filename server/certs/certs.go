@@ -149,12 +149,13 @@ func (s *Store) ConfigFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 			return c, nil
 		}
 	}
-	return s.current.Load().find(hello.ServerName).config(time.Now()), nil
+	return s.current.Load().asked(hello).config(time.Now()), nil
 }
 
 // Certificate picks the certificate for a connection: that of the site for the very name, else
-// of the site with a wildcard for its parent domain, else of the first site. Of several for one
+// of the site with a wildcard for its parent domain, else of the first site. A client that names no host, as none
+// names an address (RFC 6066 §3), gets that of the site for the address it came to, if there is one. Of several for one
 // name it takes the first that the client supports (ECDSA beside RSA).
 func (s *Store) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	return s.current.Load().find(hello.ServerName).certificate(hello)
+	return s.current.Load().asked(hello).certificate(hello)
 }

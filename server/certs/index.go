@@ -1,6 +1,7 @@
 package certs
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -10,6 +11,7 @@ import (
 
 // index finds the site of a name. It is immutable.
 type index struct {
+	sites  []*site
 	first  *site // for clients that send no name
 	rest   *site // for names that no site has
 	byName map[string]*site
@@ -19,7 +21,7 @@ type index struct {
 // newIndex refuses names that two sites claim, or that two have a certificate for while they ask
 // different things of clients: which of them counts must not depend on their order.
 func newIndex(sites []*site) (*index, error) {
-	x := &index{first: sites[0], rest: sites[0], byName: map[string]*site{}}
+	x := &index{sites: sites, first: sites[0], rest: sites[0], byName: map[string]*site{}}
 	claimed := map[string]bool{}
 	for _, given := range []bool{true, false} {
 		for _, s := range sites {
@@ -70,7 +72,50 @@ func (x *index) find(name string) *site {
 	if s := x.above(name); s != nil {
 		return s
 	}
+	if ip, err := netip.ParseAddr(name); err == nil {
+		if s := x.ofAddress(ip); s != nil {
+			return s
+		}
+	}
 	return x.rest
+}
+
+// asked is the site of a connection: by the server name, or else by the address that the client came to.
+func (x *index) asked(hello *tls.ClientHelloInfo) *site {
+	if hello.ServerName == "" && hello.Conn != nil {
+		if s := x.ofAddress(addressOf(hello.Conn.LocalAddr())); s != nil {
+			return s
+		}
+	}
+	return x.find(hello.ServerName)
+}
+
+// ofAddress is the site for an address, or else the first that states no hosts and has a certificate for it; nil for none.
+func (x *index) ofAddress(ip netip.Addr) *site {
+	if !ip.IsValid() {
+		return nil
+	}
+	if s := x.byName[ip.String()]; s != nil {
+		return s
+	}
+	for _, s := range x.sites {
+		if _, stated := s.hosts(); !stated && s.hasAddress(ip.String()) {
+			return s
+		}
+	}
+	return nil
+}
+
+// addressOf is the IP address of an end of a connection; not valid for one that has none.
+func addressOf(a net.Addr) netip.Addr {
+	var at netip.AddrPort
+	switch a := a.(type) {
+	case *net.TCPAddr:
+		at = a.AddrPort()
+	case *net.UDPAddr: // of QUIC
+		at = a.AddrPort()
+	}
+	return at.Addr().Unmap().WithZone("")
 }
 
 // above is the strictest site with a wildcard that a name is below; nil when none of them has rules.

@@ -3,6 +3,7 @@ package certs
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"net/netip"
 	"slices"
 )
 
@@ -16,8 +17,18 @@ func (s *Store) Misdirected(conn *tls.ConnectionState, host string) bool {
 	if !x.rules {
 		return false
 	}
-	to := x.find(HostName(host))
+	name := HostName(host)
+	to := x.find(name)
+	if conn.ServerName == "" && x.isAddress(name, to) { // the connection was for it, or admits keeps it out
+		return !to.admits(conn)
+	}
 	return x.find(conn.ServerName).authKey != to.authKey || !to.admits(conn)
+}
+
+// isAddress reports whether a host is an address that s is the site of.
+func (x *index) isAddress(host string, s *site) bool {
+	ip, err := netip.ParseAddr(CleanName(host))
+	return err == nil && x.ofAddress(ip) == s
 }
 
 // Wants reports whether a host, with a port or without, is that of a site, or below one with a wildcard, whose

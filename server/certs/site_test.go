@@ -51,6 +51,35 @@ func connect(t *testing.T, server, client *tls.Config) (tls.ConnectionState, err
 	return conn.ConnectionState(), nil
 }
 
+// Clients name no address in their hello: the one they have come to counts, for the certificate and for the rules.
+func TestASiteForAnAddressIsFoundByTheConnection(t *testing.T) {
+	folder := t.TempDir()
+	ca := newAuthority(t, folder, "ca")
+	first := certs.Site{Pairs: []certs.Pair{writePair(t, folder, "first", selfSigned(t, "a.example"))}}
+	pairs := []certs.Pair{writePair(t, folder, "name", selfSigned(t, "b.example")), writePair(t, folder, "address", selfSigned(t, "127.0.0.1"))}
+	for name, site := range map[string]certs.Site{
+		"stated":         {Hosts: []string{"127.0.0.1"}, Pairs: pairs},
+		"by certificate": {Pairs: pairs},
+		"with rules":     {Hosts: []string{"127.0.0.1"}, Pairs: pairs, Client: certs.ClientAuth{CA: []string{ca.file}, Mode: certs.Optional}},
+	} {
+		s := open(t, first, site)
+		server := &tls.Config{GetCertificate: s.Certificate, GetConfigForClient: s.ConfigFor}
+		state, err := connect(t, server, &tls.Config{})
+		require.NoError(t, err, name)
+		assert.NoError(t, state.PeerCertificates[0].VerifyHostname("127.0.0.1"), name)
+		assert.False(t, s.Misdirected(&state, "127.0.0.1:8443"), name)
+		state, err = connect(t, server, &tls.Config{ServerName: "a.example"})
+		require.NoError(t, err, name)
+		assert.NoError(t, state.PeerCertificates[0].VerifyHostname("a.example"), name)
+		assert.Equal(t, name == "with rules", s.Misdirected(&state, "127.0.0.1"), name)
+	}
+
+	s := open(t, first, certs.Site{Hosts: []string{"127.0.0.2"}, Pairs: pairs, Client: certs.ClientAuth{CA: []string{ca.file}}})
+	state, err := connect(t, &tls.Config{GetCertificate: s.Certificate, GetConfigForClient: s.ConfigFor}, &tls.Config{})
+	require.NoError(t, err)
+	assert.True(t, s.Misdirected(&state, "127.0.0.2"), "a connection to another address")
+}
+
 // mutual is a site that wants certificates which ca signed.
 func mutual(t *testing.T, folder, host string, ca authority, mode certs.Mode) certs.Site {
 	t.Helper()

@@ -2,6 +2,7 @@ package certs
 
 import (
 	"crypto/tls"
+	"net/netip"
 	"strings"
 )
 
@@ -49,7 +50,22 @@ func (t *table) pick(hello *tls.ClientHelloInfo) *tls.Certificate {
 			return found
 		}
 	}
+	if name == "" && hello.Conn != nil {
+		if found := supported(t.forAddress(addressOf(hello.Conn.LocalAddr())), hello); found != nil {
+			return found
+		}
+	}
 	return t.certs[0]
+}
+
+// forAddress returns the certificates for an address.
+func (t *table) forAddress(ip netip.Addr) (found []*tls.Certificate) {
+	for _, c := range t.certs {
+		if ip.IsValid() && c.Leaf != nil && c.Leaf.VerifyHostname(ip.String()) == nil {
+			found = append(found, c)
+		}
+	}
+	return found
 }
 
 // supported returns the first certificate that the client can verify; if there is none, the

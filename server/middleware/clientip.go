@@ -146,12 +146,12 @@ func (c *clientIP) parse(entry string) (hop, bool) {
 
 // lastProto is the right end of X-Forwarded-Proto, which the nearest proxy has written.
 func lastProto(h http.Header) string {
-	lines := h["X-Forwarded-Proto"]
-	if len(lines) == 0 {
-		return ""
+	for _, line := range slices.Backward(h["X-Forwarded-Proto"]) {
+		if line = strings.Trim(line, ", \t"); line != "" { // empty elements do not count
+			return strings.ToLower(strings.TrimLeft(line[strings.LastIndexByte(line, ',')+1:], " \t"))
+		}
 	}
-	last := lines[len(lines)-1]
-	return strings.ToLower(strings.Trim(last[strings.LastIndexByte(last, ',')+1:], " \t"))
+	return ""
 }
 
 // hop is what one proxy says.

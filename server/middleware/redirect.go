@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -193,11 +194,26 @@ func RedirectHTTPS(o RedirectHTTPSOptions) (Func, error) {
 				host = "[" + host + "]"
 			}
 			path := r.URL.EscapedPath()
-			if !known || host == "" || strings.ContainsAny(host, "/@?#\\ ") || router.CheckPath(path) != nil {
+			if !known || !hostName(host) || router.CheckPath(path) != nil {
 				refuse(w, r, http.StatusBadRequest, "The host of the request is not known here.", nil)
 				return
 			}
 			send(w, status, "https://"+host+port+path, r.URL.RawQuery)
 		})
 	}, nil
+}
+
+// hostName reports a name of letters, digits, "-" and "." (RFC 1123 §2.1), or an address, one of IPv6 in brackets
+// and without a zone: nothing else that a client sends as its host is sent back as a place to go to.
+func hostName(host string) bool {
+	if inner, ok := strings.CutPrefix(host, "["); ok {
+		ip, err := netip.ParseAddr(strings.TrimSuffix(inner, "]"))
+		return err == nil && ip.Is6() && ip.Zone() == ""
+	}
+	for label := range strings.SplitSeq(strings.TrimSuffix(host, "."), ".") {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' || strings.Trim(strings.ToLower(label), "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			return false
+		}
+	}
+	return len(host) <= 254
 }

@@ -138,6 +138,31 @@ func TestRedirect(t *testing.T) {
 	}
 }
 
+// What is no name of a host is sent back to nobody, wherever it may be below a name that is known.
+func TestRedirectHTTPSLeadsToHostsAlone(t *testing.T) {
+	below, err := middleware.RedirectHTTPS(middleware.RedirectHTTPSOptions{Hosts: []string{"*.example.com"}})
+	require.NoError(t, err)
+	any, err := middleware.RedirectHTTPS(middleware.RedirectHTTPSOptions{})
+	require.NoError(t, err)
+	for host, want := range map[string]int{
+		"a.example.com": 308, "A-1.b.example.com:80": 308, "a.example.com.": 308, "192.0.2.1": 308, "[::1]:80": 308, "xn--bcher-kva.example.com": 308,
+		"a'b.example.com": 400, "a_b.example.com": 400, "a,b.example.com": 400, "a$(x).example.com": 400, "-a.example.com": 400, "a-.example.com": 400,
+		"a..example.com": 400, "%61.example.com": 400, "ä.example.com": 400, "[::1%25eth0]:80": 400, "[::zz]": 400, strings.Repeat("a", 64) + ".example.com": 400,
+	} {
+		for _, m := range []middleware.Func{below, any} {
+			if want == 308 && !strings.Contains(host, "example") {
+				m = any
+			}
+			r := httptest.NewRequest("GET", "/x", nil)
+			r.Host = host
+			w := httptest.NewRecorder()
+			m(http.NotFoundHandler()).ServeHTTP(w, r)
+			assert.Equal(t, want, w.Code, host)
+			assert.Equal(t, want == 308, w.Header().Get("Location") != "", host)
+		}
+	}
+}
+
 func TestRedirectHTTPS(t *testing.T) {
 	m, err := middleware.RedirectHTTPS(middleware.RedirectHTTPSOptions{Port: 8443, Hosts: []string{"example.com"}})
 	require.NoError(t, err)

@@ -59,12 +59,46 @@ func (v *via) loops(h http.Header) bool {
 }
 
 func (v *via) add(out http.Header, r *http.Request) {
-	own, before := v.line(r), r.Header["Via"]
-	if len(before) == 0 {
+	own, before := v.line(r), joinLines(r.Header["Via"])
+	if before == "" {
 		out["Via"] = own
 		return
 	}
-	out["Via"] = []string{strings.Join(before, ", ") + ", " + own[0]}
+	out["Via"] = []string{before + ", " + own[0]}
+}
+
+// joinLines makes one of the lines of a list. Empty elements do not count (RFC 9110 §5.6.1): a line that has no
+// other, and those at the ends, are left out, so that what is appended has nothing before it that is none.
+func joinLines(lines []string) string {
+	var b strings.Builder
+	for _, line := range lines {
+		if line = strings.Trim(line, ", \t"); line == "" {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
+// joinNodes is joinLines for X-Forwarded-For, whose elements have no quotes: it leaves out those between commas,
+// too.
+func joinNodes(lines []string) string {
+	var b strings.Builder
+	for _, line := range lines {
+		for node := range strings.SplitSeq(line, ",") {
+			if node = strings.Trim(node, " \t"); node == "" {
+				continue
+			}
+			if b.Len() > 0 {
+				b.WriteString(", ")
+			}
+			b.WriteString(node)
+		}
+	}
+	return b.String()
 }
 
 var protos = map[bool][]string{false: {"http"}, true: {"https"}}
@@ -119,7 +153,7 @@ func (c *call) askedHost() string {
 // continueChain appends the peer to what it says, if that names the client whom middleware has found:
 // else the peer told of the client in another field, and this one came from anybody.
 func (c *call) continueChain(out http.Header, peer netip.Addr) {
-	chain := strings.Join(out["X-Forwarded-For"], ", ")
+	chain := joinNodes(out["X-Forwarded-For"])
 	if !namesClient(chain, c.ex.Client) {
 		if chain = nodeText(c.ex.Client); c.ex.Client == peer { // a proxy that asks for itself
 			out["X-Forwarded-For"] = c.value(chain)
@@ -173,8 +207,8 @@ func nodeOf(text string) (netip.Addr, bool) {
 // addForwarded writes the field of RFC 7239, behind that of a trusted peer.
 func (c *call) addForwarded(out http.Header, trusted, secure bool) {
 	var b strings.Builder
-	if before := out["Forwarded"]; trusted && len(before) > 0 {
-		b.WriteString(strings.Join(before, ", "))
+	if before := joinLines(out["Forwarded"]); trusted && before != "" {
+		b.WriteString(before)
 		b.WriteString(", ")
 	}
 	b.WriteString("for=" + forwardedNode(peerOf(c.in)))

@@ -108,6 +108,13 @@ func TestTrustedProxiesAreContinued(t *testing.T) {
 
 	got = trust("198.51.100.1", "X-Forwarded-For", "10.9.9.9") // the proxy told in another field; this one is the client's
 	assert.Equal(t, "198.51.100.1, 192.0.2.7", got.Header.Get("X-Forwarded-For"))
+	got = trust("198.51.100.1", "X-Forwarded-For", "", "X-Forwarded-For", "198.51.100.1,, ,10.0.0.2,", "Forwarded", "", "Forwarded", "for=198.51.100.1,", "Via", " , ", "Via", "1.1 front")
+	assert.Equal(t, []string{"198.51.100.1, 10.0.0.2, 192.0.2.7"}, got.Header["X-Forwarded-For"], "empty elements do not count")
+	assert.Regexp(t, `^for=198\.51\.100\.1, for=192\.0\.2\.7`, got.Header.Get("Forwarded"))
+	assert.Regexp(t, `^1\.1 front, 1\.1 rws-`, got.Header.Get("Via"))
+	got = trust("192.0.2.7", "X-Forwarded-For", "", "X-Forwarded-For", "", "Via", "")
+	assert.Equal(t, []string{"192.0.2.7"}, got.Header["X-Forwarded-For"])
+	assert.Regexp(t, `^1\.1 rws-`, got.Header.Get("Via"))
 	got = trust("::", "X-Forwarded-For", "unknown")
 	assert.Equal(t, "unknown, 192.0.2.7", got.Header.Get("X-Forwarded-For"))
 }

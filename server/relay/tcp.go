@@ -26,7 +26,7 @@ type TCPOptions struct {
 	// TLS ends the client's TLS here; nil passes through what comes.
 	TLS *tls.Config
 	// BackendTLS speaks TLS with the backends; nil does not. Its ServerName is that of all of them;
-	// without one it is that of the lease.
+	// without one it is that of the lease. With Names it needs TLS: what is passed through is TLS already.
 	BackendTLS *tls.Config
 	// ProxyProtocol 1 or 2 tells backends the address of the client in that version of the PROXY
 	// protocol, before anything else.
@@ -68,6 +68,9 @@ func (s *stats) read() Stats {
 func NewTCP(o TCPOptions) (*TCP, error) {
 	if o.Pool == nil && len(o.Names) == 0 {
 		return nil, errors.New("tcp: there are no backends")
+	}
+	if len(o.Names) > 0 && o.TLS == nil && o.BackendTLS != nil {
+		return nil, errors.New("tcp: what is passed through by its server name is TLS already, and gets no second one around it")
 	}
 	if o.ProxyProtocol < 0 || o.ProxyProtocol > 2 {
 		return nil, fmt.Errorf("tcp: the PROXY protocol has versions 1 and 2, not %d", o.ProxyProtocol)

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"io"
 	"net"
 	"path/filepath"
@@ -170,6 +171,7 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 		`"a b" is no server name`:    {Names: map[string]relay.Pool{"a b": pool()}},
 		`"*" is no server name`:      {Names: map[string]relay.Pool{"*": pool()}},
 		`"a.example" has no backend`: {Names: map[string]relay.Pool{"a.example": nil}},
+		"is TLS already":             {Names: map[string]relay.Pool{"a.example": pool()}, BackendTLS: &tls.Config{}},
 		"is there twice":             {Names: map[string]relay.Pool{"a.example": pool(), "A.example.": pool()}},
 	} {
 		_, err := relay.NewTCP(o)

@@ -56,7 +56,7 @@ app = {}
 ---@field upload? table<string, any>|rws.SchemaField files of a form, in `c.input` and `c.files`
 ---@field returns? integer the status of an answer that has none of its own, from 200 to 399
 ---@field timeout? rws.Duration how long the handler may take, then 504 is answered, also when it returns something
----  later; an answer that has begun goes on. Default is the setting `timeout`
+---  or fails later; an answer that has begun goes on. Default is the setting `timeout`
 ---@field max_body? rws.Size of the request; default is the setting `max_body`
 ---@field summary? string what the route does, for listings
 ---@field limit? string|rws.LimitOptions how often, as `"5/min per ip"`. It is counted before the input is checked: by address

@@ -259,7 +259,8 @@ function rws.redirect(rules) end
 
 ---Sends clients that do not speak TLS, with us or with a trusted proxy, to the same place over TLS. Without `hosts`
 ---that is at whatever host the client names, which a cache before the server may keep for others; in production the
----log warns of it at the start.
+---log warns of it at the start. A host that is neither a name of letters, digits, hyphens and dots nor an address is
+---answered 400.
 ---
 ---```lua
 ---app:use(rws.redirect_https { hosts = { "example.com", "*.example.com" } })
@@ -302,7 +303,8 @@ function rws.maintenance(options) end
 function rws.timeout(duration) end
 
 ---Answers 413 to requests with a larger body: before anything of it is read when the request says how large it is,
----else as soon as it is too much. It can only lower what the setting `max_body` allows.
+---else as soon as it is too much. It can only lower what the setting `max_body` allows; who sends more than that is
+---told of the smallest limit on the way.
 ---
 ---```lua
 ---app:use(rws.max_body "1kb")

@@ -12,7 +12,7 @@
 ---@field names? table<string, any> other backends by the server name that the visitor's TLS asks for, `"db.example.com"` or `"*.example.com"`: where they are, or a table with `to` and options of its own. The connection is passed through as it is, unless `cert` ends its TLS here. What is no TLS, says nothing, or asks for another name goes to `to`; a hello that is begun and not ended in time is closed
 ---@field cert? string file of a certificate (PEM): TLS ends here, and backends get what is in it. It is the only one, for all `names` (`rws check` doubts those that are not in it), and read again when it changes
 ---@field key? string its key
----@field tls? rws.BackendTls speaks TLS with the backends. Each is verified for its `host`, or else for the host of its address, unless `server_name` names one for all; that is the SNI they are sent, too
+---@field tls? rws.BackendTls speaks TLS with the backends. Each is verified for its `host`, or else for the host of its address, unless `server_name` names one for all; that is the SNI they are sent, too. With `names` and without `cert` the visitors' TLS is passed through and never wrapped: `tls` is then for checks alone, `health = { scheme = "tls" }`, and an error without such
 ---@field proxy_protocol? 1|2 tells backends the visitor's address in that version of the PROXY protocol
 ---@field accept_proxy? rws.ProxyProtocol expects that protocol of what connects: a balancer before this one, which names the visitor. Who is refused for want of it is in the log, once a minute for each peer, and in the metric `rws_proxy_protocol_refused_total`
 ---@field timeout? rws.TcpTimeout

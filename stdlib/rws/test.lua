@@ -18,7 +18,7 @@ local t = {}
 
 ---Options of `t:get` and its like.
 ---@class rws.TestOptions
----@field headers? table<string, string|number>
+---@field headers? table<string, string|number> `host` is the host of the request, in place of `localhost` or that of a full URL
 ---@field query? table<string, string|number>
 ---@field form? table<string, string|number>
 ---@field json? any
@@ -34,7 +34,8 @@ local t = {}
 ---@field type? string
 
 ---Makes a GET request to the app. Cookies are kept from one request to the next, as a browser does;
----redirects are not followed.
+---redirects are not followed. It returns when what the app does behind the answer has ended, too: the shadow of
+---`app:mirror`, the refreshing of a cached answer; at the latest 5 s after the answer.
 ---@async
 ---@param path string
 ---@param options? rws.TestOptions
@@ -126,7 +127,7 @@ function t:travel(duration) end
 ---@class rws.StubRequest
 ---@field method string
 ---@field url string
----@field headers table<string, string>
+---@field headers table<string, string> with `host`, as the backend would see it
 ---@field body string
 
 ---Answers calls of `rws.http` to a URL, and requests of proxies to their backends. One that has no stub fails.
@@ -140,7 +141,7 @@ function t:travel(duration) end
 ---  t.eq(rws.http.get("https://api.example.com/a", { headers = { x_key = "1" } }).status, 200)
 ---end)
 ---```
----@param url string with a `*` at its end: all that begins so
+---@param url string with a `*` at its end: all that begins so. Of a backend with a socket it is that and the path of the request: `"unix:/run/app.sock/users"`
 ---@param answer rws.StubAnswer|fun(request: rws.StubRequest): rws.StubAnswer
 function t:stub(url, answer) end
 

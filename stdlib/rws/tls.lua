@@ -7,7 +7,7 @@
 ---them too, `a.b.example.com` as well, but for names that another `app:tls` has; the certificate does not fit those.
 ---A request that comes over a connection which does not keep what its host asks is answered 421.
 ---@class rws.TlsOptions
----@field domains? string|string[] names of hosts, as `"example.com"`, `"*.example.com"` for one label more, or addresses. Without `cert` and `issuer` their certificates come by ACME, or from the local authority if all of them are localhost or below it, or in development without a `directory`
+---@field domains? string|string[] names of hosts, as `"example.com"`, `"*.example.com"` for one label more, or addresses, which clients do not ask for by name: the one that a connection came to counts. Without `cert` and `issuer` their certificates come by ACME, or from the local authority if all of them are localhost or below it, or in development without a `directory`
 ---@field issuer? "acme"|"local" who makes the certificates: an authority that is asked by ACME, or one of this app for development
 ---@field cert? string file with the certificate, and then those up to its authority, PEM. Default for `domains` are the names in it
 ---@field key? string file with its private key, PEM; may be the same
@@ -25,7 +25,7 @@
 ---@field on_demand? rws.TlsOnDemand gets certificates for other names when a client first asks for them
 ---@field stapling? boolean fetches OCSP responses for certificates by ACME that name a responder; those in files and of the local authority get none. Default true
 ---@field storage? string folder for certificates, keys and accounts; servers may share it. Default .rws/certs, of the local authority .rws/ca
----@field redirect? string|string[] addresses, as `":80"`, that speak plain HTTP and send everybody to the same place at the first address of HTTPS (308); hosts and addresses that no certificate is for are refused (421), but for localhost, and not with on_demand; they answer `"http-01"` too
+---@field redirect? string|string[] addresses, as `":80"`, that speak plain HTTP and send everybody to the same place at the first address of HTTPS that serves the host (308); hosts and addresses that no certificate is for are refused (421), but for localhost, and not with on_demand; they answer `"http-01"` too
 
 ---An authority.
 ---@class rws.TlsDirectory

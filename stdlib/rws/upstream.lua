@@ -122,7 +122,7 @@
 ---@field balance? string|rws.Balance `"round_robin"`, `"weighted_round_robin"` (the same), `"random"`, `"p2c"`, `"least_conn"`, `"ip_hash"`, `"path_hash"`, and with a table `header_hash` and `cookie_hash`. Default round_robin
 ---@field sticky? rws.Sticky
 ---@field slow_start? rws.Duration until a backend that came up has its full share; default at once
----@field refresh? rws.Duration how often names (`dns+`, `srv+`) and functions are asked for backends; default 10s
+---@field refresh? rws.Duration how often names (`dns+`, `srv+`) and functions are asked for backends; default 10s. What was found stays while nothing can be, also across a reload of the script
 ---@field health? string|rws.BackendHealth a path, or more about the checks; default none
 ---@field passive? boolean|rws.Passive default on; `false` switches it off
 ---@field breaker? boolean|rws.Breaker default off

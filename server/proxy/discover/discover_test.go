@@ -247,6 +247,43 @@ func TestFollowSeesDNSChangeAndKeepsTheLastGoodAnswer(t *testing.T) {
 	assert.Equal(t, 3, l.calls, "only changes are reported")
 }
 
+// What was known before is there at once while a name can't be looked up, and goes when it can.
+func TestWhatWasKnownBeforeIsThereWhileDNSIsDown(t *testing.T) {
+	z := &zone{}
+	z.breakDown(true)
+	s, err := discover.Parse("dns+http://api.test:80", z.resolver(t))
+	require.NoError(t, err)
+	l := &list{}
+	ctx, cancel := context.WithCancel(t.Context())
+	f := discover.Follow(ctx, s, discover.Options{Interval: 10 * time.Millisecond, Logger: quiet(), Before: []discover.Target{{URL: "http://10.0.0.1:80"}}}, l.report)
+	t.Cleanup(func() { cancel(); <-f.Done() })
+	<-f.First()
+	assert.Equal(t, "http://10.0.0.1:80", l.urls())
+	require.Eventually(t, func() bool { return f.Status().Err != nil }, 20*time.Second, 5*time.Millisecond)
+	assert.Equal(t, 1, f.Status().Targets)
+	z.set("api.test. A 10.0.0.5")
+	z.breakDown(false)
+	require.Eventually(t, func() bool { return l.urls() == "http://10.0.0.5:80" }, 20*time.Second, 5*time.Millisecond)
+}
+
+// A function may be another one than before: what it named counts when it fails.
+func TestWhatAFunctionNamedBeforeCountsWhenItFails(t *testing.T) {
+	before := []discover.Target{{URL: "http://10.0.0.1:80"}}
+	for want, fail := range map[string]error{"http://10.0.0.1:80": errors.New("away"), "http://10.0.0.5:80": nil} {
+		l := &list{}
+		ctx, cancel := context.WithCancel(t.Context())
+		s := discover.Func("lua", func(context.Context) ([]discover.Target, error) {
+			return []discover.Target{{URL: "http://10.0.0.5:80"}}, fail
+		})
+		f := discover.Follow(ctx, s, discover.Options{Interval: time.Hour, Logger: quiet(), Before: before}, l.report)
+		<-f.First()
+		assert.Equal(t, want, l.urls())
+		assert.Equal(t, 1, l.calls)
+		cancel()
+		<-f.Done()
+	}
+}
+
 func TestFollowSeesAFileChangeAtOnceAndKeepsTheListOfABrokenOne(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "backends")
 	write := func(text string) { require.NoError(t, os.WriteFile(path, []byte(text), 0o644)) }

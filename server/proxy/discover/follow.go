@@ -18,6 +18,9 @@ type Options struct {
 	Interval time.Duration
 	// Timeout limits each question; default 5 s.
 	Timeout time.Duration
+	// Before is what the source named when it was followed before, nil for nothing. It is reported at once, or, of a
+	// [Func], which may be another one now, when that fails at first.
+	Before []Target
 	// Logger hears of failures, each once while it lasts, and of recovery; nil means [slog.Default].
 	Logger *slog.Logger
 }
@@ -97,6 +100,9 @@ func (f *Follower) Status() Status {
 
 func (f *Follower) run(ctx context.Context, watch *reload.Watcher) {
 	defer close(f.done)
+	if _, asked := f.source.(function); !asked {
+		f.recall()
+	}
 	failures := 0
 	for ctx.Err() == nil {
 		if f.look(ctx) {
@@ -114,6 +120,20 @@ func (f *Follower) run(ctx context.Context, watch *reload.Watcher) {
 	if watch != nil {
 		<-watch.Done()
 	}
+}
+
+// recall reports what was known before; once only.
+func (f *Follower) recall() {
+	before := f.o.Before
+	f.o.Before = nil
+	if len(before) == 0 || f.last != nil || f.report(slices.Clone(before)) != nil { // which the source will say better
+		return
+	}
+	f.last = before
+	f.mu.Lock()
+	f.status.Targets = len(before)
+	f.mu.Unlock()
+	f.once()
 }
 
 func (f *Follower) once() {
@@ -155,6 +175,9 @@ func (f *Follower) look(ctx context.Context) bool {
 	}
 	if ctx.Err() != nil {
 		return false
+	}
+	if err != nil {
+		f.recall()
 	}
 	f.note(targets, err)
 	return err == nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -57,7 +58,7 @@ func (p *Pool) newBackend(at place) (*Backend, error) {
 // transport makes the connections to a backend.
 func (p *Pool) transport(at place) (http.RoundTripper, error) {
 	if p.o.Transport != nil {
-		return replaced{p.o.Transport, at.url}, nil
+		return replaced{p.o.Transport, at}, nil
 	}
 	o := transport.Options{
 		Scheme: at.scheme.name, Address: at.address, Dial: p.o.Dial,
@@ -83,19 +84,30 @@ func (p *Pool) transport(at place) (http.RoundTripper, error) {
 // nothing was reached.
 type replaced struct {
 	rt http.RoundTripper
-	to *url.URL
+	to place
 }
 
 func (t replaced) RoundTrip(r *http.Request) (*http.Response, error) {
 	out := *r
-	at := *r.URL
-	at.Scheme, at.Host = t.to.Scheme, t.to.Host
-	out.URL = &at
+	out.URL = t.url(r.URL)
 	res, err := t.rt.RoundTrip(&out)
 	if err != nil {
 		return nil, &transport.Error{Phase: transport.PhaseDial, Err: err}
 	}
 	return res, nil
+}
+
+// url is where a request would go: "unix:/run/app.sock/path" where the address is the path of a socket.
+func (t replaced) url(asked *url.URL) *url.URL {
+	at := *asked
+	at.Scheme, at.Host = t.to.url.Scheme, t.to.url.Host
+	if strings.HasPrefix(t.to.address, "/") {
+		socket := url.URL{Path: t.to.address}
+		at.Host, at.OmitHost = "", true
+		at.RawPath = socket.EscapedPath() + asked.EscapedPath()
+		at.Path = t.to.address + asked.Path
+	}
+	return &at
 }
 
 // Name is the scheme and address of the backend, as "http://10.0.0.7:80": it is unique in its pool.

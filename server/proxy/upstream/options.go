@@ -29,6 +29,9 @@ type Options struct {
 	// Resolver looks up the names of sources; nil means that of the system.
 	Resolver *net.Resolver
 
+	// SourceMemory is what sources have named before, by the name of the pool; nil for nothing.
+	SourceMemory *discover.Memory
+
 	Balance   Balance
 	Sticky    Sticky
 	SlowStart time.Duration // until a backend that came up has its full share; 0 for at once
@@ -49,7 +52,8 @@ type Options struct {
 	// Makers make what carries requests to backends of further schemes, as "fastcgi".
 	Makers map[string]Maker
 	// Transport replaces the network, as tests do: it gets all requests, with the scheme and host of
-	// their backend in the URL. There are no active checks then.
+	// their backend in the URL; of a socket that is "unix:/run/app.sock" followed by the path. There are no
+	// active checks then.
 	Transport http.RoundTripper
 
 	// Logger hears what happens to backends; nil means [slog.Default].

@@ -24,8 +24,13 @@ type feed struct {
 func (f *feed) start() {
 	ctx, stop := context.WithCancel(f.pool.ctx)
 	f.stop = stop
-	f.follower = discover.Follow(ctx, f.source, discover.Options{Interval: f.pool.o.Every, Logger: f.pool.log.With("pool", f.pool.o.Name)}, f.found)
+	f.follower = discover.Follow(ctx, f.source, discover.Options{
+		Interval: f.pool.o.Every, Logger: f.pool.log.With("pool", f.pool.o.Name), Before: f.pool.o.SourceMemory.Load(f.key()),
+	}, f.found)
 }
+
+// key is what the targets are remembered by.
+func (f *feed) key() string { return f.pool.o.Name + "\x00" + f.source.String() }
 
 // end waits until following has ended; without the lock of the pool, which found may wait for.
 func (f *feed) end() {
@@ -50,6 +55,7 @@ func (f *feed) found(targets []Target) error {
 		f.targets = before
 		return err
 	}
+	p.o.SourceMemory.Save(f.key(), targets)
 	return nil
 }
 

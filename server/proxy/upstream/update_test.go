@@ -355,3 +355,22 @@ func TestANameThatDNSForgetsUnderLoadKeepsItsBackends(t *testing.T) {
 	stop()
 	wg.Wait()
 }
+
+// A reload while a source is away goes on with the backends that it named before.
+func TestTheNextPoolKnowsWhatSourcesNamed(t *testing.T) {
+	url := serve(t, func(http.ResponseWriter, *http.Request) {})
+	var away atomic.Bool
+	o := upstream.Options{SourceMemory: discover.NewMemory(), Sources: []discover.Source{discover.Func("lua", func(context.Context) ([]upstream.Target, error) {
+		if away.Load() {
+			return nil, io.ErrUnexpectedEOF
+		}
+		return targets(url), nil
+	})}}
+	old := pool(t, o)
+	old.Start(t.Context())
+	soon(t, "it is found", func() bool { return len(old.Status()) == 1 })
+	away.Store(true)
+	next := pool(t, o)
+	next.Start(t.Context())
+	soon(t, "it is remembered", func() bool { return len(next.Status()) == 1 })
+}
