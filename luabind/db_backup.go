@@ -8,6 +8,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"rws/luabind/bind"
 	"rws/luabind/fault"
 	"rws/server/db"
 	"rws/server/storage"
@@ -15,6 +16,9 @@ import (
 
 // backupInto puts a copy of a SQLite database into a storage.
 func (d *Database) backupInto(L *lua.LState, s *Storage, key string) int {
+	if err := storage.CheckKey(key); err != nil {
+		bind.Raise(L, "db:backup", storageError(err))
+	}
 	d.notLive(L, s, key)
 	d.wait(L, "backup", func(ctx context.Context) error {
 		return d.source.pool.BackupBy(ctx, func(f *os.File) error {

@@ -154,7 +154,7 @@ func write(ctx context.Context, root *os.Root, name string, r io.Reader) (Info, 
 		err = closed
 	}
 	if from.err != nil {
-		return Info{}, failedSource(ctx, from)
+		return Info{}, from.failure()
 	}
 	if err == nil { // the clock of file systems is coarse, and the time tells one content from the next
 		now := time.Now()

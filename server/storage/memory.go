@@ -56,7 +56,7 @@ func (m *Memory) put(ctx context.Context, key string, r io.Reader, o PutOptions)
 	from := &source{ctx: ctx, r: r}
 	content, err := io.ReadAll(io.LimitReader(from, m.most+1))
 	if err != nil {
-		return failedSource(ctx, from)
+		return from.failure()
 	}
 	sum := sha256.Sum256(content)
 	f := &memoryFile{content: content, Info: Info{
@@ -64,14 +64,6 @@ func (m *Memory) put(ctx context.Context, key string, r io.Reader, o PutOptions)
 		ETag: fmt.Sprintf(`"%x"`, sum[:16]), Modified: time.Now(),
 	}}
 	return m.keep(f)
-}
-
-// failedSource is why reading the body ended.
-func failedSource(ctx context.Context, s *source) error {
-	if err := ended(ctx, s.err); err != nil {
-		return err
-	}
-	return s.err
 }
 
 func (m *Memory) keep(f *memoryFile) error {

@@ -46,7 +46,7 @@ func (s *S3) Put(ctx context.Context, key string, r io.Reader, o PutOptions) err
 	from := &source{ctx: ctx, r: r}
 	err = s.send(ctx, *at, from, o)
 	if from.err != nil {
-		return named(failedSource(ctx, from), "put", key, s.String())
+		return named(from.failure(), "put", key, s.String())
 	}
 	return s.fail(ctx, "put", key, err)
 }

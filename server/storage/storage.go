@@ -126,11 +126,12 @@ type source struct {
 	ctx context.Context
 	r   io.Reader
 	err error // other than io.EOF
+	cut bool  // the context has ended, and the reader has not failed
 }
 
 func (s *source) Read(p []byte) (int, error) {
 	if s.ctx.Err() != nil {
-		s.err = context.Cause(s.ctx)
+		s.err, s.cut = context.Cause(s.ctx), true
 		return 0, s.err
 	}
 	n, err := s.r.Read(p)
@@ -138,6 +139,14 @@ func (s *source) Read(p []byte) (int, error) {
 		s.err = err
 	}
 	return n, err
+}
+
+// failure is why reading ended early.
+func (s *source) failure() error {
+	if s.cut {
+		return ended(s.ctx, nil)
+	}
+	return s.err
 }
 
 // bounded is a body that ends with ctx, which is looked at between reads.
