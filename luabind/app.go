@@ -110,6 +110,7 @@ func appMethods() []bind.Func {
 		bind.RawMethod("test(name, fn)", appTest),
 		bind.RawWaitMethod("db(url, options?)", appDB),
 		bind.RawMethod("redis(url)", appRedis),
+		bind.RawMethod("storage(url, options?)", appStorage),
 		bind.RawMethod("upstream(name, options)", appUpstream),
 		bind.RawMethod("proxy(pattern, ...)", appProxy),
 		bind.RawMethod("grpc(pattern, ...)", appGRPC),

@@ -19,6 +19,7 @@ import (
 
 // readBody returns the whole body, reading it on the first call.
 func (c *Ctx) readBody(L *lua.LState) []byte {
+	c.notStreamed(L, "c.body")
 	b := c.bodyBy(c)
 	if b.read {
 		return b.text

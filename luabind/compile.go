@@ -32,7 +32,7 @@ func types() []bind.Type {
 		{Name: routeType, As: "route", Methods: []bind.Func{bind.RawMethod("name(name)", routeName)}},
 		contextOfType(), paramsOfType(), responseOfType(), headersOfType(), requestHeadersOfType(), cookiesOfType(), fileOfType(), outOfType(),
 		sharedOfType(), testOfType(), answerOfType(), dbOfType(), txOfType(), queryOfType(), sessionOfType(), sessionsOfType(), cacheOfType(),
-		httpCacheOfType(), upstreamOfType(), canaryOfType(),
+		httpCacheOfType(), upstreamOfType(), canaryOfType(), storageOfType(), readerOfType(),
 		{Name: middlewareType, As: "middleware", String: func(self any) string { return self.(*Middleware).String() }},
 	}, slices.Concat(redisTypes(), proxyTypes())...)
 }

@@ -79,6 +79,7 @@ const (
 	fieldFiles
 	fieldInput
 	fieldSession
+	fieldBodyStream
 	lazyFields
 )
 
@@ -130,18 +131,19 @@ func contextOfType() bind.Type {
 				}
 				return lua.LNil
 			},
-			"params":  lazy(fieldParams, makeParams),
-			"query":   lazy(fieldQuery, makeQuery),
-			"headers": func(L *lua.LState, self any) lua.LValue { return contextOf(L, self).headersOf(L) },
-			"cookies": lazy(fieldCookies, makeCookies),
-			"session": lazy(fieldSession, makeSession),
-			"tls":     func(L *lua.LState, self any) lua.LValue { return makeTLS(L, contextOf(L, self)) },
-			"form":    lazy(fieldForm, makeForm),
-			"files":   lazy(fieldFiles, makeFiles),
-			"input":   lazy(fieldInput, func(L *lua.LState, _ *Ctx) lua.LValue { return fresh(L, L.NewTable()) }),
-			"body":    func(L *lua.LState, self any) lua.LValue { return lua.LString(contextOf(L, self).readBody(L)) },
-			"res":     func(L *lua.LState, self any) lua.LValue { return contextOf(L, self).result(L) },
-			"user":    userField,
+			"params":      lazy(fieldParams, makeParams),
+			"query":       lazy(fieldQuery, makeQuery),
+			"headers":     func(L *lua.LState, self any) lua.LValue { return contextOf(L, self).headersOf(L) },
+			"cookies":     lazy(fieldCookies, makeCookies),
+			"session":     lazy(fieldSession, makeSession),
+			"tls":         func(L *lua.LState, self any) lua.LValue { return makeTLS(L, contextOf(L, self)) },
+			"form":        lazy(fieldForm, makeForm),
+			"files":       lazy(fieldFiles, makeFiles),
+			"input":       lazy(fieldInput, func(L *lua.LState, _ *Ctx) lua.LValue { return fresh(L, L.NewTable()) }),
+			"body":        func(L *lua.LState, self any) lua.LValue { return lua.LString(contextOf(L, self).readBody(L)) },
+			"body_stream": lazy(fieldBodyStream, makeBodyStream),
+			"res":         func(L *lua.LState, self any) lua.LValue { return contextOf(L, self).result(L) },
+			"user":        userField,
 
 			"csrf_token": csrfTokenField, "csrf_field": csrfFieldField,
 		},
@@ -174,7 +176,7 @@ func contextOfType() bind.Type {
 // readOnly are the fields that describe the request; scripts may store any other.
 var readOnly = map[string]bool{
 	"method": true, "path": true, "url": true, "host": true, "scheme": true, "ip": true, "id": true, "route": true, "csp_nonce": true,
-	"params": true, "query": true, "headers": true, "cookies": true, "session": true, "form": true, "files": true, "input": true, "body": true, "res": true,
+	"params": true, "query": true, "headers": true, "cookies": true, "session": true, "form": true, "files": true, "input": true, "body": true, "body_stream": true, "res": true,
 	"csrf_token": true, "csrf_field": true, "tls": true,
 }
 

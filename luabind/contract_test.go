@@ -231,6 +231,11 @@ func tables() map[string]any {
 		"rws.Spec":                   specOptions{},
 		"rws.StaticOptions":          staticOptions{},
 		"rws.StreamOptions":          streamOptions{},
+		"rws.StorageOptions":         storageOptions{},
+		"rws.StorageGetOptions":      storageGetOptions{},
+		"rws.StoragePutOptions":      storagePutOptions{},
+		"rws.StorageSendOptions":     storageSendOptions{},
+		"rws.StorageUrlOptions":      storageURLOptions{},
 		"rws.StubAnswer":             stubOptions{},
 		"rws.TestFile":               uploadOptions{},
 		"rws.TestOptions":            callOptions{},
@@ -250,7 +255,7 @@ func tables() map[string]any {
 // otherTables are classes of tables that no struct describes. Tests of their own hold them, but
 // rws.Error and rws.StubRequest, which Go makes field by field.
 var otherTables = []string{"rws.Config", "rws.ConfigTls", "rws.ConfigAccessLog", "rws.ConfigMetrics", "rws.ConfigFs", "rws.ConfigSession", "rws.ConfigSessionCookie", "rws.ConfigCache", "rws.ConfigLimits",
-	"rws.SessionInfo", "rws.CacheStats", "rws.HttpCacheStats", "rws.RedisStats", "rws.RedisMessage", "rws.ResourceHandlers", "rws.FileInfo", "rws.StubRequest", "rws.Error",
+	"rws.SessionInfo", "rws.CacheStats", "rws.HttpCacheStats", "rws.RedisStats", "rws.RedisMessage", "rws.ResourceHandlers", "rws.FileInfo", "rws.StoredFile", "rws.ListedFile", "rws.StubRequest", "rws.Error",
 	"rws.BackendStatus", "rws.CanaryCount", "rws.CanaryState", "rws.ColumnInfo", "rws.Tls", "rws.TlsClient", "rws.DbResult", "rws.Page", "rws.PoolStats", "rws.TableInfo"}
 
 func TestOptionsAreDocumented(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 func dbOfType() bind.Type {
 	return bind.Type{Name: dbType, As: "db", Methods: append(append(queryMethods(), bind.Writing(
 		bind.RawWaitMethod("migrate(migrations, options?)", dbMigrate),
-		bind.RawWaitMethod("backup(path)", dbBackup),
+		bind.RawWaitMethod("backup(to, key?)", dbBackup),
 		bind.RawWaitMethod("close()", dbClose),
 	)...),
 		bind.RawWaitMethod("ping()", dbPing),
@@ -202,6 +202,9 @@ func dbCheck(L *lua.LState, d *Database) int {
 // dbBackup writes a copy of a SQLite database to a file in the app's folder or in fs.allow.
 func dbBackup(L *lua.LState, d *Database) int {
 	const name = "db:backup"
+	if s, ok := userdata[Storage](L.Get(2)); ok {
+		return d.backupInto(L, s, bind.Arg[string](L, name, 3))
+	}
 	p := stateOf(L).program
 	to := p.path(bind.Arg[string](L, name, 2))
 	if !p.allowed(to) || !p.reallyAllowed(filepath.Dir(to)) {

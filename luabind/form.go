@@ -52,6 +52,7 @@ func (c *Ctx) parseForm(L *lua.LState) *form {
 	if c.form != nil {
 		return c.form
 	}
+	c.notStreamed(L, "c.form")
 	f := &form{values: make(url.Values), files: make(map[string][]*File)}
 	var err error
 	switch t := c.mediaType(); {

@@ -34,6 +34,7 @@ type response struct {
 	static static.Options
 	stream *lua.LFunction
 	bridge *bridge
+	stored *storedFile
 }
 
 type bodyKind uint8
@@ -45,6 +46,7 @@ const (
 	bodyFile
 	bodyStream
 	bodyBridge
+	bodyStored
 )
 
 // buffers hold response bodies; those that grew beyond maxBuffer are dropped.
@@ -107,7 +109,7 @@ func (r *response) reset(kind bodyKind) {
 		r.header, r.mime = nil, nil
 		r.status = 0
 	}
-	r.kind, r.file, r.stream = kind, "", nil
+	r.kind, r.file, r.stream, r.stored = kind, "", nil, nil
 }
 
 func freeBuffer(b *[]byte) {

@@ -38,6 +38,8 @@ func (c *Ctx) send(res *response, w http.ResponseWriter) {
 	switch res.kind {
 	case bodyFile:
 		c.sendFile(res, w)
+	case bodyStored:
+		c.sendStored(res, w)
 	case bodyStream:
 		c.sendStream(res, w)
 	default:

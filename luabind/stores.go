@@ -19,6 +19,7 @@ import (
 	"rws/server/redis"
 	"rws/server/secret"
 	"rws/server/session"
+	"rws/server/storage"
 	"rws/server/webhook"
 )
 
@@ -31,11 +32,12 @@ type stores struct {
 	sessions lazy[session.Manager]
 	cache    lazy[cache.Cache]
 
-	mu      sync.Mutex
-	redis   map[string]*redis.Client // by URL
-	limits  map[string]*lateLimits   // by URL
-	closers []func() error           // in the order of opening
-	closed  bool
+	mu       sync.Mutex
+	redis    map[string]*redis.Client // by URL
+	limits   map[string]*lateLimits   // by URL
+	storages map[string]storage.Store // by URL, and that of tests
+	closers  []func() error           // in the order of opening
+	closed   bool
 }
 
 // A lazy value is made when it is first asked for. The zero value is ready.
@@ -183,6 +185,7 @@ type kept struct {
 	mu       sync.Mutex
 	users    int
 	sessions *session.Memory
+	files    map[string]*storage.Memory // by URL
 	cache    *cache.Memory
 	size     int64
 	hasher   *password.Hasher

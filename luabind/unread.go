@@ -10,10 +10,11 @@ import (
 
 // A body is what functions have read of the body of a request.
 type body struct {
-	by    *Ctx   // who was the first
-	read  bool   // text is all, or what there was behind spool
-	text  []byte // valid when read
-	spool *spool // the body as it came, once a form of parts was read from it
+	by       *Ctx   // who was the first
+	read     bool   // text is all, or what there was behind spool
+	text     []byte // valid when read
+	spool    *spool // the body as it came, once a form of parts was read from it
+	streamed bool   // c.body_stream has it
 }
 
 // bodyBy returns the body, of which by is the first reader unless there was one.

@@ -109,6 +109,17 @@ func (d *DB) isFile(path string) bool {
 
 // BackupTo writes a copy of a SQLite database to w, by way of a temporary file.
 func (d *DB) BackupTo(ctx context.Context, w io.Writer) error {
+	return d.BackupBy(ctx, func(f *os.File) error {
+		if _, err := io.Copy(w, f); err != nil {
+			return d.backupError("where it was to go", err)
+		}
+		return nil
+	})
+}
+
+// BackupBy hands a copy of a SQLite database to store, as a temporary file that is open at its beginning
+// and was read through for damage. It is removed afterwards. The error of store is returned as it is.
+func (d *DB) BackupBy(ctx context.Context, store func(f *os.File) error) error {
 	if err := d.onlySQLite("backup"); err != nil {
 		return err
 	}
@@ -121,15 +132,15 @@ func (d *DB) BackupTo(ctx context.Context, w io.Writer) error {
 	if err := d.copyTo(ctx, copied); err != nil {
 		return err
 	}
+	if err := checkCopy(ctx, copied); err != nil {
+		return d.backupError("a temporary file", err)
+	}
 	f, err := os.Open(copied)
 	if err != nil {
 		return d.backupError("a temporary file", err)
 	}
 	defer f.Close()
-	if _, err := io.Copy(w, f); err != nil {
-		return d.backupError("where it was to go", err)
-	}
-	return nil
+	return store(f)
 }
 
 // copyTo uses "vacuum into", which reads as one reader does and can be interrupted. The

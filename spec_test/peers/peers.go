@@ -1,10 +1,10 @@
-// Package peers gives tests real servers: Postgres, MariaDB, Redis, PHP-FPM, and Pebble, an authority
+// Package peers gives tests real servers: Postgres, MariaDB, Redis, S3, PHP-FPM, and Pebble, an authority
 // that speaks ACME; and [Early], a client of HTTP/3 that comes again.
 //
 // Each server is a private instance of the installed program, in a temporary folder, on a free port
-// of the loopback. [Postgres], [MariaDB] and [Redis] share one instance in a test process,
+// of the loopback. [Postgres], [MariaDB], [Redis] and [S3] share one instance in a test process,
 // started when first asked for, and hand every caller a database of its own.
-// [PostgresServer], [MariaDBServer] and [RedisServer] start one for a single test, which may
+// [PostgresServer], [MariaDBServer], [RedisServer] and [S3Server] start one for a single test, which may
 // stop it and start it again. Nothing is left behind, however the test process ends: a shell
 // in a session of its own waits for that, kills the server and removes its folder.
 //

@@ -622,6 +622,47 @@ function App:test(name, fn) end
 ---@nodiscard
 function App:redis(url) end
 
+---Options of `app:storage`.
+---@class rws.StorageOptions
+---@field test? string the URL that `rws test` uses in its place. Default: files in memory for a bucket, or tests
+---  would reach what others use; a folder and memory as they are
+
+---A store of files under keys: a folder, memory, or a bucket of S3 and what speaks its protocol. It is reached when
+---it is first used; a bucket that does not exist is an error then. The same URL gives the same store.
+---
+--- - `dir:./uploads`: a folder, from the app's when it is relative. It is made when it is needed
+--- - `memory:` or `memory:?size=16mb`: in memory, 64 MB unless it says more, to try things. It outlives a reload
+--- - `s3://bucket/prefix?region=eu-north-1&endpoint=https://minio.example:9000`: without an endpoint Amazon's; the
+---   region is else `AWS_REGION`, or `us-east-1`. `path_style=false` puts the bucket into the name of the host also
+---   where there is an endpoint
+---
+---Credentials are those of the URL (`s3://KEY:SECRET@bucket`, percent-encoded), else `AWS_ACCESS_KEY_ID`,
+---`AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, else the role that EKS (`AWS_ROLE_ARN` and
+---`AWS_WEB_IDENTITY_TOKEN_FILE`), ECS (`AWS_CONTAINER_CREDENTIALS_RELATIVE_URI` or `_FULL_URI`) or EC2 gives the program.
+---
+---```lua
+---local files = app:storage(env.STORAGE_URL or "dir:./uploads")
+---
+---app:put("/files/*", { max_body = "1gb", timeout = "5m" }, function(c)
+---  files:put(c.params["*"], c.body_stream)
+---  return 201
+---end)
+---app:get("/files/*", function(c) return files:send(c, c.params["*"]) end)
+---
+---app:test("what was put comes back", function(t)
+---  t.eq(t:put("/files/a/b.txt", { body = "hello" }).status, 201)
+---  local answer = t:get("/files/a/b.txt")
+---  t.eq(answer.body, "hello")
+---  t.eq(answer.headers.content_type, "text/plain; charset=utf-8")
+---  t.eq(t:get("/files/a/none.txt").status, 404)
+---end)
+---```
+---@param url string
+---@param options? rws.StorageOptions
+---@return rws.Storage files
+---@nodiscard
+function App:storage(url, options) end
+
 ---A route, as `app:get` and its like return it.
 ---@class rws.Route
 local route = {}

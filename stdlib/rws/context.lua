@@ -23,6 +23,8 @@
 ---@field files table<string, rws.File> the files of the form, the first of each name. Reading it waits
 ---@field input table<string, any> what the spec of the route has checked
 ---@field body string of the request, at most `max_body`. Reading it waits
+---@field body_stream rws.Reader the same in pieces, which are not kept: a handler has one or the other. For `files:put`
+---  of `app:storage`. Also here `max_body` is what a client may send
 ---@field tls rws.Tls? the TLS of the connection, and the certificate of the client; nil without, also behind a proxy
 ---@field res rws.Response the answer so far
 ---@field user any who sends the request: what a guard of `rws.auth` has found out, or what a function has set. It is data:

@@ -434,13 +434,20 @@ function db:check() end
 ---through for damage, and takes its place at once, so that there is an old backup or a new one and never half of
 ---one. It replaces a SQLite database that nobody has open, and nothing else.
 ---
+---Into a storage it goes by way of a temporary file, in pieces, and appears under its key when it is complete;
+---what is there under the key is replaced, whatever it is.
+---
 ---```lua
 ---local db = app:db("sqlite:shop.db")
 ---db:backup("shop-backup.db")
+---
+---local files = app:storage("memory:")
+---db:backup(files, "backups/" .. rws.now():format("%Y-%m-%d") .. ".db")
 ---```
 ---@async
----@param path string in the app's folder, or in one of `fs.allow`
-function db:backup(path) end
+---@param to string|rws.Storage a file in the app's folder, or in one of `fs.allow`; or a storage
+---@param key? string in the storage
+function db:backup(to, key) end
 
 ---Closes the connections, of all isolates, after what is under way. `app:db` opens it anew. It is not needed
 ---at the end.

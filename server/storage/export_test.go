@@ -1,0 +1,22 @@
+package storage
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// Uploads counts the uploads of parts that are not complete, -1 where that fails.
+func Uploads(ctx context.Context, s *S3) int {
+	out, err := s.client.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: s.bucket()})
+	if err != nil {
+		return -1
+	}
+	return len(out.Uploads)
+}
+
+// SetPageSize has a store ask for so many files at a time.
+func SetPageSize(s *S3, n int32) { s.pageSize = n }
+
+// TempFolder is where a Dir writes.
+const TempFolder = tempFolder

@@ -1,0 +1,3 @@
+package storage
+
+const openFlags = 0
