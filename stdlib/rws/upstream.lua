@@ -40,7 +40,7 @@
 
 ---Judging backends by the answers to visitors: 502, 503, 504, 500 and none at all are failures, what a visitor does
 ---wrong never is. With gRPC the statuses UNAVAILABLE, INTERNAL, UNKNOWN and DATA_LOSS are failures too, and
----DEADLINE_EXCEEDED unless the visitor's own `grpc-timeout` is over. A reload of the script forgets who is out.
+---DEADLINE_EXCEEDED unless the visitor's own `grpc-timeout` is over. A reload of the script does not forget who is out.
 ---@class rws.Passive
 ---@field failures? integer that put a backend out: in a row, or with `window` of that time; default 5
 ---@field share? number|string of failures that does, as `"50%"`, among at least `minimum` requests of the window

@@ -2,19 +2,28 @@ package health
 
 import (
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 )
 
-// Memory keeps what checks have found out for the Monitor that comes next, so that a reload does not forget
-// it. Safe for concurrent use; made by [NewMemory]. A nil Memory keeps nothing.
+// Memory keeps what checks have found out for the Monitor that comes next, and who is ejected for the next
+// Outlier, so that a reload does not forget it. Safe for concurrent use; made by [NewMemory]. A nil Memory keeps nothing.
 type Memory struct {
-	mu    sync.Mutex
-	known map[string]Status
+	mu      sync.Mutex
+	known   map[string]Status
+	ejected map[string]ejection
+}
+
+// An ejection is what an [Outlier] knows of one backend.
+type ejection struct {
+	until     time.Time // zero for one that is over
+	ejections int       // of late
+	back      time.Time // when the last ended
 }
 
 // NewMemory makes an empty memory.
-func NewMemory() *Memory { return &Memory{known: map[string]Status{}} }
+func NewMemory() *Memory { return &Memory{known: map[string]Status{}, ejected: map[string]ejection{}} }
 
 // forget is when a backend that is checked no more is forgotten.
 const forget = time.Hour
@@ -45,6 +54,36 @@ func (m *Memory) load(key string, recent time.Duration) (Status, bool) {
 	defer m.mu.Unlock()
 	s, ok := m.known[key]
 	return s, ok && time.Since(s.Checked) <= recent
+}
+
+// saveEjection notes what is known by a key now.
+func (m *Memory) saveEjection(key string, e ejection) {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, known := m.ejected[key]; !known {
+		maps.DeleteFunc(m.ejected, func(_ string, e ejection) bool { return time.Since(e.last()) > forget })
+	}
+	m.ejected[key] = e
+}
+
+// last is when the ejection ends, or has ended.
+func (e ejection) last() time.Time {
+	if e.until.IsZero() {
+		return e.back
+	}
+	return e.until
+}
+
+func (m *Memory) loadEjection(key string) ejection {
+	if m == nil {
+		return ejection{}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.ejected[key]
 }
 
 // recent is how old a finding may be to say something of a backend now: three checks may have been missed.

@@ -79,3 +79,31 @@ func TestTheTimeOfACheckIsNotLongerThanTheTimeBetweenTwo(t *testing.T) {
 		assert.False(t, w.Up("a"), "it took longer than 300 ms")
 	})
 }
+
+// Who is ejected stays so, as long as it was to be, and the next time longer; where that would leave nobody,
+// or in another pool, nobody is.
+func TestAReloadKeepsWhoIsEjected(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := health.OutlierOptions{Name: "api", Memory: health.NewMemory()}
+		old, _ := outlier(t, o, "a", "b", "c")
+		report(old, "a", 5)
+		time.Sleep(20 * time.Second)
+
+		next, log := outlier(t, o, "a", "b", "c")
+		assert.Equal(t, []string{"a"}, ejected(next))
+		alone, _ := outlier(t, o, "a")
+		assert.Empty(t, ejected(alone))
+		other := o
+		other.Name = "web"
+		stranger, _ := outlier(t, other, "a", "b", "c")
+		assert.Empty(t, ejected(stranger))
+
+		time.Sleep(10 * time.Second)
+		assert.False(t, next.Ejected("a"))
+		report(next, "a", 5)
+		assert.Contains(t, log.String(), "for=1m0s ejections=2")
+		next.Revive("a")
+		third, _ := outlier(t, o, "a", "b", "c")
+		assert.Empty(t, ejected(third), "it was back")
+	})
+}

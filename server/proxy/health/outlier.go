@@ -45,8 +45,10 @@ type OutlierOptions struct {
 	// Alone lets the only backend of a pool be ejected too, so that clients are answered at once.
 	Alone bool
 
-	// Name is of the pool, for the log.
+	// Name is of the pool, for the log and the Memory.
 	Name string
+	// Memory is who was ejected before; nil for nothing.
+	Memory *Memory
 	// OnEject hears when a backend is ejected, and false when it is back; with a lock held, so it must
 	// return at once and not call anything of the Outlier.
 	OnEject func(id string, ejected bool)
@@ -118,10 +120,12 @@ func (o *Outlier) Update(ids []string) {
 	defer o.mu.Unlock()
 	old := *o.hosts.Load()
 	next := make(map[string]*Host, len(ids))
+	var fresh []*Host
 	for _, id := range ids {
 		h := old[id]
 		if h == nil {
 			h = o.newHost(id)
+			fresh = append(fresh, h)
 		}
 		next[id] = h
 	}
@@ -129,7 +133,22 @@ func (o *Outlier) Update(ids []string) {
 		h.gone = next[id] == nil
 	}
 	o.hosts.Store(&next)
+	for _, h := range fresh {
+		o.recall(h)
+	}
 }
+
+// recall goes on with the ejection of a host that the memory knows. mu is held.
+func (o *Outlier) recall(h *Host) {
+	known, now := o.o.Memory.loadEjection(o.key(h)), time.Now()
+	h.ejections, h.back = known.ejections, known.back
+	if known.until.After(now) && o.mayEject(h, now) {
+		h.until.Store(known.until.UnixNano())
+	}
+}
+
+// key is what a backend of this pool is remembered by.
+func (o *Outlier) key(h *Host) string { return fmt.Sprintf("%q", []string{o.o.Name, h.id}) }
 
 func (o *Outlier) newHost(id string) *Host {
 	h := &Host{id: id, outlier: o}
@@ -214,8 +233,10 @@ func (o *Outlier) eject(h *Host, why string, failures int) {
 	h.forgive(now, o.o.Eject)
 	h.ejections++
 	span := min(o.o.Eject*time.Duration(h.ejections), o.o.MaxEject)
-	h.until.Store(now.Add(span).UnixNano())
+	until := now.Add(span)
+	h.until.Store(until.UnixNano())
 	h.forget()
+	o.o.Memory.saveEjection(o.key(h), ejection{until: until, ejections: h.ejections, back: h.back})
 	o.log.Warn("backend is ejected", slog.String("backend", h.id), slog.String("why", why),
 		slog.Int("failures", failures), slog.Duration("for", span), slog.Int("ejections", h.ejections))
 	o.notify(h, true)
@@ -284,6 +305,7 @@ func (o *Outlier) release(h *Host, why string) {
 	h.back = time.Unix(0, min(until, time.Now().UnixNano()))
 	h.forget()
 	h.until.Store(0)
+	o.o.Memory.saveEjection(o.key(h), ejection{ejections: h.ejections, back: h.back})
 	o.log.Info("backend is no longer ejected", slog.String("backend", h.id), slog.String("why", why))
 	o.notify(h, false)
 }

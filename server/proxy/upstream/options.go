@@ -37,10 +37,10 @@ type Options struct {
 	SlowStart time.Duration // until a backend that came up has its full share; 0 for at once
 
 	Health *health.Check // nil for no active checks. Its TLS and Dial default to those here
-	// HealthMemory is what checks have found out before; nil for nothing.
+	// HealthMemory is what checks have found out before, and who was ejected; nil for nothing.
 	HealthMemory *health.Memory
 
-	Passive *health.OutlierOptions // nil for none. Its Name, OnEject and Logger are the pool's
+	Passive *health.OutlierOptions // nil for none. Its Name, OnEject, Memory and Logger are the pool's
 	Breaker *breaker.Options       // nil for none. Its Name, OnChange and Logger are the pool's
 	Dial    func(ctx context.Context, network, address string) (net.Conn, error)
 	TLS     TLS

@@ -113,7 +113,7 @@ func (p *Pool) newJudges() (err error) {
 	}
 	if p.o.Passive != nil {
 		o := *p.o.Passive
-		o.Name, o.Logger, o.OnEject = p.o.Name, p.log, p.ejected
+		o.Name, o.Logger, o.OnEject, o.Memory = p.o.Name, p.log, p.ejected, p.o.HealthMemory
 		if p.outlier, err = health.NewOutlier(o); err != nil {
 			return err
 		}
