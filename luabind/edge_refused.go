@@ -4,7 +4,6 @@ import (
 	"sync"
 
 	"rws/server/listen"
-	"rws/server/metrics"
 )
 
 // refusals count, by address, whom the PROXY protocol keeps out. They outlive reloads, as the addresses do.
@@ -26,16 +25,13 @@ func (r *refusals) of(address string) *listen.Refusals {
 	return r.at[address]
 }
 
-// reading is the metric of all.
-func (r *refusals) reading() metrics.Reading {
-	return metrics.Reading{Name: "rws_proxy_protocol_refused_total", Counter: true, Labels: []string{"listen", "reason"},
-		Help: "Connections refused because of the PROXY protocol: the peer is not trusted (untrusted), or sent no proper header (header).",
-		Read: func(yield func(float64, ...string)) {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			for address, n := range r.at {
-				yield(float64(n.Untrusted()), address, "untrusted")
-				yield(float64(n.Header()), address, "header")
-			}
-		}}
+// read tells the metric of all.
+func (r *refusals) read(yield func(string, float64, ...string)) {
+	const name = "rws_proxy_protocol_refused_total"
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for address, n := range r.at {
+		yield(name, float64(n.Untrusted()), address, "untrusted")
+		yield(name, float64(n.Header()), address, "header")
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"rws/luabind/bind"
+	"rws/server/metrics"
 )
 
 // FormatTime is formatTime.
@@ -63,3 +64,6 @@ func LoadTimes(limit, notice time.Duration) func(*Options) {
 func CertPoll(every time.Duration) func(*Options) {
 	return func(o *Options) { o.certPoll = every }
 }
+
+// EdgeReading is the metrics of the edge.
+func EdgeReading(s *Shared) metrics.Reading { return s.kept.edge() }

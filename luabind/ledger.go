@@ -55,10 +55,10 @@ func (l *ledger) keep(p *Program) {
 		return
 	}
 	sums := map[string]float64{}
-	for _, t := range l.living[len(l.living)-1].tallies() {
+	for _, t := range l.living[len(l.living)-1].counts() {
 		sums[t.key()] = l.ended[t.key()]
 	}
-	for _, t := range p.tallies() {
+	for _, t := range p.counts() {
 		if _, known := sums[t.key()]; known {
 			sums[t.key()] += t.count
 		}
@@ -66,24 +66,25 @@ func (l *ledger) keep(p *Program) {
 	l.ended = sums
 }
 
-// read returns the counts of the present program, with those of the ones before.
-func (l *ledger) read() []tally {
+// read returns the counts of the present program, with those of the ones before, and how its backends are.
+func (l *ledger) read() ([]tally, []poolState) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.living) == 0 {
-		return nil
+		return nil, nil
 	}
 	last := len(l.living) - 1
 	before := map[string]float64{}
 	for _, p := range l.living[:last] {
-		for _, t := range p.tallies() {
+		for _, t := range p.counts() {
 			before[t.key()] += t.count
 		}
 	}
-	list := l.living[last].tallies()
+	pools := l.living[last].poolStates()
+	list := l.living[last].tallies(pools)
 	for i := range list {
 		key := list[i].key()
 		list[i].count += l.ended[key] + before[key]
 	}
-	return list
+	return list, pools
 }

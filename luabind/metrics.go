@@ -211,7 +211,7 @@ func (k *kept) registry(logger *slog.Logger) (*metrics.Registry, error) {
 			return nil, err
 		}
 	}
-	if err := k.readEdge(m); err != nil {
+	if err := m.Read(k.edge()); err != nil {
 		return nil, err
 	}
 	k.metrics = m

@@ -12,10 +12,11 @@ import (
 
 	"rws/server"
 	"rws/server/logs"
+	"rws/spec_test/logtext"
 )
 
 func TestAnAccessLineHasTheTimeOfItsEnd(t *testing.T) {
-	lines := &record{}
+	lines := &logtext.Buffer{}
 	access := logs.NewAccess(lines, logs.Options{Format: logs.JSON})
 	var answered time.Time
 	s := run(t, app(map[string]http.Handler{"/": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

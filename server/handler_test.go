@@ -16,6 +16,7 @@ import (
 	"rws/server"
 	"rws/server/exchange"
 	"rws/server/problem"
+	"rws/spec_test/logtext"
 )
 
 func TestRouting(t *testing.T) {
@@ -116,8 +117,8 @@ func TestMissIsTheApps(t *testing.T) {
 	assert.Equal(t, 404, ask(h, "/silent").Code, "never an empty 200")
 }
 
-func logged(t *testing.T) *record {
-	log, before := &record{}, slog.Default()
+func logged(t *testing.T) *logtext.Buffer {
+	log, before := &logtext.Buffer{}, slog.Default()
 	slog.SetDefault(slog.New(slog.NewJSONHandler(log, nil)))
 	t.Cleanup(func() { slog.SetDefault(before) })
 	return log

@@ -2,7 +2,6 @@ package server_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/tls"
 	"io"
@@ -11,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -26,24 +24,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience bounds what should happen at once; it is only used up by a failure.
 const patience = 20 * time.Second
-
-// record is a log that tests can read while it is written.
-type record struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (r *record) Write(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.text.Write(p)
-}
-
-func (r *record) String() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.text.String()
-}
 
 // run starts a server and stops it with the test.
 func run(t *testing.T, app *server.App, o server.Options) *server.Server {
@@ -114,7 +94,9 @@ func response(t *testing.T, conn net.Conn) (*http.Response, string) {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	require.Eventually(t, ok, patience, 2*time.Millisecond, what)
+	for start := time.Now(); !ok(); time.Sleep(2 * time.Millisecond) {
+		require.Less(t, time.Since(start), patience, what)
+	}
 }
 
 // compiled makes a handler that needs no sockets.

@@ -18,6 +18,7 @@ import (
 
 	"rws/server"
 	"rws/server/exchange"
+	"rws/spec_test/logtext"
 )
 
 func jsonLogger(w io.Writer) *slog.Logger { return slog.New(slog.NewJSONHandler(w, nil)) }
@@ -145,7 +146,7 @@ func TestSwapDrainsTheOldApp(t *testing.T) {
 }
 
 func TestAnOldAppIsNotDrainedForever(t *testing.T) {
-	g, log := newGate(), &record{}
+	g, log := newGate(), &logtext.Buffer{}
 	old := app(map[string]http.Handler{"/": g})
 	old.Settings.StopGrace = time.Millisecond
 	s := run(t, old, server.Options{Logger: jsonLogger(log)})

@@ -19,6 +19,7 @@ import (
 
 	"rws/server"
 	"rws/server/exchange"
+	"rws/spec_test/logtext"
 )
 
 // swallow reads the body and hands on what went wrong.
@@ -277,7 +278,7 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 
 func TestShortOfMemoryMeans503(t *testing.T) {
 	var used atomic.Int64
-	log := &record{}
+	log := &logtext.Buffer{}
 	a := app(map[string]http.Handler{"/": say("ok")})
 	a.Settings.MemoryLimit = 1000
 	s := run(t, a, server.Options{Memory: used.Load, Logger: jsonLogger(log)})

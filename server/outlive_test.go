@@ -16,6 +16,7 @@ import (
 	"rws/server"
 	"rws/server/exchange"
 	"rws/server/proxy"
+	"rws/spec_test/logtext"
 	"rws/spec_test/peers"
 )
 
@@ -28,7 +29,7 @@ func (o outliving) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func TestRequestsThatOutliveTheApp(t *testing.T) {
-	stays, ends, log, closed := outliving{newGate()}, newGate(), &record{}, make(chan struct{})
+	stays, ends, log, closed := outliving{newGate()}, newGate(), &logtext.Buffer{}, make(chan struct{})
 	old := app(map[string]http.Handler{"/stays": stays, "/ends": ends})
 	old.Settings.StopGrace = time.Millisecond
 	old.Close = func(context.Context) error { close(closed); return nil }

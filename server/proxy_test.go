@@ -17,6 +17,7 @@ import (
 	"rws/server/problem"
 	"rws/server/proxy"
 	"rws/server/proxy/upstream"
+	"rws/spec_test/logtext"
 )
 
 func proxied(t *testing.T, o proxy.Options, urls ...string) http.Handler {
@@ -43,7 +44,7 @@ func TestProxiesAreRoutes(t *testing.T) {
 	defer back.Close()
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
-	var log record
+	var log logtext.Buffer
 	a := app(map[string]http.Handler{"/api/*": proxied(t, proxy.Options{Strip: "/api"}, back.URL), "/gone/*": proxied(t, proxy.Options{}, gone.URL), "/": say("own")})
 	a.Fail = func(w http.ResponseWriter, r *http.Request, err error) {
 		problem.Write(w, r, problem.Details{Status: server.Status(err), Detail: "page of the app"})
@@ -70,7 +71,7 @@ func TestProxiesLogClientsThatLeave(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	defer back.Close()
-	var log record
+	var log logtext.Buffer
 	s := run(t, app(map[string]http.Handler{"/": proxied(t, proxy.Options{}, back.URL)}), server.Options{Logger: slog.New(slog.NewJSONHandler(&log, nil))})
 	conn := dial(t, s, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 	<-came
@@ -177,7 +178,7 @@ func TestProxiesWarnOfAnswersThatBreakOff(t *testing.T) {
 		panic(http.ErrAbortHandler)
 	}))
 	defer back.Close()
-	var log record
+	var log logtext.Buffer
 	s := run(t, app(map[string]http.Handler{"/": proxied(t, proxy.Options{}, back.URL)}), server.Options{Logger: slog.New(slog.NewJSONHandler(&log, nil))})
 	res, err := client(t, nil).Get("http://" + address(s) + "/")
 	require.NoError(t, err)

@@ -19,6 +19,7 @@ import (
 	"rws/server"
 	"rws/server/certs"
 	"rws/server/exchange"
+	"rws/spec_test/logtext"
 )
 
 // ruled is a server whose "*.b.example" asks for certificates of clients, whose "*.new.example" has TLS 1.3
@@ -102,7 +103,7 @@ func TestTheVersionOfAHostHoldsForConnectionsOfOthers(t *testing.T) {
 
 // TestAClientThatCancelsIsNoFaultOfOurs: the context of HTTP/2 does not tell why it ended.
 func TestAClientThatCancelsIsNoFaultOfOurs(t *testing.T) {
-	log := &record{}
+	log := &logtext.Buffer{}
 	came := make(chan struct{})
 	a := app(map[string]http.Handler{"/": http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		close(came)
@@ -123,7 +124,7 @@ func TestAClientThatCancelsIsNoFaultOfOurs(t *testing.T) {
 	<-came
 	require.NoError(t, framer.WriteRSTStream(1, http2.ErrCodeCancel))
 	go func() { _, _ = io.Copy(io.Discard, conn) }()
-	eventually(t, "the log", func() bool { return strings.Contains(log.String(), "request failed") })
+	eventually(t, "the log", func() bool { return log.Contains("request failed") })
 	assert.Contains(t, log.String(), `"status":499`)
 	assert.NotContains(t, log.String(), `"level":"ERROR"`)
 }

@@ -17,6 +17,7 @@ import (
 	"rws/server"
 	"rws/server/certs"
 	"rws/server/logs"
+	"rws/spec_test/logtext"
 )
 
 var proto = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Proto) })
@@ -229,7 +230,7 @@ func TestAnAnswerThatPanicsMidwayIsSeenAsBroken(t *testing.T) {
 }
 
 func TestAccessLines(t *testing.T) {
-	lines := &record{}
+	lines := &logtext.Buffer{}
 	access := logs.NewAccess(lines, logs.Options{Format: logs.JSON})
 	a := app(map[string]http.Handler{"/n/:id": say("four")})
 	s := run(t, a, server.Options{Access: access})
@@ -244,7 +245,7 @@ func TestAccessLines(t *testing.T) {
 }
 
 func TestAccessLinesCanBeOff(t *testing.T) {
-	lines := &record{}
+	lines := &logtext.Buffer{}
 	access := logs.NewAccess(lines, logs.Options{Format: logs.JSON})
 	a := app(map[string]http.Handler{"/": say("")})
 	a.Settings.NoAccessLog = true

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"rws/spec_test/logtext"
 )
 
 // A site is a server that proxies are tested with: one that answers as it is told to, also wrongly.
@@ -20,9 +22,9 @@ type site struct {
 	listen net.Listener
 	udp    net.PacketConn // of bytes
 	conns  map[net.Conn]bool
-	web    *http.Server // of this time that it is up
-	asked  atomic.Int64 // requests that came
-	seen   buffer       // the bytes that came; not of HTTP/2
+	web    *http.Server   // of this time that it is up
+	asked  atomic.Int64   // requests that came
+	seen   logtext.Buffer // the bytes that came; not of HTTP/2
 }
 
 // newSite starts one on a free port.
@@ -181,7 +183,7 @@ func (h *handedOver) Addr() net.Addr { return h.addr }
 // recorded keeps what is read.
 type recorded struct {
 	net.Conn
-	seen *buffer
+	seen *logtext.Buffer
 }
 
 func (r *recorded) Read(p []byte) (int, error) {

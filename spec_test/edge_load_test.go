@@ -277,11 +277,12 @@ func TestRollingRestart(t *testing.T) {
 }
 
 // TestRestartBeforeChecksKnow stops the second of two backends while the first is up again, but not yet for
-// the checks. No GET fails.
+// the checks. No GET fails. A check has two seconds, and five in a row must fail: no machine is so slow that a
+// backend is found down that is not. What is down refuses connections, which takes no time.
 func TestRestartBeforeChecksKnow(t *testing.T) {
 	members := startMembers(t, 2)
 	script := fmt.Sprintf(`
-		local two = app:upstream("two", { to = { "http://%s", "http://%s" }, health = { path = "/healthz", every = "50ms", fast = "300ms", down = 5 } })
+		local two = app:upstream("two", { to = { "http://%s", "http://%s" }, health = { path = "/healthz", every = "2s", timeout = "2s", fast = "300ms", down = 5 } })
 		app:proxy("/x", two) app:get("/status", function() return two:status()[1].state end)`, members[0].addr, members[1].addr)
 	s := startApp(t, app(t, script), "--env", "production")
 	state := func(want string) {

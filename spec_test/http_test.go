@@ -19,6 +19,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"rws/spec_test/logtext"
 )
 
 // A call is a request of a script.
@@ -34,7 +36,7 @@ type call struct {
 	end  func() // asks a flood to end
 	quit context.CancelFunc
 	ctx  context.Context // of the request
-	got  buffer          // of the body, so far; of a flood, the counts
+	got  logtext.Buffer  // of the body, so far; of a flood, the counts
 	done chan struct{}   // closed when it has ended
 	res  *answer
 	err  error

@@ -15,13 +15,15 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"rws/spec_test/logtext"
 )
 
 // taped is a listener that keeps all that comes, by connection.
 type taped struct {
 	net.Listener
 	mu    sync.Mutex
-	tapes []*buffer
+	tapes []*logtext.Buffer
 }
 
 func (l *taped) Accept() (net.Conn, error) {
@@ -29,7 +31,7 @@ func (l *taped) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	tape := new(buffer)
+	tape := new(logtext.Buffer)
 	l.mu.Lock()
 	l.tapes = append(l.tapes, tape)
 	l.mu.Unlock()

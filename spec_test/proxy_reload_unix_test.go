@@ -72,6 +72,12 @@ app:canary("/canary", "PLAIN", "PLAIN", { share = 1 })
 app:mirror("/mirror", "PLAIN", "PLAIN")
 `
 
+// inFlight reports whether so many requests are being answered, that for the metrics among them.
+func (t *target) inFlight(n int) bool {
+	_, text, err := t.get("/metrics")
+	return err == nil && strings.Contains(text, fmt.Sprintf("\nhttp_requests_in_flight %d\n", n))
+}
+
 // A proxied is a server with streams of every kind under way.
 type proxied struct {
 	*target
@@ -146,7 +152,7 @@ func TestProxiedStreamsOutliveReloads(t *testing.T) {
 	p.streams(t)
 	hung := make(chan int, 1)
 	go func() { status, _, _ := p.get("/hang"); hung <- status }()
-	require.Eventually(t, func() bool { return strings.Contains(p.mustGet(t, "/metrics"), "\nhttp_requests_in_flight 22\n") }, patience, 5*time.Millisecond, p.log.String())
+	require.Eventually(t, func() bool { return p.inFlight(22) }, patience, 5*time.Millisecond, p.log.String())
 	for range 3 {
 		p.reload(t)
 	}
@@ -180,7 +186,7 @@ func TestADownloadOutlivesReloads(t *testing.T) {
 	defer res.Body.Close()
 	hung := make(chan int, 1)
 	go func() { status, _, _ := p.get("/hang"); hung <- status }()
-	require.Eventually(t, func() bool { return strings.Contains(p.mustGet(t, "/metrics"), "\nhttp_requests_in_flight 3\n") }, patience, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return p.inFlight(3) }, patience, 5*time.Millisecond)
 	p.reload(t)
 	assert.Equal(t, 503, <-hung, "the grace is over")
 	n, err := io.Copy(io.Discard, res.Body)

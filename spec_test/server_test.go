@@ -1,7 +1,6 @@
 package spec_test
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -9,37 +8,20 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
+
+	"rws/spec_test/logtext"
 )
 
 // A server is a running rws.
 type server struct {
 	name string
 	cmd  *exec.Cmd
-	log  buffer        // what it printed
-	done chan struct{} // closed when it has ended
-	err  error         // of the process, once it has ended
-	seen bool          // its end was expected and looked at
-}
-
-// A buffer is a bytes.Buffer for two goroutines.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
+	log  logtext.Buffer // what it printed
+	done chan struct{}  // closed when it has ended
+	err  error          // of the process, once it has ended
+	seen bool           // its end was expected and looked at
 }
 
 // listening finds the address in the banner, for people or for machines.
@@ -105,7 +87,7 @@ func (srv *server) stop() error {
 	}
 	srv.seen = true
 	for _, bad := range []string{"DATA RACE", "\ngoroutine ", "fatal error: "} {
-		if strings.Contains(srv.log.String(), bad) {
+		if srv.log.Contains(bad) {
 			return fmt.Errorf("%s printed %q", srv.name, strings.TrimSpace(bad))
 		}
 	}

@@ -3,7 +3,6 @@
 package command_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"io"
 	"net"
@@ -13,37 +12,19 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"rws/luabind/command"
+	"rws/spec_test/logtext"
 )
-
-// A buffer may be read while it is written.
-type buffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
 
 // A site is rws serving, in this process: signals go to the test itself.
 type site struct {
 	t        *testing.T
 	url      string
-	out, err buffer
+	out, err logtext.Buffer
 	done     chan int
 }
 
@@ -121,7 +102,7 @@ func (s *site) get(path string) string {
 func (s *site) says(want ...string) {
 	s.t.Helper()
 	for _, w := range want {
-		if !strings.Contains(s.err.String(), w) {
+		if !s.err.Contains(w) {
 			s.t.Errorf("%q is missing in:\n%s", w, s.err.String())
 		}
 	}
@@ -152,7 +133,7 @@ app:test("t", function() end)`)
 	if got := s.out.String(); got != "start hook\nstop hook\n" {
 		t.Errorf("hooks printed %q", got)
 	}
-	if strings.Contains(s.err.String(), "\x1b") {
+	if s.err.Contains("\x1b") {
 		t.Error("there are colours, and no terminal")
 	}
 }
@@ -219,7 +200,7 @@ app:get("/", function() return words end)`)
 	s.until("the new file is read", func() bool {
 		text += " "
 		write(t, filepath.Join(dir, "words.lua"), text)
-		return strings.Contains(s.err.String(), "words.lua:1")
+		return s.err.Contains("words.lua:1")
 	})
 	write(t, filepath.Join(dir, "words.lua"), `return "words"`)
 	s.until("it is served", func() bool { return s.get("/") == "words" })

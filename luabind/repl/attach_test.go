@@ -13,30 +13,12 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"rws/luabind/repl"
+	"rws/spec_test/logtext"
 )
-
-// A record keeps what is written to it.
-type record struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (r *record) Write(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.b.Write(p)
-}
-
-func (r *record) String() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.b.String()
-}
 
 func listen(t *testing.T, o repl.AttachOptions) (path string, c io.Closer) {
 	t.Helper()
@@ -154,7 +136,7 @@ func TestALineEndsWhenItsClientLeaves(t *testing.T) {
 }
 
 func TestAttachIsReadOnlyAndAudited(t *testing.T) {
-	var log record
+	var log logtext.Buffer
 	path, closer := listen(t, repl.AttachOptions{ReadOnly: true, Audit: slog.New(slog.NewJSONHandler(&log, nil))})
 	c := dial(t, path)
 	if !strings.Contains(c.Greeting(), "read-only") {

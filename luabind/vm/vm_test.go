@@ -439,10 +439,11 @@ func BenchmarkContended(b *testing.B) {
 		for pb.Next() {
 			r := &vm.Run{}
 			if err := i.Enter(r); err != nil {
-				b.Fatal(err)
+				b.Error(err)
+				return
 			}
 			if _, err := vm.Call(r.Thread(), f.Func(), lua.LNil); err != nil {
-				b.Fatal(err)
+				b.Error(err)
 			}
 			i.Leave(r)
 		}

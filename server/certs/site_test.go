@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"rws/server/certs"
+	"rws/spec_test/logtext"
 )
 
 // open makes a store of sites.
@@ -238,35 +238,17 @@ func TestAListThatRunsOutIsToldOf(t *testing.T) {
 	assert.Contains(t, strings.Join(open(t, site).Warnings(), "\n"), list+`" ran out on `)
 
 	ca.revoke(t, folder, time.Now().Add(time.Hour))
-	log := &lines{}
+	log := &logtext.Buffer{}
 	s, err := certs.Open(certs.Options{Logger: slog.New(slog.NewTextHandler(log, nil)), Poll: 5 * time.Millisecond}, site)
 	require.NoError(t, err)
 	assert.Empty(t, s.Warnings())
 	require.NoError(t, s.Start(t.Context(), certs.Ports{}))
 	defer func() { assert.NoError(t, s.Close()) }()
 	ca.revoke(t, folder, time.Now().Add(2*time.Second), 7) // it has full seconds
-	require.Eventually(t, func() bool { return strings.Contains(log.String(), "reloaded") }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return log.Contains("reloaded") }, 10*time.Second, time.Millisecond)
 	require.Eventually(t, func() bool {
-		return strings.Contains(log.String(), "level=WARN") && strings.Contains(log.String(), "ran out on")
+		return log.Contains("level=WARN") && log.Contains("ran out on")
 	}, 10*time.Second, 5*time.Millisecond)
-}
-
-// lines is a log that is read while it is written.
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 func TestWhatDoesNotLoadFailsClosed(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -69,8 +70,9 @@ func users(t testing.TB, d *db.DB) {
 func value(t testing.TB, q db.Querier, statement string, args ...any) any {
 	t.Helper()
 	v, ok, err := db.Value(context.Background(), q, statement, args...)
-	require.NoError(t, err, statement)
-	require.True(t, ok, "no row: %s", statement)
+	if assert.NoError(t, err, statement) {
+		assert.True(t, ok, "no row: %s", statement)
+	}
 	return v
 }
 

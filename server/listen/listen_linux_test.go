@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"rws/server/listen"
+	"rws/spec_test/logtext"
 )
 
 func TestPortInUseNamesTheProcess(t *testing.T) {
@@ -32,7 +33,7 @@ func TestAbstractSocket(t *testing.T) {
 }
 
 func TestAcceptWaitsForDescriptors(t *testing.T) {
-	var log logBuffer
+	var log logtext.Buffer
 	l := open(t, "127.0.0.1:0", listen.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	free := exhaustDescriptors(t)
 	free(1)
@@ -43,7 +44,7 @@ func TestAcceptWaitsForDescriptors(t *testing.T) {
 		c, _ := l.Accept()
 		accepted <- c
 	}()
-	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(log.String(), "trying again"); {
+	for deadline := time.Now().Add(10 * time.Second); !log.Contains("trying again"); {
 		if time.Now().After(deadline) {
 			t.Fatalf("no failure was logged: %s", log.String())
 		}

@@ -1,7 +1,6 @@
 package listen_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -14,13 +13,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"rws/server/listen"
+	"rws/spec_test/logtext"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -185,7 +184,7 @@ func TestCloseWakesAcceptAtTheLimit(t *testing.T) {
 }
 
 func TestMaxConnsPerIP(t *testing.T) {
-	var log logBuffer
+	var log logtext.Buffer
 	l := open(t, "127.0.0.1:0", listen.Options{MaxConnsPerIP: 2, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	conns := make(chan net.Conn)
 	go func() {
@@ -289,22 +288,4 @@ func FuzzAddress(f *testing.F) {
 			t.Errorf("%q is %q %q, which reads as %q %q %q, %v", addr, host, port, n, h, p, err)
 		}
 	})
-}
-
-// logBuffer is a buffer for a logger and a test at once.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

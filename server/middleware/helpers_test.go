@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 
 	"rws/server/exchange"
 	"rws/server/middleware"
+	"rws/spec_test/logtext"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -73,23 +73,8 @@ var clientOf = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, exchange.From(r.Context()).ClientIP().String())
 })
 
-// record is a log that tests can read while it is written.
-type record struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (r *record) Write(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.text.Write(p)
-}
-
-func (r *record) String() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.text.String()
-}
+// record is a log to look into.
+type record struct{ logtext.Buffer }
 
 func (r *record) logger() *slog.Logger { return slog.New(slog.NewJSONHandler(r, nil)) }
 
@@ -101,5 +86,3 @@ func refused[O any](t *testing.T, make func(O) (middleware.Func, error), table m
 		require.ErrorContains(t, err, part)
 	}
 }
-
-func (r *record) contains(part string) bool { return strings.Contains(r.String(), part) }

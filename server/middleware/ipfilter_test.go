@@ -115,10 +115,10 @@ func TestListsAreReadAgain(t *testing.T) {
 	require.Eventually(t, func() bool { return code("192.0.2.2:1") == 403 }, patience, 5*time.Millisecond)
 	assert.Equal(t, 200, code("192.0.2.1:1"))
 	write("192.0.2.999\n")
-	require.Eventually(t, func() bool { return log.contains("deny:1") }, patience, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return log.Contains("deny:1") }, patience, 5*time.Millisecond)
 	assert.Equal(t, 403, code("192.0.2.2:1"), "the list before stays")
 	require.NoError(t, os.Remove(file))
-	require.Eventually(t, func() bool { return log.contains("no such file") || log.contains("cannot find") }, patience, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return log.Contains("no such file") || log.Contains("cannot find") }, patience, 5*time.Millisecond)
 	assert.Equal(t, 403, code("192.0.2.2:1"))
 }
 

@@ -201,8 +201,11 @@ func TestTheBudgetIsEnoughForABackendThatDies(t *testing.T) {
 	c := client(t)
 	for range at {
 		all.Go(func() {
-			res, _ := get(t, c, f.url("/"))
-			assert.Equal(t, 200, res.StatusCode)
+			res, err := c.Get(f.url("/"))
+			if assert.NoError(t, err) {
+				assert.Equal(t, 200, res.StatusCode)
+				assert.NoError(t, res.Body.Close())
+			}
 		})
 	}
 	all.Wait()

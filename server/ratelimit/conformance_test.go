@@ -66,7 +66,7 @@ func limiter(t *testing.T, s ratelimit.Store, rate ratelimit.Rate) func(key stri
 	require.NoError(t, err)
 	return func(key string) ratelimit.Result {
 		r, err := l.Take(t.Context(), key)
-		require.NoError(t, err)
+		assert.NoError(t, err)
 		return r
 	}
 }

@@ -39,5 +39,7 @@ func code(t testing.TB, c *redis.Client, args ...any) string {
 
 func soon(t testing.TB, what string, f func() bool) {
 	t.Helper()
-	require.Eventually(t, f, 30*time.Second, 20*time.Millisecond, what)
+	for start := time.Now(); !f(); time.Sleep(20 * time.Millisecond) {
+		require.Less(t, time.Since(start), 30*time.Second, what)
+	}
 }

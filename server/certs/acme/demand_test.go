@@ -19,12 +19,13 @@ import (
 
 	"rws/server/certs"
 	"rws/server/certs/acme"
+	"rws/spec_test/logtext"
 )
 
 // onDemand serves certificates for any name by an authority that is not a good one.
 func onDemand(t *testing.T, directory string, roots *x509.CertPool, change ...func(*acme.Manager)) *site {
 	t.Helper()
-	s := &site{log: &lines{}}
+	s := &site{log: &logtext.Buffer{}}
 	m, err := acme.New(acme.Options{
 		Ask: func(context.Context, string) error { return nil }, Storage: t.TempDir(), Directories: []acme.Directory{{URL: directory}},
 		Logger: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),

@@ -25,6 +25,7 @@ import (
 
 	"rws/server/certs"
 	"rws/server/certs/acme"
+	"rws/spec_test/logtext"
 	"rws/spec_test/peers"
 )
 
@@ -37,33 +38,15 @@ var (
 // site is a server that gets its certificates by ACME.
 type site struct {
 	store *certs.Store
-	log   *lines
+	log   *logtext.Buffer
 	addr  string
 	visit atomic.Int64 // visits for http-01
-}
-
-// lines is a log for several goroutines.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // serve starts a server at the ports that the authority visits.
 func serve(t *testing.T, a *peers.Authority, o acme.Options, change ...func(*acme.Manager)) *site {
 	t.Helper()
-	s := &site{log: &lines{}}
+	s := &site{log: &logtext.Buffer{}}
 	o.Logger = slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	if o.Directories == nil {
 		o.Directories = []acme.Directory{{URL: a.Directory}}
@@ -320,7 +303,7 @@ func TestStoredCertificatesAreThereAtOnceWhileTheAuthorityIsNot(t *testing.T) {
 	a.Stop(t)
 	again, err := acme.New(acme.Options{Domains: []string{"a.example.test"}, Storage: storage, Directories: []acme.Directory{{URL: a.Directory}}, Roots: []string{a.RootFile}, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
-	next := &site{log: &lines{}}
+	next := &site{log: &logtext.Buffer{}}
 	next.store, err = certs.Open(certs.Options{}, certs.Site{Source: again})
 	require.NoError(t, err)
 	require.NoError(t, next.store.Start(t.Context(), certs.Ports{TLS: a.TLSPort}))

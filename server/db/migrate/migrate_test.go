@@ -265,12 +265,8 @@ func TestManyInstancesMigrateOnce(t *testing.T) {
 		var mu sync.Mutex
 		var ran []int64
 		for range 5 {
-			d := open(t, url)
+			m := migrator(t, open(t, url), folder(t, three))
 			wg.Go(func() {
-				m, err := migrate.New(d, folder(t, three), migrate.Options{})
-				if !assert.NoError(t, err) {
-					return
-				}
 				done, err := m.Up(ctx)
 				assert.NoError(t, err)
 				mu.Lock()

@@ -24,9 +24,10 @@ func TestOthersAreWaitedForOnlySoLong(t *testing.T) {
 			<-end
 			return nil
 		}}}}
+		first := migrator(t, d, slow)
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			_, err := migrator(t, d, slow).Up(ctx)
+			_, err := first.Up(ctx)
 			assert.NoError(t, err)
 		})
 		<-began
@@ -55,14 +56,15 @@ func TestMigrationsOfAFileAreWaitedForLongerThanStatements(t *testing.T) {
 		_, err := q.Exec(ctx, "create table a (n int)")
 		return err
 	}}}}
+	first, other := migrator(t, d, list), migrator(t, second, list)
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		_, err := migrator(t, d, list).Up(ctx)
+		_, err := first.Up(ctx)
 		assert.NoError(t, err)
 	})
 	<-began
 	wg.Go(func() {
-		done, err := migrator(t, second, list).Up(ctx)
+		done, err := other.Up(ctx)
 		assert.NoError(t, err)
 		assert.Empty(t, done)
 	})

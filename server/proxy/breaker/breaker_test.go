@@ -1,7 +1,6 @@
 package breaker_test
 
 import (
-	"bytes"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -15,27 +14,13 @@ import (
 	"go.uber.org/goleak"
 
 	"rws/server/proxy/breaker"
+	"rws/spec_test/logtext"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // logs is a log to look into.
-type logs struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logs) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logs) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
+type logs struct{ logtext.Buffer }
 
 func (l *logs) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 

@@ -190,11 +190,11 @@ func TestRedisGoesAndComesBack(t *testing.T) {
 	s.Start(t.Context())
 	defer s.Close()
 	server.Stop(t)
-	soon(t, func() bool { return strings.Contains(log.String(), "their store fails") }, "that is logged")
+	soon(t, func() bool { return log.Contains("their store fails") }, "that is logged")
 	trip(t, b)
 	assert.Equal(t, breaker.Open, b.State())
 	server.Start(t)
-	soon(t, func() bool { return strings.Contains(log.String(), "use their store again") }, "that too")
+	soon(t, func() bool { return log.Contains("use their store again") }, "that too")
 	assert.Len(t, load(t, store, "/a"), 1)
 	assert.Equal(t, breaker.Open, b.State())
 }

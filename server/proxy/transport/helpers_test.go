@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -116,13 +117,15 @@ func request(t testing.TB, method, url string, body io.Reader) *http.Request {
 
 func get(t testing.TB) *http.Request { return request(t, "GET", "http://example.org/a?b=c", nil) }
 
-// do sends r and reads the whole answer.
+// do sends r and reads the whole answer. Any goroutine may call it.
 func do(t testing.TB, rt http.RoundTripper, r *http.Request) (*http.Response, string) {
 	res, err := rt.RoundTrip(r)
-	require.NoError(t, err)
+	if !assert.NoError(t, err) {
+		return &http.Response{Request: r}, ""
+	}
 	b, err := io.ReadAll(res.Body)
-	require.NoError(t, err)
-	require.NoError(t, res.Body.Close())
+	assert.NoError(t, err)
+	assert.NoError(t, res.Body.Close())
 	return res, string(b)
 }
 
@@ -134,7 +137,9 @@ func fails(t testing.TB, rt http.RoundTripper, r *http.Request) *transport.Error
 		res.Body.Close()
 	}
 	var e *transport.Error
-	require.ErrorAs(t, err, &e)
+	if !assert.ErrorAs(t, err, &e) {
+		return &transport.Error{}
+	}
 	return e
 }
 

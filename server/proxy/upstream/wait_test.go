@@ -64,7 +64,10 @@ func TestTheFirstInLineIsServedFirst(t *testing.T) {
 		var order []int
 		for i := range 5 {
 			go func() {
-				l := lease(t, p)
+				l, err := p.Pick(get(), nil)
+				if !assert.NoError(t, err) {
+					return
+				}
 				mu.Lock()
 				order = append(order, i)
 				mu.Unlock()
@@ -85,12 +88,18 @@ func TestWhoComesLaterIsNotServedSooner(t *testing.T) {
 		p := pool(t, upstream.Options{Targets: targets("http://a"), Limits: upstream.Limits{PerBackend: 1}})
 		l := lease(t, p)
 		got := make(chan *upstream.Lease)
-		go func() { got <- lease(t, p) }()
+		go func() {
+			l, err := p.Pick(get(), nil)
+			assert.NoError(t, err)
+			got <- l
+		}()
 		synctest.Wait()
 		l.Done(upstream.Outcome{})
 		assert.Equal(t, 1, p.Status()[0].Active, "the place was handed on before anybody could take it")
 		noBackend(t, p, upstream.Full)
-		(<-got).Done(upstream.Outcome{})
+		next := <-got
+		require.NotNil(t, next)
+		next.Done(upstream.Outcome{})
 		assert.Zero(t, p.Status()[0].Active)
 	})
 }
@@ -106,7 +115,11 @@ func TestAPlaceThatTheFirstCannotUseGoesToTheNext(t *testing.T) {
 			picky.Store(l)
 		}()
 		synctest.Wait()
-		go func() { easy.Store(lease(t, p)) }()
+		go func() {
+			l, err := p.Pick(get(), nil)
+			assert.NoError(t, err)
+			easy.Store(l)
+		}()
 		synctest.Wait()
 		x.Done(upstream.Outcome{})
 		synctest.Wait()
