@@ -55,7 +55,15 @@ type request struct {
 
 	form    *form // once read
 	body    *body // nil until it is read
-	cleanup []func()
+	cleanup *[]func() // see atEnd
+}
+
+// atEnd has f called when the request has ended.
+func (r *request) atEnd(f func()) {
+	if r.cleanup == nil {
+		r.cleanup = new([]func())
+	}
+	*r.cleanup = append(*r.cleanup, f)
 }
 
 // newCtx returns the outermost Ctx of a request.
@@ -362,7 +370,10 @@ func optStatus(L *lua.LState, name string, n int) int {
 // end frees what the request held; Lua may still have c.
 func (c *Ctx) end() {
 	c.over.Store(true)
-	for _, f := range c.cleanup {
+	if c.cleanup == nil {
+		return
+	}
+	for _, f := range *c.cleanup {
 		f()
 	}
 }

@@ -59,7 +59,7 @@ func (c *Ctx) parseForm(L *lua.LState) *form {
 	case t == "application/x-www-form-urlencoded":
 		err = f.readText(c.readBody(L))
 	case t == "multipart/form-data":
-		c.cleanup = append(c.cleanup, f.remove)
+		c.atEnd(f.remove)
 		body := c.spooled(f)
 		err = c.reading(L, func() error { return f.readParts(c.r, body) })
 	case c.r.Method != http.MethodGet && c.r.Method != http.MethodHead && (t != "" || c.r.ContentLength != 0):

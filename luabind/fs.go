@@ -341,7 +341,7 @@ func fsTemp(L *lua.LState) int {
 		return f.Close()
 	})
 	if c, ok := vm.Current(L).Owner.(*Ctx); ok {
-		c.cleanup = append(c.cleanup, func() { _ = root.Remove(file) })
+		c.atEnd(func() { _ = root.Remove(file) })
 	}
 	L.Push(lua.LString(file))
 	return 1

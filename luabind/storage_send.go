@@ -44,7 +44,7 @@ func storageSend(L *lua.LState, s *Storage) int {
 		f.options.Cache = *o.Cache
 	}
 	f.ctx, f.cancel = context.WithCancel(c.ex)
-	c.cleanup = append(c.cleanup, f.close)
+	c.atEnd(f.close)
 	s.wait(L, name, func(ctx context.Context) error {
 		stop := context.AfterFunc(ctx, f.cancel)
 		err := f.open(key, c.r)

@@ -61,7 +61,7 @@ func (c *Ctx) spooled(f *form) io.Reader {
 	}
 	s := new(spool)
 	c.bodyBy(c).spool = s
-	c.cleanup = append(c.cleanup, s.remove)
+	c.atEnd(s.remove)
 	return io.TeeReader(c.r.Body, s)
 }
 
