@@ -1,6 +1,7 @@
 package luabind
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -21,6 +22,11 @@ const sqliteLayout = "2006-01-02 15:04:05.000Z"
 
 // toSQL converts a Lua value to one that the engine takes.
 func toSQL(L *lua.LState, engine db.Engine, v lua.LValue) (any, error) {
+	return toSQLWithin(L, engine, v, 0)
+}
+
+// toSQLWithin is toSQL of what lies within so many lists.
+func toSQLWithin(L *lua.LState, engine db.Engine, v lua.LValue, depth int) (any, error) {
 	switch v := v.(type) {
 	case *lua.LNilType:
 		return nil, nil
@@ -31,7 +37,7 @@ func toSQL(L *lua.LState, engine db.Engine, v lua.LValue) (any, error) {
 	case lua.LBool:
 		return bool(v), nil
 	case *lua.LTable:
-		return tableToSQL(L, engine, v)
+		return tableToSQL(L, engine, v, depth)
 	case *lua.LUserData:
 		if bind.IsNull(L, v) {
 			return nil, nil
@@ -50,19 +56,24 @@ func timeToSQL(engine db.Engine, at time.Time) any {
 	return at
 }
 
+// maxDimensions is how deep arrays of Postgres nest (MAXDIM).
+const maxDimensions = 6
+
 // tableToSQL makes JSON of a table. A list, which an empty table may be, is also the values of
 // "in (?)", and an array where Postgres has one.
-func tableToSQL(L *lua.LState, engine db.Engine, t *lua.LTable) (any, error) {
-	if !isList(L, t) && hasNames(t) {
+func tableToSQL(L *lua.LState, engine db.Engine, t *lua.LTable, depth int) (any, error) {
+	if depth >= maxDimensions || !isList(L, t) && hasNames(t) {
 		return jsonToSQL(L, t)
 	}
-	list, err := listToSQL(L, engine, t)
+	text, fault := jsonToSQL(L, t)
+	if limit := (*codec.LimitError)(nil); errors.As(fault, &limit) { // as of a list that contains itself
+		return nil, fault
+	}
+	list, err := listWithin(L, engine, t, depth+1)
 	if err != nil {
 		return nil, err
 	}
-	e := db.Either{List: list, Array: bind.IsArray(L, t)}
-	e.JSON, e.Err = jsonToSQL(L, t)
-	return e, nil
+	return db.Either{List: list, JSON: text, Err: fault, Array: bind.IsArray(L, t)}, nil
 }
 
 func jsonToSQL(L *lua.LState, t *lua.LTable) (db.JSON, error) {
@@ -77,9 +88,13 @@ func jsonToSQL(L *lua.LState, t *lua.LTable) (db.JSON, error) {
 func isList(L *lua.LState, t *lua.LTable) bool { return t.Len() > 0 || bind.IsArray(L, t) }
 
 func listToSQL(L *lua.LState, engine db.Engine, t *lua.LTable) (db.List, error) {
+	return listWithin(L, engine, t, 1)
+}
+
+func listWithin(L *lua.LState, engine db.Engine, t *lua.LTable, depth int) (db.List, error) {
 	list := make(db.List, 0, t.Len())
 	for n := 1; n <= t.Len(); n++ {
-		v, err := toSQL(L, engine, t.RawGetInt(n))
+		v, err := toSQLWithin(L, engine, t.RawGetInt(n), depth)
 		if err != nil {
 			return nil, fmt.Errorf("element %d: %w", n, err)
 		}

@@ -60,3 +60,25 @@ func TestListsAreArraysWherePostgresHasThem(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, `[[1,2],["x",null],[1,2],[{"k":1},[1,"y"]]]`, got)
 }
+
+func TestAListThatContainsItselfIsRefused(t *testing.T) {
+	p := newApp(t, "", nil)
+	_, err := inLua(t, p, &vm.Run{}, `
+		local db = app:db("sqlite:cycle.db")
+		db:exec("create table l (j text)")
+		local list = { 1 }
+		list[2] = list
+		for _, store in ipairs {
+			function() db:insert("l", { j = list }) end,
+			function() db:all("select :a", { a = list }) end,
+			function() db:from("l"):where { j = list }:all() end,
+			function() db:page("select ?", { list }) end,
+		} do
+			local ok, err = pcall(store)
+			assert(not ok and tostring(err):find("contains itself", 1, true), tostring(err))
+		end
+		local deep = {}
+		for _ = 1, 100 do deep = { deep } end
+		db:insert("l", { j = deep })`)
+	require.NoError(t, err)
+}

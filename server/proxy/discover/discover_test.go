@@ -284,6 +284,21 @@ func TestWhatAFunctionNamedBeforeCountsWhenItFails(t *testing.T) {
 	}
 }
 
+func TestWhatAFunctionNamedBeforeCountsWhileItIsWaitedFor(t *testing.T) {
+	l := &list{}
+	named := make(chan struct{})
+	s := discover.Func("lua", func(ctx context.Context) ([]discover.Target, error) {
+		<-named
+		return []discover.Target{{URL: "http://10.0.0.5:80"}}, nil
+	})
+	before := []discover.Target{{URL: "http://10.0.0.1:80"}}
+	f := discover.Follow(t.Context(), s, discover.Options{Interval: time.Hour, Logger: quiet(), Before: before}, l.report)
+	<-f.First()
+	assert.Equal(t, "http://10.0.0.1:80", l.urls())
+	close(named)
+	require.Eventually(t, func() bool { return l.urls() == "http://10.0.0.5:80" }, 10*time.Second, time.Millisecond)
+}
+
 func TestFollowSeesAFileChangeAtOnceAndKeepsTheListOfABrokenOne(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "backends")
 	write := func(text string) { require.NoError(t, os.WriteFile(path, []byte(text), 0o644)) }

@@ -37,6 +37,9 @@ type file string
 func (f file) String() string { return "file:" + string(f) }
 
 func (f file) Targets(context.Context) ([]Target, error) {
+	if info, err := os.Stat(string(f)); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no regular file", string(f)) // a pipe could be waited for without end
+	}
 	in, err := os.Open(string(f))
 	if err != nil {
 		return nil, err

@@ -19,7 +19,7 @@ type Options struct {
 	// Timeout limits each question; default 5 s.
 	Timeout time.Duration
 	// Before is what the source named when it was followed before, nil for nothing. It is reported at once, or, of a
-	// [Func], which may be another one now, when that fails at first.
+	// [Func], which may be another one now, when that fails at first or takes long.
 	Before []Target
 	// Logger hears of failures, each once while it lasts, and of recovery; nil means [slog.Default].
 	Logger *slog.Logger
@@ -167,7 +167,7 @@ func (f *Follower) wait(ctx context.Context, d time.Duration) {
 func (f *Follower) look(ctx context.Context) bool {
 	asking, cancel := context.WithTimeout(ctx, f.o.Timeout)
 	defer cancel()
-	targets, err := ask(asking, f.source)
+	targets, err := f.ask(asking)
 	if err == nil && !slices.Equal(targets, f.last) {
 		if err = f.report(slices.Clone(targets)); err == nil {
 			f.last = targets
@@ -181,6 +181,28 @@ func (f *Follower) look(ctx context.Context) bool {
 	}
 	f.note(targets, err)
 	return err == nil
+}
+
+// slow is how long a function may take at first before what was named before counts.
+const slow = 250 * time.Millisecond
+
+// ask asks the source once. What was named before counts meanwhile when that takes long.
+func (f *Follower) ask(ctx context.Context) (targets []Target, err error) {
+	if len(f.o.Before) == 0 {
+		return ask(ctx, f.source)
+	}
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		targets, err = ask(ctx, f.source)
+	}()
+	select {
+	case <-answered:
+	case <-time.After(slow):
+		f.recall()
+		<-answered
+	}
+	return targets, err
 }
 
 // note keeps how the source is, and logs when that is news.
