@@ -43,8 +43,12 @@ func (c *Ctx) readBody(L *lua.LState) []byte {
 // reading calls f, which reads the body, with the lock released, and ends the reads at the
 // deadline: of a client who sends nothing more, or a byte now and then.
 func (c *Ctx) reading(L *lua.LState, f func() error) error {
+	inTime := false // has it begun, or the handler has nobody to blame
 	err := vm.Wait(L, func(ctx context.Context) error {
 		c.ex.BodyUntil, _ = ctx.Deadline()
+		if inTime = ctx.Err() == nil; !inTime {
+			return context.Cause(ctx)
+		}
 		err := f()
 		switch {
 		case err == nil:
@@ -56,7 +60,7 @@ func (c *Ctx) reading(L *lua.LState, f func() error) error {
 		}
 		return err
 	})
-	if errors.Is(err, vm.ErrDeadline) {
+	if inTime && errors.Is(err, vm.ErrDeadline) {
 		return errLateBody
 	}
 	return err

@@ -62,6 +62,12 @@ func TestABodyThatTricklesEndsAtTheDeadline(t *testing.T) {
 	}
 }
 
+// A body that was there all the time is not late, whatever the handler did before it read it.
+func TestAHandlerThatReadsTooLateIsLateItself(t *testing.T) {
+	p := newApp(t, `app:post("/", { timeout = "50ms" }, function(c) pcall(rws.sleep, "2s") return c.body end)`, nil)
+	assert.Equal(t, 504, do(t, p, "POST /", luabind.Call{Body: "hello"}).Status)
+}
+
 // What is there of a part when nothing more comes is no reason to call it malformed.
 func TestAnUploadThatStallsIsTooSlowWhereverItDoes(t *testing.T) {
 	address := serve(t, newApp(t, `app:post("/", { timeout = "200ms" }, function(c) return c.form.a end)`, nil))
