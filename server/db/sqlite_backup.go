@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"time"
 )
 
 // Backup writes a copy of a SQLite database to a file. Writers are not held up, and the copy shows
@@ -22,7 +23,7 @@ func (d *DB) Backup(ctx context.Context, path string) error {
 	if err := d.replaceable(path); err != nil {
 		return err
 	}
-	temporary, err := os.MkdirTemp(filepath.Dir(path), ".rws-backup-")
+	temporary, err := workFolder(filepath.Dir(path))
 	if err != nil {
 		return d.backupError(path, err)
 	}
@@ -45,6 +46,23 @@ func (d *DB) Backup(ctx context.Context, path string) error {
 	}
 	_ = syncFile(filepath.Dir(path)) // Windows cannot, and need not
 	return nil
+}
+
+const (
+	workPrefix = ".rws-backup-"
+	// abandoned is when the work folder of a backup is that of a process that was killed.
+	abandoned = 24 * time.Hour
+)
+
+// workFolder makes a folder for one backup in dir, and removes those of backups that were killed.
+func workFolder(dir string) (string, error) {
+	left, _ := filepath.Glob(filepath.Join(dir, workPrefix+"*"))
+	for _, path := range left {
+		if info, err := os.Lstat(filepath.Join(path, "copy")); err == nil && time.Since(info.ModTime()) > abandoned {
+			_ = os.RemoveAll(path) // of another user as it may be
+		}
+	}
+	return os.MkdirTemp(dir, workPrefix)
 }
 
 // replaceable refuses to replace what is no backup.
@@ -123,7 +141,7 @@ func (d *DB) BackupBy(ctx context.Context, store func(f *os.File) error) error {
 	if err := d.onlySQLite("backup"); err != nil {
 		return err
 	}
-	temporary, err := os.MkdirTemp("", "rws-backup-")
+	temporary, err := workFolder(os.TempDir())
 	if err != nil {
 		return d.backupError("a temporary file", err)
 	}

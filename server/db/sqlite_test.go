@@ -165,6 +165,20 @@ func TestBackupWhileWriting(t *testing.T) {
 	assert.ErrorContains(t, d.Backup(ctx, live), "would replace the database itself")
 }
 
+func TestABackupRemovesWhatKilledOnesLeft(t *testing.T) {
+	d, dir := file(t, ""), t.TempDir()
+	for name, age := range map[string]time.Duration{"dead": 25 * time.Hour, "alive": time.Hour} {
+		copied := filepath.Join(dir, ".rws-backup-"+name, "copy")
+		require.NoError(t, os.Mkdir(filepath.Dir(copied), 0o700))
+		require.NoError(t, os.WriteFile(copied, []byte("x"), 0o600))
+		at := time.Now().Add(-age)
+		require.NoError(t, os.Chtimes(copied, at, at))
+	}
+	require.NoError(t, d.Backup(ctx, filepath.Join(dir, "b.db")))
+	assert.NoDirExists(t, filepath.Join(dir, ".rws-backup-dead"))
+	assert.DirExists(t, filepath.Join(dir, ".rws-backup-alive"))
+}
+
 func TestABackupReplacesOnlyBackups(t *testing.T) {
 	d := file(t, "")
 	run(t, d, "create table t (n int)", "insert into t values (1)")

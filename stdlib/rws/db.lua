@@ -432,7 +432,8 @@ function db:check() end
 
 ---Writes a copy of a SQLite database to a file. Writers are not held up. The copy is made beside the file, read
 ---through for damage, and takes its place at once, so that there is an old backup or a new one and never half of
----one. It replaces a SQLite database that nobody has open, and nothing else.
+---one. It replaces a SQLite database that nobody has open, and nothing else. What a killed backup has left,
+---a folder `.rws-backup-…`, is removed by one that comes a day later.
 ---
 ---Into a storage it goes by way of a temporary file, in pieces, and appears under its key when it is complete;
 ---what is there under the key is replaced, whatever it is.
