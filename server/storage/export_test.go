@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
@@ -17,6 +18,9 @@ func Uploads(ctx context.Context, s *S3) int {
 
 // SetPageSize has a store ask for so many files at a time.
 func SetPageSize(s *S3, n int32) { s.pageSize = n }
+
+// SetStall has a store wait so long for a byte.
+func SetStall(s *S3, d time.Duration) { s.stall = d }
 
 // TempFolder is where a Dir writes.
 const TempFolder = tempFolder

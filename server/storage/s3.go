@@ -26,6 +26,7 @@ type S3 struct {
 	network  *http.Transport
 	location Location
 	pageSize int32          // of lists
+	stall    time.Duration  // see StallTimeout
 	there    atomic.Bool    // the bucket has answered
 	tidying  sync.WaitGroup // uploads that are being given up
 }
@@ -39,7 +40,7 @@ func newS3(l Location, getenv func(string) string) (*S3, error) {
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		TLSHandshakeTimeout:   10 * time.Second,
-		ResponseHeaderTimeout: time.Minute,
+		ResponseHeaderTimeout: StallTimeout,
 		IdleConnTimeout:       90 * time.Second,
 		MaxIdleConnsPerHost:   32,
 		ForceAttemptHTTP2:     false,
@@ -56,7 +57,7 @@ func newS3(l Location, getenv func(string) string) (*S3, error) {
 		ResponseChecksumValidation:                aws.ResponseChecksumValidationWhenRequired,
 		DisableLogOutputChecksumValidationSkipped: true,
 	})
-	return &S3{client: api, presign: s3.NewPresignClient(api), network: network, location: l, pageSize: PageSize}, nil
+	return &S3{client: api, presign: s3.NewPresignClient(api), network: network, location: l, pageSize: PageSize, stall: StallTimeout}, nil
 }
 
 // String implements [Store].
@@ -105,15 +106,17 @@ func (s *S3) Get(ctx context.Context, key string, o GetOptions) (*Object, error)
 	if o.From > 0 {
 		in.Range = aws.String(fmt.Sprintf("bytes=%d-", o.From))
 	}
-	out, err := s.client.GetObject(ctx, in)
+	own, stop := context.WithCancelCause(ctx)
+	out, err := s.client.GetObject(own, in)
 	if err := s.fail(ctx, "get", key, err); err != nil {
+		stop(nil)
 		return nil, err
 	}
 	info := Info{
 		Key: key, Size: aws.ToInt64(out.ContentLength) + o.From, ContentType: typeOr(out.ContentType, key), ETag: aws.ToString(out.ETag),
 		Modified: aws.ToTime(out.LastModified), Metadata: sameMetadata(out.Metadata),
 	}
-	return &Object{info, &s3Body{s, ctx, key, out.Body}}, nil
+	return &Object{info, &s3Body{ReadCloser: out.Body, s: s, ctx: ctx, key: key, own: own, stop: stop}}, nil
 }
 
 // typeOr is the content type that is stored, or that of the key.
@@ -122,22 +125,6 @@ func typeOr(stored *string, key string) string {
 		return typeOf(key)
 	}
 	return *stored
-}
-
-// An s3Body names errors of reading.
-type s3Body struct {
-	s   *S3
-	ctx context.Context
-	key string
-	io.ReadCloser
-}
-
-func (b *s3Body) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if err != nil && err != io.EOF {
-		err = b.s.fail(b.ctx, "get", b.key, err)
-	}
-	return n, err
 }
 
 // Stat implements [Store].

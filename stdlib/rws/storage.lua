@@ -2,7 +2,8 @@
 
 ---Files under keys such as `"avatars/7.png"`, as `app:storage` returns them. A file appears when it is complete, in
 ---place of the one before; who reads that one meanwhile has it to its end. Nothing but `get` holds a whole file in
----memory. All waits end at the deadline of the request.
+---memory. All waits end at the deadline of the request; once its answer has begun, a bucket that sends nothing for
+---30 seconds in the middle of a file breaks it off, and the log says so.
 ---
 ---A key has at most 1024 bytes of UTF-8. Between `/` are names of at most 255 bytes, none of them empty, `.` or
 ---`..`; control characters, `\\` and a `/` at the beginning are refused, by all stores. In a folder no key can be the
