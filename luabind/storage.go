@@ -166,9 +166,23 @@ func ended(err error) bool { return errors.Is(err, vm.ErrDeadline) || errors.Is(
 
 // wait calls f with the lock of the isolate released.
 func (s *Storage) wait(L *lua.LState, name string, f func(context.Context) error) {
-	if err := vm.Wait(L, f); err != nil {
-		bind.Raise(L, name, storageError(err))
+	var said error
+	err := vm.Wait(L, func(ctx context.Context) error {
+		said = f(ctx)
+		return said
+	})
+	if err != nil {
+		bind.Raise(L, name, storageError(withPlace(err, said)))
 	}
+}
+
+// withPlace is the end of a run at its deadline, with what the store says of that: its key, and what it is.
+func withPlace(err, said error) error {
+	code := storage.CodeOf(said)
+	if code == "" || !errors.Is(err, vm.ErrDeadline) {
+		return err
+	}
+	return &fault.Error{Code: string(code), Status: storageStatuses[code], Message: said.Error(), Cause: err}
 }
 
 func storageDelete(L *lua.LState, s *Storage) int {

@@ -43,10 +43,10 @@ func storageSend(L *lua.LState, s *Storage) int {
 	if o.Cache != nil {
 		f.options.Cache = *o.Cache
 	}
-	f.ctx, f.cancel = context.WithCancel(c.ex)
+	f.ctx, f.cancel = context.WithCancelCause(c.ex)
 	c.cleanup = append(c.cleanup, f.close)
 	s.wait(L, name, func(ctx context.Context) error {
-		stop := context.AfterFunc(ctx, f.cancel)
+		stop := context.AfterFunc(ctx, func() { f.cancel(ctx.Err()) })
 		err := f.open(key, c.r)
 		if err == nil && !stop() {
 			err = context.Cause(ctx)
@@ -76,7 +76,7 @@ type storedFile struct {
 	options static.Options
 	info    storage.Info
 	ctx     context.Context // until the request is over
-	cancel  context.CancelFunc
+	cancel  context.CancelCauseFunc
 
 	body   io.ReadCloser // nil until it is read
 	at     int64         // where body is
@@ -111,7 +111,7 @@ func (f *storedFile) close() {
 	if f.body != nil {
 		_ = f.body.Close()
 	}
-	f.cancel()
+	f.cancel(nil)
 }
 
 // Seek implements [io.Seeker].

@@ -82,7 +82,7 @@ func ended(ctx context.Context, cause error) error {
 	if ctx.Err() == nil {
 		return nil
 	}
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 		return &Error{Code: CodeTimeout, Message: "not done before the deadline", cause: errors.Join(context.Cause(ctx), cause)}
 	}
 	return context.Cause(ctx)

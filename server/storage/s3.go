@@ -16,17 +16,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"golang.org/x/sync/semaphore"
 )
 
 // S3 keeps files in a bucket of Amazon S3, or of what speaks its protocol (MinIO, R2, Ceph and others).
-// Requests that fail for a moment are made up to three times. Made by [Open].
+// Requests that fail for a moment are made up to three times, two where the server takes no connection.
+// Made by [Open].
 type S3 struct {
 	client   *s3.Client
 	presign  *s3.PresignClient
 	network  *http.Transport
 	location Location
-	pageSize int32          // of lists
-	stall    time.Duration  // see StallTimeout
+	pageSize int32         // of lists
+	stall    time.Duration // see StallTimeout
+	memory   *semaphore.Weighted
 	there    atomic.Bool    // the bucket has answered
 	tidying  sync.WaitGroup // uploads that are being given up
 }
@@ -51,13 +54,13 @@ func newS3(l Location, getenv func(string) string) (*S3, error) {
 		return nil, err
 	}
 	api := s3.New(s3.Options{
-		Region: l.Region, Credentials: from, HTTPClient: client, UsePathStyle: l.PathStyle, BaseEndpoint: optional(l.Endpoint),
+		Region: l.Region, Credentials: from, HTTPClient: reacher{client}, Retryer: newRetryer(), UsePathStyle: l.PathStyle, BaseEndpoint: optional(l.Endpoint),
 		// Others than Amazon do not know the checksums that newer clients send by themselves.
 		RequestChecksumCalculation:                aws.RequestChecksumCalculationWhenRequired,
 		ResponseChecksumValidation:                aws.ResponseChecksumValidationWhenRequired,
 		DisableLogOutputChecksumValidationSkipped: true,
 	})
-	return &S3{client: api, presign: s3.NewPresignClient(api), network: network, location: l, pageSize: PageSize, stall: StallTimeout}, nil
+	return &S3{client: api, presign: s3.NewPresignClient(api), network: network, location: l, pageSize: PageSize, stall: StallTimeout, memory: uploads}, nil
 }
 
 // String implements [Store].
@@ -98,6 +101,7 @@ func (s *S3) fail(ctx context.Context, op, key string, err error) error {
 
 // Get implements [Store].
 func (s *S3) Get(ctx context.Context, key string, o GetOptions) (*Object, error) {
+	ctx = withTries(ctx)
 	at, err := s.at(key)
 	if err != nil {
 		return nil, named(err, "get", key, s.String())
@@ -129,6 +133,7 @@ func typeOr(stored *string, key string) string {
 
 // Stat implements [Store].
 func (s *S3) Stat(ctx context.Context, key string) (Info, error) {
+	ctx = withTries(ctx)
 	at, err := s.at(key)
 	if err != nil {
 		return Info{}, named(err, "stat", key, s.String())
@@ -145,6 +150,7 @@ func (s *S3) Stat(ctx context.Context, key string) (Info, error) {
 
 // Delete implements [Store].
 func (s *S3) Delete(ctx context.Context, key string) error {
+	ctx = withTries(ctx)
 	at, err := s.at(key)
 	if err != nil {
 		return named(err, "delete", key, s.String())
@@ -159,6 +165,7 @@ func (s *S3) Delete(ctx context.Context, key string) error {
 
 // Copy implements [Store]. The bytes stay at the server, which copies up to 5 GB at once.
 func (s *S3) Copy(ctx context.Context, from, to string) error {
+	ctx = withTries(ctx)
 	source, err := s.at(from)
 	if err != nil {
 		return named(err, "copy", from, s.String())
@@ -203,6 +210,7 @@ func (l *s3Lister) Next(ctx context.Context) ([]Info, error) {
 }
 
 func (l *s3Lister) page(ctx context.Context) ([]Info, error) {
+	ctx = withTries(ctx)
 	above := ""
 	if l.s.location.Prefix != "" {
 		above = l.s.location.Prefix + "/"

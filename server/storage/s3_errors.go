@@ -19,6 +19,9 @@ func (s *S3) explain(ctx context.Context, err error) error {
 		return e
 	}
 	if e := ended(ctx, err); e != nil {
+		if down := notReached(ctx); down != nil && CodeOf(e) == CodeTimeout {
+			return down
+		}
 		return e
 	}
 	code, status := answerOf(err)
@@ -49,7 +52,7 @@ func (s *S3) explain(ctx context.Context, err error) error {
 		return &Error{Code: CodeTimeout, Message: said(err), cause: err}
 	case status != 0:
 		return &Error{Code: CodeUnavailable, Message: fmt.Sprintf("the server answered %d: %s", status, said(err)), cause: err}
-	case isTimeout(err):
+	case isTimeout(err) && !isUnreached(err):
 		return &Error{Code: CodeTimeout, Message: "no answer in time", cause: err}
 	}
 	return &Error{Code: CodeUnavailable, Message: "the server does not answer: " + rootOf(err).Error(), cause: err}
@@ -87,6 +90,9 @@ func said(err error) string {
 func rootOf(err error) error {
 	for {
 		below := errors.Unwrap(err)
+		if several, ok := err.(interface{ Unwrap() []error }); ok && len(several.Unwrap()) > 0 {
+			below = several.Unwrap()[0] // the library adds that it has tried often enough
+		}
 		if below == nil {
 			return err
 		}

@@ -10,7 +10,7 @@
 ---beginning of the path of another, as `a` beside `a/b`.
 ---
 ---Errors have the codes `not_found`, `invalid_key` (answered 400), `too_large` (413), `denied` (credentials or permissions),
----`timeout` (504), `unavailable` (503: the server does not answer, the bucket does not exist, the disk is full),
+---`timeout` (504), `unavailable` (503: the server cannot be reached, the bucket does not exist, the disk is full),
 ---`unsupported` and `invalid`. What goes wrong with the body of a request is answered as if it were read by itself.
 ---
 ---```lua
@@ -58,7 +58,16 @@ local files = {}
 
 ---Stores a text, or all that is left of a stream, in place of another file. When it fails nothing has changed, also
 ---when a client breaks off in the middle or the process is killed. Up to 24 MB of a large file are in memory on its
----way to S3, 64 KB on its way to a folder.
+---way to S3, and 512 MB of all files together: more of them wait, up to their deadlines. 64 KB are on their way to a
+---folder.
+---
+---A process that is killed in the middle of a large file leaves its parts in the bucket of S3, unseen and paid for. Give
+---the bucket a rule that removes them (`AbortIncompleteMultipartUpload`, after a day):
+---
+---```sh
+---aws s3api put-bucket-lifecycle-configuration --bucket my-bucket --lifecycle-configuration '{"Rules":[{"ID":"parts",
+---  "Status":"Enabled","Filter":{"Prefix":""},"AbortIncompleteMultipartUpload":{"DaysAfterInitiation":1}}]}'
+---```
 ---
 ---A type that the extension does not tell, and metadata, are kept beside a folder's files in `.rws-storage/meta`.
 ---
