@@ -55,9 +55,9 @@ func (m *Memory) put(ctx context.Context, key string, r io.Reader, o PutOptions)
 		return err
 	}
 	from := &source{ctx: ctx, r: r}
-	room := &room{m: m, key: key, r: from}
-	defer room.leave()
-	content, err := io.ReadAll(room)
+	way := &room{m: m, key: key, r: from}
+	defer way.leave()
+	content, err := io.ReadAll(way)
 	if from.err != nil {
 		return from.failure()
 	}
@@ -69,7 +69,7 @@ func (m *Memory) put(ctx context.Context, key string, r io.Reader, o PutOptions)
 		Key: key, Size: int64(len(content)), ContentType: o.ContentType, Metadata: sameMetadata(o.Metadata),
 		ETag: fmt.Sprintf(`"%x"`, sum[:16]), Modified: time.Now(),
 	}}
-	return m.keep(f, room.taken)
+	return m.keep(f, way)
 }
 
 // A room counts the bytes of a file on its way against the limit, in place of the file that it replaces.
@@ -111,11 +111,11 @@ func (m *Memory) check(key string, more int64) error {
 	return nil
 }
 
-// keep puts a file in its place. What was taken for it on its way is free afterwards.
-func (m *Memory) keep(f *memoryFile, taken int64) error {
+// keep puts a file in its place, and frees what was taken for it on its way.
+func (m *Memory) keep(f *memoryFile, way *room) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.check(f.Key, f.Size-taken); err != nil {
+	if err := m.check(f.Key, f.Size-way.taken); err != nil {
 		return err
 	}
 	if old := m.files[f.Key]; old != nil {
@@ -123,6 +123,8 @@ func (m *Memory) keep(f *memoryFile, taken int64) error {
 	}
 	m.files[f.Key] = f
 	m.size += f.Size
+	m.under -= way.taken
+	way.taken = 0
 	return nil
 }
 
@@ -203,7 +205,7 @@ func (m *Memory) Copy(_ context.Context, from, to string) error {
 	}
 	copied := *f
 	copied.Key, copied.Modified = to, time.Now()
-	return named(m.keep(&copied, 0), "copy to", to, m.String())
+	return named(m.keep(&copied, new(room)), "copy to", to, m.String())
 }
 
 // List implements [Store].
