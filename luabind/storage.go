@@ -142,6 +142,7 @@ func (k *kept) storageMemory(url string, size int64) storage.Store {
 
 // storageStatuses are what a request that ends with such an error is answered: a key may be a visitor's.
 var storageStatuses = map[storage.Code]int{
+	storage.CodeNotFound:   http.StatusNotFound, // of copy; what reads answers nil
 	storage.CodeInvalidKey: http.StatusBadRequest, storage.CodeTooLarge: http.StatusRequestEntityTooLarge,
 	storage.CodeTimeout: http.StatusGatewayTimeout, storage.CodeUnavailable: http.StatusServiceUnavailable,
 }
@@ -158,7 +159,16 @@ func storageError(err error) error {
 	if code == "" {
 		return err
 	}
-	return &fault.Error{Code: string(code), Status: storageStatuses[code], Message: err.Error(), Cause: err}
+	return storageFault(err, storageStatuses[code])
+}
+
+// storageFault is an error of a store, with what visitors see of it.
+func storageFault(err error, status int) *fault.Error {
+	e := &fault.Error{Code: string(storage.CodeOf(err)), Status: status, Message: err.Error(), Cause: err}
+	if at, ok := errors.AsType[*storage.Error](err); ok {
+		e.Public = at.Public()
+	}
+	return e
 }
 
 // ended reports whether an error is the end of a run.

@@ -65,7 +65,7 @@ func storageSend(L *lua.LState, s *Storage) int {
 func sendError(err error) error {
 	switch storage.CodeOf(err) {
 	case storage.CodeNotFound, storage.CodeInvalidKey:
-		return &fault.Error{Code: string(storage.CodeOf(err)), Status: http.StatusNotFound, Message: err.Error(), Cause: err}
+		return storageFault(err, http.StatusNotFound)
 	}
 	return err
 }

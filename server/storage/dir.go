@@ -208,7 +208,7 @@ func move(root *os.Root, temp, key string) error {
 			}
 		}
 		if other := inTheWay(root, key); other != "" {
-			return &Error{Code: CodeInvalidKey, cause: err,
+			return &Error{Code: CodeInvalidKey, cause: err, rule: parentRule,
 				Message: fmt.Sprintf("%s is in its way: in a folder one key cannot be the beginning of the path of another; begin keys of different kinds differently", other)}
 		}
 		if !errors.Is(err, fs.ErrNotExist) {

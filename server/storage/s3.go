@@ -83,7 +83,7 @@ func (s *S3) at(key string) (*string, error) {
 		whole = s.location.Prefix + "/" + key
 	}
 	if len(whole) > MaxKey {
-		return nil, &Error{Code: CodeInvalidKey, Message: fmt.Sprintf("with the prefix %q it has %d bytes, and %d are the most", s.location.Prefix, len(whole), MaxKey)}
+		return nil, &Error{Code: CodeInvalidKey, rule: "it is too long", Message: fmt.Sprintf("with the prefix %q it has %d bytes, and %d are the most", s.location.Prefix, len(whole), MaxKey)}
 	}
 	return &whole, nil
 }
