@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -40,5 +41,76 @@ func TestABucketThatIsDownIsUnavailableAlsoAtTheDeadline(t *testing.T) {
 		for _, want := range []string{"refused", "a/b", "s3://bucket-1"} {
 			assert.Contains(t, log.String(), want, request)
 		}
+	}
+}
+
+func TestVisitorsSeeNothingOfTheStore(t *testing.T) {
+	p, log := logged(t, `
+		local files = app:storage("s3://bucket-1/inside?endpoint=http://s3.internal")
+		local memory = app:storage("memory:?size=1kb")
+		app:put("/bad", function(c) files:put("../a", "x") end)
+		app:put("/long", function(c) files:put(("a/"):rep(510) .. "a", "x") end)
+		app:put("/large", function(c) memory:put("a", ("x"):rep(2000)) end)
+		app:get("/send", function(c) return files:send(c, "../a") end)
+		app:post("/copy", function(c) memory:copy("none", "b") end)`, map[string]string{"env": "production"})
+	for request, want := range map[string]struct {
+		status       int
+		public, kept string
+	}{
+		"PUT /bad":   {400, `leads elsewhere`, "s3.internal"},
+		"PUT /long":  {400, `it is too long`, "inside"},
+		"PUT /large": {413, `larger than there is room for`, "memory:?size="},
+		"GET /send":  {404, `leads elsewhere`, "s3.internal"},
+		"POST /copy": {404, ``, "memory:"},
+	} {
+		log.Reset()
+		a := do(t, p, request)
+		assert.Equal(t, want.status, a.Status, "%s: %s", request, a.Body)
+		assert.Contains(t, string(a.Body), want.public, request)
+		for _, inside := range []string{"bucket-1", "s3.internal", "inside", "memory:"} {
+			assert.NotContains(t, string(a.Body), inside, request)
+		}
+		assert.Contains(t, log.String(), want.kept, "%s: the log has it all", request)
+	}
+}
+
+func TestAStreamThatHasBeenReadIsNotStoredAsAnEmptyFile(t *testing.T) {
+	p := newApp(t, `
+		local files = app:storage "memory:"
+		app:put("/", function(c)
+			local body, read = c.body_stream, {}
+			files:put("a", body)
+			read[1] = select(2, pcall(files.put, files, "a", body)).message
+			local r = files:open "a"
+			r:read(5)
+			read[2] = select(2, pcall(files.put, files, "b", r)).message
+			local f = rws.fs.open "hello.txt"
+			files:put("c", f)
+			read[3] = select(2, pcall(files.put, files, "c", f)).message
+			r = files:open "a"
+			r:read(2)
+			files:put("rest", r)
+			return { files:get "a", files:exists "b", files:get "c", files:get "rest", read }
+		end)
+		app:put("/empty", function(c) files:put("empty", c.body_stream) return { files:get "empty" } end)`, map[string]string{"hello.txt": "there"})
+	a := string(do(t, p, "PUT /", luabind.Call{Body: "hello"}).Body)
+	assert.Contains(t, a, `["hello",false,"there","llo",[`)
+	assert.Equal(t, 3, strings.Count(a, "has been read already"), a)
+	assert.Equal(t, `[""]`, string(do(t, p, "PUT /empty").Body))
+}
+
+func TestTheTypeOfAnUploadIsThatOfItsKeyWhereItLooksLikeMany(t *testing.T) {
+	p := newApp(t, `
+		local files = app:storage "memory:"
+		app:post("/*", function(c) files:put(c.params["*"], c.files.f) return files:stat(c.params["*"]).type end)`, nil)
+	for _, c := range [][3]string{
+		{"a.csv", "a,b\n", "text/csv; charset=utf-8"}, {"a.txt", "a", "text/plain; charset=utf-8"}, {"a", "a", "text/plain; charset=utf-8"},
+		{"a.docx", "PK\x03\x04", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"}, {"a.zip", "PK\x03\x04", "application/zip"},
+		{"a.svg", "<?xml version='1.0'?><svg/>", "image/svg+xml"}, {"a.png", "GIF89a", "image/gif"}, {"a.txt", "<html>", "text/html; charset=utf-8"},
+		{"a.wasm", "\x00\x01\x02", "application/wasm"},
+	} {
+		form := "--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"x\"\r\n\r\n" + c[1] + "\r\n--b--\r\n"
+		a := do(t, p, "POST /"+c[0], luabind.Call{Body: form, Header: map[string]string{"Content-Type": "multipart/form-data; boundary=b"}})
+		assert.Equal(t, c[2], string(a.Body), c[0])
 	}
 }

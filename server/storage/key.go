@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"fmt"
 	"mime"
 	"path"
@@ -144,12 +145,11 @@ const unknownType = "application/octet-stream"
 
 // typeOf goes by the extension of a key. The list is our own, so that it is the same on all machines.
 func typeOf(key string) string {
-	extension := strings.ToLower(path.Ext(key))
-	if t := byExtension[extension]; t != "" {
-		return t
-	}
-	return unknownType
+	return cmp.Or(TypeByExtension(key), unknownType)
 }
+
+// TypeByExtension is the content type of a key's extension, as "image/png"; "" for an unknown one.
+func TypeByExtension(key string) string { return byExtension[strings.ToLower(path.Ext(key))] }
 
 var byExtension = map[string]string{
 	".avif": "image/avif", ".bin": unknownType, ".css": "text/css; charset=utf-8", ".csv": "text/csv; charset=utf-8", ".db": "application/vnd.sqlite3",

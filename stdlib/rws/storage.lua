@@ -9,9 +9,10 @@
 ---`..`; control characters, `\\` and a `/` at the beginning are refused, by all stores. In a folder no key can be the
 ---beginning of the path of another, as `a` beside `a/b`.
 ---
----Errors have the codes `not_found`, `invalid_key` (answered 400), `too_large` (413), `denied` (credentials or permissions),
+---Errors have the codes `not_found` (answered 404: of `copy` and `send`, the others return nil), `invalid_key` (400),
+---`too_large` (413; 500 of `get`, which is no fault of the visitor), `denied` (credentials or permissions),
 ---`timeout` (504), `unavailable` (503: the server cannot be reached, the bucket does not exist, the disk is full),
----`unsupported` and `invalid`. What goes wrong with the body of a request is answered as if it were read by itself.
+---`unsupported` and `invalid`. In production a visitor sees the key and the rule, and the log the store too. What goes wrong with the body of a request is answered as if it were read by itself.
 ---
 ---```lua
 ---local files = app:storage "dir:./uploads"
@@ -51,8 +52,9 @@ local files = {}
 
 ---Options of `files:put`.
 ---@class rws.StoragePutOptions
----@field content_type? string default for a file of `c.files` what its content looks like, else by the extension of
----  the key, `application/octet-stream` where that says nothing
+---@field content_type? string default for a file of `c.files` what its content looks like, where that is more than
+---  plain text, XML, a ZIP or any bytes (a `.docx` looks like a ZIP, a `.csv` like text); else by the extension of the
+---  key, `application/octet-stream` where that says nothing
 ---@field metadata? table<string, string> kept with the file: names of small letters, digits and `-`, values of ASCII,
 ---  2048 bytes together
 
@@ -68,6 +70,8 @@ local files = {}
 ---aws s3api put-bucket-lifecycle-configuration --bucket my-bucket --lifecycle-configuration '{"Rules":[{"ID":"parts",
 ---  "Status":"Enabled","Filter":{"Prefix":""},"AbortIncompleteMultipartUpload":{"DaysAfterInitiation":1}}]}'
 ---```
+---
+---A stream that has been read to its end is not stored as an empty file: it raises `stream`.
 ---
 ---A type that the extension does not tell, and metadata, are kept beside a folder's files in `.rws-storage/meta`.
 ---
@@ -91,7 +95,8 @@ function files:put(key, body, options) end
 
 ---Options of `files:get`.
 ---@class rws.StorageGetOptions
----@field max? rws.Size a larger file is an error with the code `too_large`; default and at most 64 MB
+---@field max? rws.Size a larger file is an error with the code `too_large`, answered 500 where it is not caught;
+---  default and at most 64 MB
 
 ---The content of a file, and what is known of it; nil when it is missing.
 ---
@@ -183,7 +188,7 @@ function files:exists(key) end
 ---@param key string
 function files:delete(key) end
 
----Makes a file out of another one, with its type and metadata. S3 does it by itself, up to 5 GB.
+---Makes a file out of another one, with its type and metadata; one that is missing raises `not_found`. S3 does it by itself, up to 5 GB.
 ---@async
 ---@param from string
 ---@param to string
