@@ -174,7 +174,7 @@ const sandboxed = "sandbox; default-src 'none'; img-src 'self' data:; media-src 
 // runs reports whether browsers run scripts of a type.
 func runs(contentType string) bool {
 	t, _, err := mime.ParseMediaType(contentType)
-	return err != nil || t == "text/html" || t == "text/xml" || strings.HasSuffix(t, "/xml") || strings.HasSuffix(t, "+xml")
+	return err != nil || strings.Contains(t, "*") || !strings.Contains(t, "/") || strings.HasPrefix(t, "multipart/") || t == "text/xsl" || t == "text/html" || t == "text/xml" || strings.HasSuffix(t, "/xml") || strings.HasSuffix(t, "+xml")
 }
 
 func (c *Ctx) sendStored(res *response, w http.ResponseWriter) {
@@ -186,6 +186,7 @@ func (c *Ctx) sendStored(res *response, w http.ResponseWriter) {
 	if runs(content.Type) && res.header.Get("Content-Security-Policy") == "" {
 		w.Header().Add("Content-Security-Policy", sandboxed)
 	}
+	f.options.Private = c.isPersonal(w.Header())
 	err := static.ServeContent(w, c.r, f, content, f.options)
 	switch {
 	case err != nil:
