@@ -3,8 +3,10 @@ package luabind
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -63,6 +65,11 @@ func (p *Program) storage(url string, o storageOptions) (storage.Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Test != "" {
+		if _, err := storage.Parse(o.Test); err != nil {
+			return nil, fmt.Errorf("option \"test\": %w", err)
+		}
+	}
 	if p.options.testing {
 		if l, err = inTest(l, o.Test); err != nil {
 			return nil, err
@@ -95,14 +102,38 @@ func (p *Program) checkFolder(l storage.Location) error {
 	if l.Scheme != storage.SchemeDir {
 		return nil
 	}
-	folder := p.path(filepath.FromSlash(l.Folder))
-	if below, err := filepath.Rel(folder, p.dir); err == nil && filepath.IsLocal(below) {
+	folder, dir := behindLinks(p.path(filepath.FromSlash(l.Folder))), behindLinks(p.dir)
+	if below, err := filepath.Rel(folder, dir); err == nil && filepath.IsLocal(below) {
 		return bind.Errorf("url", "%s: the app itself is in this folder, so that a key could be app.lua or .env: give files a folder of their own, as dir:./uploads", l)
 	}
-	if below, err := filepath.Rel(filepath.Join(p.dir, ".rws"), folder); err == nil && filepath.IsLocal(below) {
+	if below, err := filepath.Rel(filepath.Join(dir, ".rws"), folder); err == nil && filepath.IsLocal(below) {
 		return bind.Errorf("url", "%s: the folder .rws is where rws keeps its secret and logs: choose another", l)
 	}
 	return nil
+}
+
+// behindLinks is where a folder really is; one that is missing is where what is there of it is.
+func behindLinks(folder string) string {
+	if real, err := filepath.EvalSymlinks(folder); err == nil {
+		return real
+	}
+	parent := filepath.Dir(folder)
+	if parent == folder {
+		return folder
+	}
+	return filepath.Join(behindLinks(parent), filepath.Base(folder))
+}
+
+// Storages are the stores that the script has declared, without secrets.
+func (p *Program) Storages() []string {
+	p.stores.mu.Lock()
+	defer p.stores.mu.Unlock()
+	list := []string{}
+	for _, store := range p.stores.storages {
+		list = append(list, store.String())
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 // storageOf returns the store under a name, which is closed with the program, or makes it.
@@ -267,6 +298,9 @@ func listedInfo(L *lua.LState, info storage.Info) *lua.LTable {
 // storageList returns an iterator, which asks for some files at a time.
 func storageList(L *lua.LState, s *Storage) int {
 	const name = "files:list"
+	if _, number := L.Get(2).(lua.LNumber); number {
+		bind.ArgError(L, name, 1, "a string expected, what the keys begin with, got the number %s", L.Get(2))
+	}
 	lister, err := s.store.List(bind.Arg[bind.Opt[string]](L, name, 2).Value)
 	if err != nil {
 		bind.Raise(L, name, storageError(err))

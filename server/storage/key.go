@@ -84,7 +84,10 @@ func faultOfSegment(segment string, n int) string {
 func CheckPrefix(prefix string) error {
 	folder, begin := path.Split(prefix)
 	why := ""
-	if folder != "" {
+	switch {
+	case strings.HasPrefix(prefix, "/"):
+		why = `it begins with "/": keys are not paths of a system, leave that out; "" lists all`
+	case folder != "":
 		why = faultOf(strings.TrimSuffix(folder, "/"), MaxKey)
 	}
 	switch {
@@ -135,7 +138,8 @@ func (o *PutOptions) check(key string) error {
 	if o.ContentType == "" {
 		o.ContentType = typeOf(key)
 	}
-	if _, _, err := mime.ParseMediaType(o.ContentType); err != nil || !isPlain(o.ContentType) {
+	t, _, err := mime.ParseMediaType(o.ContentType)
+	if kind, sort, ok := strings.Cut(t, "/"); err != nil || !ok || kind == "" || sort == "" || strings.Contains(t, "*") || !isPlain(o.ContentType) {
 		return invalid("the content type %q: one such as \"image/png\" expected", o.ContentType)
 	}
 	return CheckMetadata(o.Metadata)

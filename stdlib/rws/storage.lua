@@ -142,7 +142,8 @@ function files:open(key) end
 ---@field download? string the name under which browsers save it instead of showing it
 ---@field type? string the content type; default that of the file
 ---@field cache? rws.Duration how long clients may use it without asking; default they ask each time, and are
----  answered 304 while it is the same
+---  answered 304 while it is the same. It is `public`, for caches that people share too, unless the answer sets a
+---  cookie or the request has `Authorization`, a `c.user` or a session that was used: then it is `private`
 
 ---Answers with a file, without holding it in memory, with its type, `ETag` and `Last-Modified`; ranges and conditions
 ---are those of the request. One that is missing, and a key that can be none, raise: 404 for the visitor.
