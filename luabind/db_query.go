@@ -205,6 +205,9 @@ func dbBackup(L *lua.LState, d *Database) int {
 	if s, ok := userdata[Storage](L.Get(2)); ok {
 		return d.backupInto(L, s, bind.Arg[string](L, name, 3))
 	}
+	if L.Get(2).Type() != lua.LTString || L.GetTop() > 2 {
+		bind.ArgError(L, name, 1, "a path, as in db:backup(\"copy.db\"), or a store and a key, as in db:backup(files, \"copy.db\"), expected, got %s", L.Get(2).Type())
+	}
 	p := stateOf(L).program
 	to := p.path(bind.Arg[string](L, name, 2))
 	if !p.allowed(to) || !p.reallyAllowed(filepath.Dir(to)) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -59,6 +60,8 @@ func (c *Ctx) answerError(err error) {
 	}
 	if code >= 500 {
 		c.state.program.logError(c.r, e)
+	} else if e.Public != "" {
+		c.state.program.logRefused(c.r, e, code)
 	}
 	c.res.reset(bodyNone)
 	c.res = c.failed(e, code)
@@ -153,6 +156,9 @@ func (p *Program) writeProblem(w http.ResponseWriter, r *http.Request, e *fault.
 		d.Detail = strings.TrimPrefix(e.At+": "+e.Message, ": ")
 	case (status < 500 || e.Code == failed) && !inside:
 		d.Detail = e.Message
+		if p.Config.Production() {
+			d.Detail = cmp.Or(e.Public, e.Message)
+		}
 	}
 	if status == http.StatusGatewayTimeout && d.Detail == "" {
 		d.Detail = "The answer took too long."
@@ -225,6 +231,16 @@ func (p *Program) logError(r *http.Request, err error) {
 		return
 	}
 	p.logger.Error(e.Message, "id", ex.ID(), "method", r.Method, "path", r.URL.Path, "error", e)
+}
+
+// logRefused writes what visitors are not told of an error that is theirs; what is too large may be a store
+// that is full.
+func (p *Program) logRefused(r *http.Request, e *fault.Error, status int) {
+	level := slog.LevelInfo
+	if status == http.StatusRequestEntityTooLarge {
+		level = slog.LevelWarn
+	}
+	p.logger.Log(r.Context(), level, e.Message, "id", exchange.From(r.Context()).ID(), "method", r.Method, "path", r.URL.Path, "code", e.Code)
 }
 
 // sourceCommand is the console's command that shows where an error is, as ":src 61   ".

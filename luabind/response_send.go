@@ -63,9 +63,16 @@ func (c *Ctx) send(res *response, w http.ResponseWriter) {
 	}
 }
 
+// isPersonal reports whether an answer may be for one person only: it sets a cookie, or it is to somebody
+// who is known, by credentials, by c.user or by a session that has been used.
+func (c *Ctx) isPersonal(header http.Header) bool {
+	return c.r.Header.Get("Authorization") != "" || c.ex.User != nil || c.session.Load() != nil || len(header["Set-Cookie"]) > 0
+}
+
 func (c *Ctx) sendFile(res *response, w http.ResponseWriter) {
 	p := c.state.program
 	p.refreshed(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		res.static.Private = c.isPersonal(w.Header())
 		if err := p.serveFile(w, r, res.file, res.static); err != nil {
 			p.Miss(w, r, static.Status(err), err)
 		}

@@ -3,8 +3,10 @@ package luabind
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -63,6 +65,11 @@ func (p *Program) storage(url string, o storageOptions) (storage.Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Test != "" {
+		if _, err := storage.Parse(o.Test); err != nil {
+			return nil, fmt.Errorf("option \"test\": %w", err)
+		}
+	}
 	if p.options.testing {
 		if l, err = inTest(l, o.Test); err != nil {
 			return nil, err
@@ -95,14 +102,38 @@ func (p *Program) checkFolder(l storage.Location) error {
 	if l.Scheme != storage.SchemeDir {
 		return nil
 	}
-	folder := p.path(filepath.FromSlash(l.Folder))
-	if below, err := filepath.Rel(folder, p.dir); err == nil && filepath.IsLocal(below) {
+	folder, dir := behindLinks(p.path(filepath.FromSlash(l.Folder))), behindLinks(p.dir)
+	if below, err := filepath.Rel(folder, dir); err == nil && filepath.IsLocal(below) {
 		return bind.Errorf("url", "%s: the app itself is in this folder, so that a key could be app.lua or .env: give files a folder of their own, as dir:./uploads", l)
 	}
-	if below, err := filepath.Rel(filepath.Join(p.dir, ".rws"), folder); err == nil && filepath.IsLocal(below) {
+	if below, err := filepath.Rel(filepath.Join(dir, ".rws"), folder); err == nil && filepath.IsLocal(below) {
 		return bind.Errorf("url", "%s: the folder .rws is where rws keeps its secret and logs: choose another", l)
 	}
 	return nil
+}
+
+// behindLinks is where a folder really is; one that is missing is where what is there of it is.
+func behindLinks(folder string) string {
+	if real, err := filepath.EvalSymlinks(folder); err == nil {
+		return real
+	}
+	parent := filepath.Dir(folder)
+	if parent == folder {
+		return folder
+	}
+	return filepath.Join(behindLinks(parent), filepath.Base(folder))
+}
+
+// Storages are the stores that the script has declared, without secrets.
+func (p *Program) Storages() []string {
+	p.stores.mu.Lock()
+	defer p.stores.mu.Unlock()
+	list := []string{}
+	for _, store := range p.stores.storages {
+		list = append(list, store.String())
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 // storageOf returns the store under a name, which is closed with the program, or makes it.
@@ -142,6 +173,7 @@ func (k *kept) storageMemory(url string, size int64) storage.Store {
 
 // storageStatuses are what a request that ends with such an error is answered: a key may be a visitor's.
 var storageStatuses = map[storage.Code]int{
+	storage.CodeNotFound:   http.StatusNotFound, // of copy; what reads answers nil
 	storage.CodeInvalidKey: http.StatusBadRequest, storage.CodeTooLarge: http.StatusRequestEntityTooLarge,
 	storage.CodeTimeout: http.StatusGatewayTimeout, storage.CodeUnavailable: http.StatusServiceUnavailable,
 }
@@ -158,7 +190,16 @@ func storageError(err error) error {
 	if code == "" {
 		return err
 	}
-	return &fault.Error{Code: string(code), Status: storageStatuses[code], Message: err.Error(), Cause: err}
+	return storageFault(err, storageStatuses[code])
+}
+
+// storageFault is an error of a store, with what visitors see of it.
+func storageFault(err error, status int) *fault.Error {
+	e := &fault.Error{Code: string(storage.CodeOf(err)), Status: status, Message: err.Error(), Cause: err}
+	if at, ok := errors.AsType[*storage.Error](err); ok {
+		e.Public = at.Public()
+	}
+	return e
 }
 
 // ended reports whether an error is the end of a run.
@@ -166,9 +207,23 @@ func ended(err error) bool { return errors.Is(err, vm.ErrDeadline) || errors.Is(
 
 // wait calls f with the lock of the isolate released.
 func (s *Storage) wait(L *lua.LState, name string, f func(context.Context) error) {
-	if err := vm.Wait(L, f); err != nil {
-		bind.Raise(L, name, storageError(err))
+	var said error
+	err := vm.Wait(L, func(ctx context.Context) error {
+		said = f(ctx)
+		return said
+	})
+	if err != nil {
+		bind.Raise(L, name, storageError(withPlace(err, said)))
 	}
+}
+
+// withPlace is the end of a run at its deadline, with what the store says of that: its key, and what it is.
+func withPlace(err, said error) error {
+	code := storage.CodeOf(said)
+	if code == "" || !errors.Is(err, vm.ErrDeadline) {
+		return err
+	}
+	return &fault.Error{Code: string(code), Status: storageStatuses[code], Message: said.Error(), Cause: err}
 }
 
 func storageDelete(L *lua.LState, s *Storage) int {
@@ -243,6 +298,9 @@ func listedInfo(L *lua.LState, info storage.Info) *lua.LTable {
 // storageList returns an iterator, which asks for some files at a time.
 func storageList(L *lua.LState, s *Storage) int {
 	const name = "files:list"
+	if _, number := L.Get(2).(lua.LNumber); number {
+		bind.ArgError(L, name, 1, "a string expected, what the keys begin with, got the number %s", L.Get(2))
+	}
 	lister, err := s.store.List(bind.Arg[bind.Opt[string]](L, name, 2).Value)
 	if err != nil {
 		bind.Raise(L, name, storageError(err))

@@ -1,6 +1,7 @@
 package luabind
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -29,13 +30,27 @@ func storagePut(L *lua.LState, s *Storage) int {
 	given := bind.Options[storagePutOptions](L, name, 4)
 	s.wait(L, name, func(ctx context.Context) error {
 		return body(ctx, func(r io.Reader, o storage.PutOptions) error {
-			if o.Metadata = given.Metadata; given.ContentType != "" {
+			o.Metadata = given.Metadata
+			switch {
+			case given.ContentType != "":
 				o.ContentType = given.ContentType
+			case isGeneric(o.ContentType): // the key may know which kind of it
+				o.ContentType = cmp.Or(storage.TypeByExtension(key), o.ContentType)
 			}
 			return s.store.Put(ctx, key, r, o)
 		})
 	})
 	return 0
+}
+
+// isGeneric reports whether a type that content looks like has many kinds, which look alike.
+func isGeneric(contentType string) bool {
+	t, _, _ := strings.Cut(contentType, ";")
+	switch t {
+	case "text/plain", "text/xml", "application/zip", "application/octet-stream":
+		return true
+	}
+	return false
 }
 
 // A body calls put with a reader and what is known of it. The lock of the isolate is free.
@@ -69,17 +84,27 @@ func putBody(L *lua.LState, name string, n int) putting {
 
 // put is for a stream of unknown kind, of which the type is not believed.
 func (r *Reader) put(ctx context.Context, put func(io.Reader, storage.PutOptions) error) error {
-	return r.use(ctx, func(from io.Reader) error { return put(from, storage.PutOptions{Size: max(r.size, 0)}) })
+	return r.use(ctx, func(from io.Reader) error {
+		left, err := leftOf(from, r.used, "the stream \""+r.name+"\"")
+		if err != nil {
+			return err
+		}
+		return put(left, storage.PutOptions{Size: max(r.size, 0)})
+	})
 }
 
-// put takes the type that the content looks like.
+// put takes the type that the content looks like; text without one of its own is UTF-8, as that of a stream is.
 func (f *File) put(ctx context.Context, put func(io.Reader, storage.PutOptions) error) error {
 	r, err := f.open()
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	return put(r, storage.PutOptions{Size: f.size, ContentType: f.MediaType()})
+	looks := f.MediaType()
+	if strings.HasPrefix(looks, "text/") {
+		looks += "; charset=utf-8"
+	}
+	return put(r, storage.PutOptions{Size: f.size, ContentType: looks})
 }
 
 func (h *FileHandle) put(_ context.Context, put func(io.Reader, storage.PutOptions) error) error {
@@ -88,7 +113,12 @@ func (h *FileHandle) put(_ context.Context, put func(io.Reader, storage.PutOptio
 	if h.file == nil {
 		return bind.Errorf("closed", "%s: %w", h.name, errClosed)
 	}
-	return put(h, storage.PutOptions{})
+	at, err := h.file.Seek(0, io.SeekCurrent)
+	left, err := leftOf(h, err == nil && at > 0, "the file "+h.name)
+	if err != nil {
+		return err
+	}
+	return put(left, storage.PutOptions{})
 }
 
 // put takes the rest of a stream, or the body that was read. Its type is that of the key, as that of a stream is.
@@ -99,7 +129,7 @@ func (r *HTTPResponse) put(ctx context.Context, put func(io.Reader, storage.PutO
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
-		return bind.Errorf("closed", "the stream of this answer has been read or closed")
+		return bind.Errorf("closed", "the stream of this answer has been read already, or closed")
 	}
 	err := put(&bodySource{ctx: ctx, r: r.res.Stream, explain: httpError}, storage.PutOptions{})
 	r.closed = true

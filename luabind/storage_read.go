@@ -1,6 +1,7 @@
 package luabind
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -142,6 +143,7 @@ type Reader struct {
 
 	mu     sync.Mutex // two functions may read at a time
 	r      io.ReadCloser
+	used   bool // something, or the end, has been read
 	closed bool
 }
 
@@ -176,7 +178,22 @@ func (r *Reader) use(ctx context.Context, f func(io.Reader) error) error {
 	if r.begin != nil {
 		r.begin(ctx)
 	}
+	defer func() { r.used = true }()
 	return f(&bodySource{ctx: ctx, r: r.r, explain: r.explain, late: r.late})
+}
+
+// leftOf returns what is left of a stream. One of which nothing is, as it has been read, would be stored as an
+// empty file.
+func leftOf(from io.Reader, used bool, name string) (io.Reader, error) {
+	if !used {
+		return from, nil
+	}
+	first := make([]byte, 1)
+	n, err := io.ReadFull(from, first)
+	if err == io.EOF {
+		return nil, bind.Errorf("stream", "%s has been read already, and nothing is left of it: keep what was read in a variable, or use files:copy for a second file", name)
+	}
+	return io.MultiReader(bytes.NewReader(first[:n]), from), err
 }
 
 // readerRead returns up to n bytes, fewer at the end, then nil.

@@ -43,10 +43,10 @@ func storageSend(L *lua.LState, s *Storage) int {
 	if o.Cache != nil {
 		f.options.Cache = *o.Cache
 	}
-	f.ctx, f.cancel = context.WithCancel(c.ex)
+	f.ctx, f.cancel = context.WithCancelCause(c.ex)
 	c.atEnd(f.close)
 	s.wait(L, name, func(ctx context.Context) error {
-		stop := context.AfterFunc(ctx, f.cancel)
+		stop := context.AfterFunc(ctx, func() { f.cancel(ctx.Err()) })
 		err := f.open(key, c.r)
 		if err == nil && !stop() {
 			err = context.Cause(ctx)
@@ -65,7 +65,7 @@ func storageSend(L *lua.LState, s *Storage) int {
 func sendError(err error) error {
 	switch storage.CodeOf(err) {
 	case storage.CodeNotFound, storage.CodeInvalidKey:
-		return &fault.Error{Code: string(storage.CodeOf(err)), Status: http.StatusNotFound, Message: err.Error(), Cause: err}
+		return storageFault(err, http.StatusNotFound)
 	}
 	return err
 }
@@ -76,7 +76,7 @@ type storedFile struct {
 	options static.Options
 	info    storage.Info
 	ctx     context.Context // until the request is over
-	cancel  context.CancelFunc
+	cancel  context.CancelCauseFunc
 
 	body   io.ReadCloser // nil until it is read
 	at     int64         // where body is
@@ -111,7 +111,7 @@ func (f *storedFile) close() {
 	if f.body != nil {
 		_ = f.body.Close()
 	}
-	f.cancel()
+	f.cancel(nil)
 }
 
 // Seek implements [io.Seeker].
@@ -174,7 +174,7 @@ const sandboxed = "sandbox; default-src 'none'; img-src 'self' data:; media-src 
 // runs reports whether browsers run scripts of a type.
 func runs(contentType string) bool {
 	t, _, err := mime.ParseMediaType(contentType)
-	return err != nil || t == "text/html" || t == "text/xml" || strings.HasSuffix(t, "/xml") || strings.HasSuffix(t, "+xml")
+	return err != nil || strings.Contains(t, "*") || !strings.Contains(t, "/") || strings.HasPrefix(t, "multipart/") || t == "text/xsl" || t == "text/html" || t == "text/xml" || strings.HasSuffix(t, "/xml") || strings.HasSuffix(t, "+xml")
 }
 
 func (c *Ctx) sendStored(res *response, w http.ResponseWriter) {
@@ -186,6 +186,7 @@ func (c *Ctx) sendStored(res *response, w http.ResponseWriter) {
 	if runs(content.Type) && res.header.Get("Content-Security-Policy") == "" {
 		w.Header().Add("Content-Security-Policy", sandboxed)
 	}
+	f.options.Private = c.isPersonal(w.Header())
 	err := static.ServeContent(w, c.r, f, content, f.options)
 	switch {
 	case err != nil:

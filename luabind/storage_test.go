@@ -317,6 +317,13 @@ func TestAStorageIsDeclaredRightOrExplained(t *testing.T) {
 		`app:storage("memory:"):url("a")`:                                               "declare a route",
 		`app:storage("memory:"):send("a")`:                                              "files:send(c, key)",
 		`app:storage("memory:?size=1kb"):put("a", ("x"):rep(2000))`:                     "memory:?size=",
+		`app:storage("memory:", { test = "s4://x" })`:                                   `option "test"`,
+		`app:storage("memory:"):list("/")`:                                              `"" lists all`,
+		`app:storage("memory:"):list(5)`:                                                "got the number 5",
+		`app:storage("memory:"):put("a", "x", { content_type = "image/*" })`:            "content type",
+		`app:storage("memory:"):put("a", "x", { content_type = "html" })`:               "content type",
+		`app:db("sqlite::memory:"):backup({}, "k")`:                                     "or a store and a key",
+		`app:db("sqlite::memory:"):backup("x.db", "k")`:                                 "or a store and a key",
 		`app:storage("memory:").put("a", "x")`:                                          "with a colon",
 		`local f = app:storage("memory:") f:put("a", "xyz") f:get("a", { max = "2b" })`: "3 bytes",
 	} {

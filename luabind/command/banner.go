@@ -105,7 +105,7 @@ func (s *site) listening(ready time.Duration) {
 	p := s.current()
 	settings := s.server.Handler().Settings()
 	s.logger.Info("listening", "version", Version, "file", s.file, "env", p.Config.Env, "addresses", s.addresses(), "bound", s.sockets(), "protocols", s.protocols(),
-		"routes", len(routeRows(p.App.Routes, false)), "isolates", len(p.Isolates()), "databases", s.databases(),
+		"routes", len(routeRows(p.App.Routes, false)), "isolates", len(p.Isolates()), "databases", s.databases(), "storages", p.Storages(),
 		"timeout", p.Config.Timeout.String(), "max_body", settings.MaxBody, "max_header", settings.MaxHeaderBytes,
 		"max_connections", settings.MaxConns, "all_requests", p.Limits(), "rate_limits", append([]string{}, p.RateLimits()...), "memory_limit", settings.MemoryLimit, "sessions", shown(p.Config, "session.store"),
 		"cache", shown(p.Config, "cache.url"), "signing_key", p.Config.Secrets(), "metrics", strings.Join(p.Config.Metrics.Listen, ""), "tls", s.tls(),
@@ -226,6 +226,9 @@ func (s *site) inventory() []string {
 	}
 	for _, d := range p.Databases() {
 		parts = append(parts, databaseLine(d))
+	}
+	if stores := p.Storages(); len(stores) > 0 {
+		parts = append(parts, "files in "+strings.Join(stores, ", "))
 	}
 	return append(parts, count(len(p.Isolates()), "isolate"), p.Config.Env)
 }

@@ -51,10 +51,7 @@ func excerptAt(src Source, file string, line, before, after int, m mark) (excerp
 // veil hides the passwords of URLs in a line of source, which goes to logs and pages. The line keeps
 // its length, so that what points into it still does.
 func veil(line string) string {
-	return urlPassword().ReplaceAllStringFunc(line, func(found string) string {
-		kept := urlPassword().FindStringSubmatch(found)[1]
-		return kept + strings.Repeat("*", len(found)-len(kept)-1) + "@"
-	})
+	return hidePasswords(line, func(n int) string { return strings.Repeat("*", n) })
 }
 
 // splitAt takes "app.lua:61" apart.

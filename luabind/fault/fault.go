@@ -24,6 +24,9 @@ type Error struct {
 	Code string
 	// Message says what happened, without the place.
 	Message string
+	// Public is what visitors in production see in place of Message, where a status below 500 shows
+	// that; "" for Message itself. The log has both.
+	Public string
 	// At is the place, "app.lua:61". Empty when no Lua code was running.
 	At string
 	// Status is the HTTP status a request that ends with this error gets, 0 for 500.

@@ -20,8 +20,24 @@ var secretWords = []string{
 	"api_key", "apikey", "private_key", "credential",
 }
 
-// urlPassword finds the password in a URL, as of a database, whatever the variable is called.
-var urlPassword = pattern(`(://[^/\s:@]*:)[^/\s@]+@`)
+// urlPassword finds the password in a URL, as of a database, whatever the variable is called. It goes on to the
+// last "@": secrets of S3 often have a "/", which should have been written as %2F.
+var urlPassword = pattern("(://[^/\\s:@]*:)(?:[^\\s\"'`<>]+@|[^/\\s@]+@)")
+
+// portPath is a port and what follows it, as in http://h:80/a@b, and no password.
+var portPath = pattern(`^\d{1,5}[/?#]`)
+
+// hidePasswords puts hidden, made of their lengths, in the place of passwords.
+func hidePasswords(text string, hidden func(length int) string) string {
+	return urlPassword().ReplaceAllStringFunc(text, func(found string) string {
+		kept := urlPassword().FindStringSubmatch(found)[1]
+		password := found[len(kept) : len(found)-1]
+		if portPath().MatchString(password) {
+			return found
+		}
+		return kept + hidden(len(password)) + "@"
+	})
+}
 
 // isSecret reports whether a variable, key or header of this name must not be shown.
 func isSecret(name string) bool {
@@ -49,7 +65,7 @@ func show(L *lua.LState, name string, v lua.LValue) string {
 func showPlain(L *lua.LState, v lua.LValue) string {
 	switch v := v.(type) {
 	case lua.LString:
-		return quote(urlPassword().ReplaceAllString(string(v), "${1}"+redacted+"@"))
+		return quote(hidePasswords(string(v), func(int) string { return redacted }))
 	case *lua.LTable:
 		if v.Len() == 0 && next(v, lua.LNil) == lua.LNil {
 			return "{}"

@@ -184,6 +184,10 @@ func TestPasswordsOfURLsAreRedacted(t *testing.T) {
 	for text, want := range map[string]string{
 		"postgres://me:hunter2@h:5432/db":                   "postgres://me:xxxxx@h:5432/db",
 		"dial redis://:hunter2@h failed; https://a:b@c/d?e": "dial redis://:xxxxx@h failed; https://a:xxxxx@c/d?e",
+		"s3://AKIDX:SEC/hunter2@my-bucket":                  "s3://AKIDX:xxxxx@my-bucket",
+		"s3://AKIDX:/hunter2@my-bucket?region=a":            "s3://AKIDX:xxxxx@my-bucket?region=a",
+		"s3://AKIDX:a@b/hunter2@my-bucket":                  "s3://AKIDX:xxxxx@my-bucket",
+		"http://localhost:5173/@vite/client":                "http://localhost:5173/@vite/client",
 		"amqp://me:hunt@er2@h":                              "amqp://me:xxxxx@h",
 		`{"url":"mysql://me:hunter2@h"}`:                    `{"url":"mysql://me:xxxxx@h"}`,
 		"https://example.com:8080/users/@me":                "https://example.com:8080/users/@me",

@@ -131,10 +131,13 @@ func withoutPasswords(s string) string {
 			authority = rest[:end]
 		}
 		at := strings.LastIndexByte(authority, '@')
+		if at < 0 || strings.HasSuffix(out, "s3://") {
+			at = max(at, beyondAuthority(rest, authority))
+		}
 		if at < 0 {
 			continue
 		}
-		if user, password, ok := strings.Cut(authority[:at], ":"); ok && password != "" {
+		if user, password, ok := strings.Cut(rest[:at], ":"); ok && password != "" {
 			out += user + ":xxxxx"
 			rest = rest[at:]
 		}
@@ -144,6 +147,25 @@ func withoutPasswords(s string) string {
 	}
 	return out + rest
 }
+
+// longestSecret is how far the "@" behind a password is looked for that has "/" in it.
+const longestSecret = 512
+
+// beyondAuthority is where the last "@" of a URL is whose password has a "/", "?" or "#" as it is, as secrets
+// of S3 often do; -1 where what is behind the ":" is a port, as in http://localhost:5173/@vite.
+func beyondAuthority(rest, authority string) int {
+	_, password, ok := strings.Cut(authority, ":")
+	if !ok || password != "" && len(password) <= len("65535") && strings.Trim(password, "0123456789") == "" {
+		return -1
+	}
+	word := rest[:min(len(rest), longestSecret)]
+	if end := strings.IndexFunc(word, endsURL); end >= 0 {
+		word = word[:end]
+	}
+	return strings.LastIndexByte(word, '@')
+}
+
+func endsURL(r rune) bool { return endsAuthority(r) && !strings.ContainsRune("/?#", r) }
 
 // endsAuthority reports what ends the part of a URL that has the password (RFC 3986 §3.2), or the URL.
 func endsAuthority(r rune) bool {

@@ -129,7 +129,11 @@ func (o *Options) cacheControl() string {
 	if age < time.Second {
 		return "no-cache"
 	}
-	s := "public, max-age=" + strconv.FormatInt(int64(age/time.Second), 10)
+	who := "public"
+	if o.Private {
+		who = "private"
+	}
+	s := who + ", max-age=" + strconv.FormatInt(int64(age/time.Second), 10)
 	if o.Immutable {
 		s += ", immutable"
 	}

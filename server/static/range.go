@@ -94,6 +94,12 @@ func content(w http.ResponseWriter, r *http.Request, modified time.Time, f io.Re
 		http.ServeContent(w, r, "", modified, f)
 		return nil
 	}
+	if size, err := f.Seek(0, io.SeekEnd); err == nil && size == 0 && r.Header.Get("Range") != "" {
+		whole := *r // an empty file has no ranges: net/http would answer bytes 0--1/0
+		whole.Header = r.Header.Clone()
+		whole.Header.Del("Range")
+		r = &whole
+	}
 	c := &catcher{ResponseWriter: w}
 	http.ServeContent(c, r, "", modified, f)
 	if c.refused == 0 {

@@ -46,6 +46,9 @@ type Options struct {
 	// sends "no-cache": the client asks each time and is answered 304 by ETag.
 	Cache time.Duration
 
+	// Private keeps Cache to browsers: no cache that several people share may use it.
+	Private bool
+
 	// Immutable tells clients never to ask again while the file is fresh; for
 	// file names that hold a hash of the content. Cache is then a year unless
 	// it is set. Index pages are never marked immutable.

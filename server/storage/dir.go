@@ -60,7 +60,7 @@ func (d *Dir) Path(key string) string { return d.folder + string(os.PathSeparato
 func (d *Dir) open() (*os.Root, error) {
 	root, err := os.OpenRoot(d.folder)
 	if err != nil {
-		return nil, fileError(err)
+		return nil, d.folderError(err)
 	}
 	return root, nil
 }
@@ -68,7 +68,7 @@ func (d *Dir) open() (*os.Root, error) {
 // create opens the folder, and makes it if it is missing.
 func (d *Dir) create() (*os.Root, error) {
 	if err := os.MkdirAll(d.folder, 0o755); err != nil {
-		return nil, fileError(err)
+		return nil, d.folderError(err)
 	}
 	root, err := d.open()
 	if err != nil {
@@ -79,6 +79,15 @@ func (d *Dir) create() (*os.Root, error) {
 		return nil, fileError(err)
 	}
 	return root, nil
+}
+
+// folderError is fileError of the folder itself.
+func (d *Dir) folderError(err error) error {
+	stat, missing := os.Stat(d.folder)
+	if errors.Is(err, syscall.ENOTDIR) || missing == nil && !stat.IsDir() {
+		return &Error{Code: CodeUnavailable, Message: "there is a file where the folder is to be: name another folder in the URL, or move the file away", cause: err}
+	}
+	return fileError(err)
 }
 
 // fileError gives errors of the file system their codes.
@@ -208,7 +217,7 @@ func move(root *os.Root, temp, key string) error {
 			}
 		}
 		if other := inTheWay(root, key); other != "" {
-			return &Error{Code: CodeInvalidKey, cause: err,
+			return &Error{Code: CodeInvalidKey, cause: err, rule: parentRule,
 				Message: fmt.Sprintf("%s is in its way: in a folder one key cannot be the beginning of the path of another; begin keys of different kinds differently", other)}
 		}
 		if !errors.Is(err, fs.ErrNotExist) {

@@ -174,3 +174,12 @@ func TestHalfAPutOfAKilledProcessIsNotSeenAndGoes(t *testing.T) {
 	put(t, open(t, "dir:"+place), "b", "x")
 	assert.NoFileExists(t, left[0])
 }
+
+func TestAFileInThePlaceOfTheFolderIsSaid(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	for name, err := range all(t.Context(), open(t, "dir:"+file)) {
+		assert.Equal(t, storage.CodeUnavailable, storage.CodeOf(err), "%s: %v", name, err)
+		assert.ErrorContains(t, err, "a file where the folder is to be", name)
+	}
+}

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -30,6 +31,21 @@ type Error struct {
 	Store   string // see Store.String
 	Message string
 	cause   error
+	rule    string // Message without what is inside; "" where nothing is
+}
+
+// Public is what visitors may know: the key and the rule, and neither the store nor what its server said; ""
+// for errors that are no business of theirs.
+func (e *Error) Public() string {
+	switch e.Code {
+	case CodeInvalidKey:
+		return "the key " + quoted(e.Key) + ": " + cmp.Or(e.rule, e.Message)
+	case CodeTooLarge:
+		return "the file " + quoted(e.Key) + " is larger than there is room for"
+	case CodeNotFound:
+		return "there is no file " + quoted(e.Key)
+	}
+	return ""
 }
 
 func (e *Error) Error() string {
@@ -82,7 +98,7 @@ func ended(ctx context.Context, cause error) error {
 	if ctx.Err() == nil {
 		return nil
 	}
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 		return &Error{Code: CodeTimeout, Message: "not done before the deadline", cause: errors.Join(context.Cause(ctx), cause)}
 	}
 	return context.Cause(ctx)

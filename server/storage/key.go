@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"fmt"
 	"mime"
 	"path"
@@ -83,7 +84,10 @@ func faultOfSegment(segment string, n int) string {
 func CheckPrefix(prefix string) error {
 	folder, begin := path.Split(prefix)
 	why := ""
-	if folder != "" {
+	switch {
+	case strings.HasPrefix(prefix, "/"):
+		why = `it begins with "/": keys are not paths of a system, leave that out; "" lists all`
+	case folder != "":
 		why = faultOf(strings.TrimSuffix(folder, "/"), MaxKey)
 	}
 	switch {
@@ -134,7 +138,8 @@ func (o *PutOptions) check(key string) error {
 	if o.ContentType == "" {
 		o.ContentType = typeOf(key)
 	}
-	if _, _, err := mime.ParseMediaType(o.ContentType); err != nil || !isPlain(o.ContentType) {
+	t, _, err := mime.ParseMediaType(o.ContentType)
+	if kind, sort, ok := strings.Cut(t, "/"); err != nil || !ok || kind == "" || sort == "" || strings.Contains(t, "*") || !isPlain(o.ContentType) {
 		return invalid("the content type %q: one such as \"image/png\" expected", o.ContentType)
 	}
 	return CheckMetadata(o.Metadata)
@@ -144,12 +149,11 @@ const unknownType = "application/octet-stream"
 
 // typeOf goes by the extension of a key. The list is our own, so that it is the same on all machines.
 func typeOf(key string) string {
-	extension := strings.ToLower(path.Ext(key))
-	if t := byExtension[extension]; t != "" {
-		return t
-	}
-	return unknownType
+	return cmp.Or(TypeByExtension(key), unknownType)
 }
+
+// TypeByExtension is the content type of a key's extension, as "image/png"; "" for an unknown one.
+func TypeByExtension(key string) string { return byExtension[strings.ToLower(path.Ext(key))] }
 
 var byExtension = map[string]string{
 	".avif": "image/avif", ".bin": unknownType, ".css": "text/css; charset=utf-8", ".csv": "text/csv; charset=utf-8", ".db": "application/vnd.sqlite3",

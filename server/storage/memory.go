@@ -23,6 +23,7 @@ type Memory struct {
 	mu    sync.RWMutex
 	files map[string]*memoryFile
 	size  int64 // of all files
+	under int64 // of what is being put
 }
 
 type memoryFile struct {
@@ -30,7 +31,7 @@ type memoryFile struct {
 	content []byte
 }
 
-// NewMemory returns a store that holds this many bytes; 0 means [DefaultMemory].
+// NewMemory returns a store that holds this many bytes, with those of files on their way; 0 means [DefaultMemory].
 func NewMemory(size int64) *Memory {
 	if size <= 0 {
 		size = DefaultMemory
@@ -54,29 +55,76 @@ func (m *Memory) put(ctx context.Context, key string, r io.Reader, o PutOptions)
 		return err
 	}
 	from := &source{ctx: ctx, r: r}
-	content, err := io.ReadAll(io.LimitReader(from, m.most+1))
-	if err != nil {
+	way := &room{m: m, key: key, r: from}
+	defer way.leave()
+	content, err := io.ReadAll(way)
+	if from.err != nil {
 		return from.failure()
+	}
+	if err != nil {
+		return err
 	}
 	sum := sha256.Sum256(content)
 	f := &memoryFile{content: content, Info: Info{
 		Key: key, Size: int64(len(content)), ContentType: o.ContentType, Metadata: sameMetadata(o.Metadata),
 		ETag: fmt.Sprintf(`"%x"`, sum[:16]), Modified: time.Now(),
 	}}
-	return m.keep(f)
+	return m.keep(f, way)
 }
 
-func (m *Memory) keep(f *memoryFile) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	size := m.size + f.Size
-	if old := m.files[f.Key]; old != nil {
+// A room counts the bytes of a file on its way against the limit, in place of the file that it replaces.
+type room struct {
+	m     *Memory
+	key   string
+	r     io.Reader
+	taken int64
+}
+
+// Read implements [io.Reader].
+func (r *room) Read(p []byte) (int, error) {
+	n, err := r.r.Read(p)
+	r.m.mu.Lock()
+	defer r.m.mu.Unlock()
+	r.taken += int64(n)
+	r.m.under += int64(n)
+	if full := r.m.check(r.key, 0); full != nil {
+		return n, full
+	}
+	return n, err
+}
+
+func (r *room) leave() {
+	r.m.mu.Lock()
+	defer r.m.mu.Unlock()
+	r.m.under -= r.taken
+}
+
+// check refuses more than the store holds, with so many bytes more in place of a key.
+func (m *Memory) check(key string, more int64) error {
+	size := m.size + m.under + more
+	if old := m.files[key]; old != nil {
 		size -= old.Size
 	}
 	if size > m.most {
-		return &Error{Code: CodeTooLarge, Message: fmt.Sprintf("this store holds %d bytes in all; it takes more by memory:?size=…, and a store that is a folder or a bucket has no such limit", m.most)}
+		return &Error{Code: CodeTooLarge, Message: fmt.Sprintf("this store holds %d bytes in all, with those on their way; it takes more by memory:?size=…, and a store that is a folder or a bucket has no such limit", m.most)}
 	}
-	m.files[f.Key], m.size = f, size
+	return nil
+}
+
+// keep puts a file in its place, and frees what was taken for it on its way.
+func (m *Memory) keep(f *memoryFile, way *room) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.check(f.Key, f.Size-way.taken); err != nil {
+		return err
+	}
+	if old := m.files[f.Key]; old != nil {
+		m.size -= old.Size
+	}
+	m.files[f.Key] = f
+	m.size += f.Size
+	m.under -= way.taken
+	way.taken = 0
 	return nil
 }
 
@@ -157,7 +205,7 @@ func (m *Memory) Copy(_ context.Context, from, to string) error {
 	}
 	copied := *f
 	copied.Key, copied.Modified = to, time.Now()
-	return named(m.keep(&copied), "copy to", to, m.String())
+	return named(m.keep(&copied, new(room)), "copy to", to, m.String())
 }
 
 // List implements [Store].

@@ -16,16 +16,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"golang.org/x/sync/semaphore"
 )
 
 // S3 keeps files in a bucket of Amazon S3, or of what speaks its protocol (MinIO, R2, Ceph and others).
-// Requests that fail for a moment are made up to three times. Made by [Open].
+// Requests that fail for a moment are made up to three times, two where the server takes no connection.
+// Made by [Open].
 type S3 struct {
 	client   *s3.Client
 	presign  *s3.PresignClient
 	network  *http.Transport
 	location Location
-	pageSize int32          // of lists
+	pageSize int32         // of lists
+	stall    time.Duration // see StallTimeout
+	memory   *semaphore.Weighted
 	there    atomic.Bool    // the bucket has answered
 	tidying  sync.WaitGroup // uploads that are being given up
 }
@@ -39,7 +43,7 @@ func newS3(l Location, getenv func(string) string) (*S3, error) {
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		TLSHandshakeTimeout:   10 * time.Second,
-		ResponseHeaderTimeout: time.Minute,
+		ResponseHeaderTimeout: StallTimeout,
 		IdleConnTimeout:       90 * time.Second,
 		MaxIdleConnsPerHost:   32,
 		ForceAttemptHTTP2:     false,
@@ -50,13 +54,13 @@ func newS3(l Location, getenv func(string) string) (*S3, error) {
 		return nil, err
 	}
 	api := s3.New(s3.Options{
-		Region: l.Region, Credentials: from, HTTPClient: client, UsePathStyle: l.PathStyle, BaseEndpoint: optional(l.Endpoint),
+		Region: l.Region, Credentials: from, HTTPClient: reacher{client}, Retryer: newRetryer(), UsePathStyle: l.PathStyle, BaseEndpoint: optional(l.Endpoint),
 		// Others than Amazon do not know the checksums that newer clients send by themselves.
 		RequestChecksumCalculation:                aws.RequestChecksumCalculationWhenRequired,
 		ResponseChecksumValidation:                aws.ResponseChecksumValidationWhenRequired,
 		DisableLogOutputChecksumValidationSkipped: true,
 	})
-	return &S3{client: api, presign: s3.NewPresignClient(api), network: network, location: l, pageSize: PageSize}, nil
+	return &S3{client: api, presign: s3.NewPresignClient(api), network: network, location: l, pageSize: PageSize, stall: StallTimeout, memory: uploads}, nil
 }
 
 // String implements [Store].
@@ -79,7 +83,7 @@ func (s *S3) at(key string) (*string, error) {
 		whole = s.location.Prefix + "/" + key
 	}
 	if len(whole) > MaxKey {
-		return nil, &Error{Code: CodeInvalidKey, Message: fmt.Sprintf("with the prefix %q it has %d bytes, and %d are the most", s.location.Prefix, len(whole), MaxKey)}
+		return nil, &Error{Code: CodeInvalidKey, rule: "it is too long", Message: fmt.Sprintf("with the prefix %q it has %d bytes, and %d are the most", s.location.Prefix, len(whole), MaxKey)}
 	}
 	return &whole, nil
 }
@@ -97,6 +101,7 @@ func (s *S3) fail(ctx context.Context, op, key string, err error) error {
 
 // Get implements [Store].
 func (s *S3) Get(ctx context.Context, key string, o GetOptions) (*Object, error) {
+	ctx = withTries(ctx)
 	at, err := s.at(key)
 	if err != nil {
 		return nil, named(err, "get", key, s.String())
@@ -105,15 +110,17 @@ func (s *S3) Get(ctx context.Context, key string, o GetOptions) (*Object, error)
 	if o.From > 0 {
 		in.Range = aws.String(fmt.Sprintf("bytes=%d-", o.From))
 	}
-	out, err := s.client.GetObject(ctx, in)
+	own, stop := context.WithCancelCause(ctx)
+	out, err := s.client.GetObject(own, in)
 	if err := s.fail(ctx, "get", key, err); err != nil {
+		stop(nil)
 		return nil, err
 	}
 	info := Info{
 		Key: key, Size: aws.ToInt64(out.ContentLength) + o.From, ContentType: typeOr(out.ContentType, key), ETag: aws.ToString(out.ETag),
 		Modified: aws.ToTime(out.LastModified), Metadata: sameMetadata(out.Metadata),
 	}
-	return &Object{info, &s3Body{s, ctx, key, out.Body}}, nil
+	return &Object{info, &s3Body{ReadCloser: out.Body, s: s, ctx: ctx, key: key, own: own, stop: stop}}, nil
 }
 
 // typeOr is the content type that is stored, or that of the key.
@@ -124,24 +131,9 @@ func typeOr(stored *string, key string) string {
 	return *stored
 }
 
-// An s3Body names errors of reading.
-type s3Body struct {
-	s   *S3
-	ctx context.Context
-	key string
-	io.ReadCloser
-}
-
-func (b *s3Body) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if err != nil && err != io.EOF {
-		err = b.s.fail(b.ctx, "get", b.key, err)
-	}
-	return n, err
-}
-
 // Stat implements [Store].
 func (s *S3) Stat(ctx context.Context, key string) (Info, error) {
+	ctx = withTries(ctx)
 	at, err := s.at(key)
 	if err != nil {
 		return Info{}, named(err, "stat", key, s.String())
@@ -158,6 +150,7 @@ func (s *S3) Stat(ctx context.Context, key string) (Info, error) {
 
 // Delete implements [Store].
 func (s *S3) Delete(ctx context.Context, key string) error {
+	ctx = withTries(ctx)
 	at, err := s.at(key)
 	if err != nil {
 		return named(err, "delete", key, s.String())
@@ -172,6 +165,7 @@ func (s *S3) Delete(ctx context.Context, key string) error {
 
 // Copy implements [Store]. The bytes stay at the server, which copies up to 5 GB at once.
 func (s *S3) Copy(ctx context.Context, from, to string) error {
+	ctx = withTries(ctx)
 	source, err := s.at(from)
 	if err != nil {
 		return named(err, "copy", from, s.String())
@@ -216,6 +210,7 @@ func (l *s3Lister) Next(ctx context.Context) ([]Info, error) {
 }
 
 func (l *s3Lister) page(ctx context.Context) ([]Info, error) {
+	ctx = withTries(ctx)
 	above := ""
 	if l.s.location.Prefix != "" {
 		above = l.s.location.Prefix + "/"

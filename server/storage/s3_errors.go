@@ -19,6 +19,9 @@ func (s *S3) explain(ctx context.Context, err error) error {
 		return e
 	}
 	if e := ended(ctx, err); e != nil {
+		if down := notReached(ctx); down != nil && CodeOf(e) == CodeTimeout {
+			return down
+		}
 		return e
 	}
 	code, status := answerOf(err)
@@ -38,9 +41,9 @@ func (s *S3) explain(ctx context.Context, err error) error {
 	case code == "EntityTooLarge" || status == http.StatusRequestEntityTooLarge:
 		return &Error{Code: CodeTooLarge, Message: "larger than the server takes: " + said(err), cause: err}
 	case code == "KeyTooLongError":
-		return &Error{Code: CodeInvalidKey, Message: said(err), cause: err}
+		return &Error{Code: CodeInvalidKey, rule: "it is too long", Message: said(err), cause: err}
 	case strings.HasPrefix(code, "ObjectParentIsFile"), code == "ExistingObjectIsDirectory":
-		return &Error{Code: CodeInvalidKey, Message: "this server keeps files in folders, where one key cannot be the beginning of the path of another: " + said(err), cause: err}
+		return &Error{Code: CodeInvalidKey, rule: parentRule, Message: "this server keeps files in folders, where one key cannot be the beginning of the path of another: " + said(err), cause: err}
 	case elsewhere(code, status):
 		return &Error{Code: CodeUnavailable, Message: fmt.Sprintf("the bucket is not in the region %q: say where it is by ?region=… in the URL, or AWS_REGION (%s)", s.location.Region, said(err)), cause: err}
 	case status == http.StatusForbidden, status == http.StatusUnauthorized, status == http.StatusBadRequest && expired(code):
@@ -49,11 +52,14 @@ func (s *S3) explain(ctx context.Context, err error) error {
 		return &Error{Code: CodeTimeout, Message: said(err), cause: err}
 	case status != 0:
 		return &Error{Code: CodeUnavailable, Message: fmt.Sprintf("the server answered %d: %s", status, said(err)), cause: err}
-	case isTimeout(err):
+	case isTimeout(err) && !isUnreached(err):
 		return &Error{Code: CodeTimeout, Message: "no answer in time", cause: err}
 	}
 	return &Error{Code: CodeUnavailable, Message: "the server does not answer: " + rootOf(err).Error(), cause: err}
 }
+
+// parentRule is what stores that are folders want of keys.
+const parentRule = "one key cannot be the beginning of the path of another"
 
 // answerOf is the code and the status that the server sent.
 func answerOf(err error) (code string, status int) {
@@ -87,6 +93,9 @@ func said(err error) string {
 func rootOf(err error) error {
 	for {
 		below := errors.Unwrap(err)
+		if several, ok := err.(interface{ Unwrap() []error }); ok && len(several.Unwrap()) > 0 {
+			below = several.Unwrap()[0] // the library adds that it has tried often enough
+		}
 		if below == nil {
 			return err
 		}

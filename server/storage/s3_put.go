@@ -14,7 +14,8 @@ import (
 )
 
 // How a file is sent. Up to one part is one request; more are an upload of parts, of which inFlight are
-// being sent while the next is read: (inFlight + 1) × PartSize are in memory, 24 MB for files up to 78 GB.
+// being sent while the next is read: (inFlight + 1) × PartSize are in memory, 24 MB for files up to 78 GB, and
+// UploadMemory for all uploads of the process.
 const (
 	PartSize  = 8 << 20
 	inFlight  = 2
@@ -32,6 +33,7 @@ func partSize(size int64) int64 {
 
 // Put implements [Store].
 func (s *S3) Put(ctx context.Context, key string, r io.Reader, o PutOptions) error {
+	ctx = withTries(ctx)
 	err := o.check(key)
 	if err != nil {
 		return named(err, "put", key, s.String())
@@ -53,31 +55,30 @@ func (s *S3) Put(ctx context.Context, key string, r io.Reader, o PutOptions) err
 
 func (s *S3) send(ctx context.Context, at string, from io.Reader, o PutOptions) error {
 	size := partSize(o.Size)
-	var first bytes.Buffer
-	if o.Size > 0 {
-		first.Grow(int(min(o.Size, size)) + bytes.MinRead)
-	}
-	n, err := first.ReadFrom(io.LimitReader(from, size))
+	first, err := readPart(ctx, s.memory, from, size, o.Size)
 	if err != nil {
 		return err
 	}
+	n := int64(len(first.content))
 	if n == size {
-		return s.sendParts(ctx, at, first.Bytes(), from, o)
+		return s.sendParts(ctx, at, first, from, o)
 	}
 	_, err = s.client.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: s.bucket(), Key: &at, Body: bytes.NewReader(first.Bytes()), ContentLength: &n, ContentType: &o.ContentType, Metadata: o.Metadata,
+		Bucket: s.bucket(), Key: &at, Body: bytes.NewReader(first.content), ContentLength: &n, ContentType: &o.ContentType, Metadata: o.Metadata,
 	})
+	first.sent(err)
 	return err
 }
 
 // sendParts sends first, which is as large as all parts but the last, and what follows. Where that fails
 // the parts are removed.
-func (s *S3) sendParts(ctx context.Context, at string, first []byte, from io.Reader, o PutOptions) error {
+func (s *S3) sendParts(ctx context.Context, at string, first *part, from io.Reader, o PutOptions) error {
 	out, err := s.client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: s.bucket(), Key: &at, ContentType: &o.ContentType, Metadata: o.Metadata})
 	if err != nil {
+		first.sent(err)
 		return err
 	}
-	u := &upload{s: s, at: at, id: out.UploadId}
+	u := &upload{s: s, at: at, id: out.UploadId, left: o.Size}
 	if err = u.send(ctx, first, from); err == nil {
 		err = u.complete(ctx)
 	}
@@ -92,31 +93,37 @@ type upload struct {
 	s  *S3
 	at string
 	id *string
+	// left is how many bytes are to come, as far as it is known.
+	left int64
 
 	mu    sync.Mutex
 	parts []types.CompletedPart // by number, from 1
 }
 
-// send sends all parts.
-func (u *upload) send(ctx context.Context, first []byte, from io.Reader) error {
-	size := len(first)
-	free := make(chan []byte, inFlight+1)
-	for range inFlight {
-		free <- nil // made when they are needed
-	}
+// send sends all parts, inFlight at a time.
+func (u *upload) send(ctx context.Context, first *part, from io.Reader) error {
+	size := int64(len(first.content))
 	g, ctx := errgroup.WithContext(ctx)
-	part := first
+	g.SetLimit(inFlight)
+	p := first
 	var err error
-	for number := int32(1); len(part) > 0 && err == nil; number++ {
+	for number := int32(1); len(p.content) > 0 && err == nil; number++ {
 		if number > maxParts {
 			err = &Error{Code: CodeTooLarge, Message: fmt.Sprintf("a stream of unknown size may have %d GB; say its size for more", PartSize*maxParts>>30)}
 			break
 		}
-		u.sendPart(ctx, g, number, part, free)
-		if len(part) < size {
+		n := int64(len(p.content))
+		u.sendPart(ctx, g, number, p)
+		if p = nil; n < size {
 			break
 		}
-		part, err = u.read(ctx, free, from, size)
+		u.left = max(u.left-n, 0)
+		if p, err = readPart(ctx, u.s.memory, from, size, u.left); err != nil {
+			break
+		}
+	}
+	if p != nil {
+		p.release()
 	}
 	if failed := g.Wait(); failed != nil {
 		return failed
@@ -124,33 +131,16 @@ func (u *upload) send(ctx context.Context, first []byte, from io.Reader) error {
 	return err
 }
 
-// sendPart sends a part in the background, and frees its buffer.
-func (u *upload) sendPart(ctx context.Context, g *errgroup.Group, number int32, content []byte, free chan<- []byte) {
+// sendPart sends a part in the background, and frees its memory. It waits where inFlight are on their way.
+func (u *upload) sendPart(ctx context.Context, g *errgroup.Group, number int32, p *part) {
 	u.mu.Lock()
 	u.parts = append(u.parts, types.CompletedPart{})
 	u.mu.Unlock()
 	g.Go(func() error {
-		defer func() { free <- content[:cap(content)] }()
-		return u.part(ctx, number, content)
+		err := u.part(ctx, number, p.content)
+		p.sent(err)
+		return err
 	})
-}
-
-// read fills the next buffer that is free; fewer bytes than size are the end.
-func (u *upload) read(ctx context.Context, free chan []byte, from io.Reader, size int) ([]byte, error) {
-	var buffer []byte
-	select {
-	case buffer = <-free:
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-	if cap(buffer) < size {
-		buffer = make([]byte, size)
-	}
-	n, err := io.ReadFull(from, buffer[:size])
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
-		err = nil
-	}
-	return buffer[:n], err
 }
 
 func (u *upload) part(ctx context.Context, number int32, content []byte) error {

@@ -274,6 +274,23 @@ func TestTheMemoryIsBounded(t *testing.T) {
 	assert.Equal(t, storage.CodeTooLarge, storage.CodeOf(s.Copy(t.Context(), "b", "c")))
 }
 
+func TestFilesOnTheirWayToTheMemoryCount(t *testing.T) {
+	s := open(t, "memory:?size=10kb")
+	r, w := io.Pipe()
+	first := make(chan error)
+	go func() { first <- s.Put(t.Context(), "a", r, storage.PutOptions{}) }()
+	_, err := w.Write(make([]byte, 8<<10))
+	require.NoError(t, err)
+	// What the store has read counts once the pipe asks for more.
+	_, err = w.Write([]byte{0})
+	require.NoError(t, err)
+	err = s.Put(t.Context(), "b", strings.NewReader(strings.Repeat("x", 3<<10)), storage.PutOptions{})
+	assert.Equal(t, storage.CodeTooLarge, storage.CodeOf(err), "%v", err)
+	require.NoError(t, w.CloseWithError(io.ErrUnexpectedEOF))
+	require.ErrorIs(t, <-first, io.ErrUnexpectedEOF)
+	put(t, s, "b", strings.Repeat("x", 10<<10))
+}
+
 func TestErrorsWrapTheirCause(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	gone := errors.New("gone")

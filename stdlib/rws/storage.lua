@@ -2,15 +2,17 @@
 
 ---Files under keys such as `"avatars/7.png"`, as `app:storage` returns them. A file appears when it is complete, in
 ---place of the one before; who reads that one meanwhile has it to its end. Nothing but `get` holds a whole file in
----memory. All waits end at the deadline of the request.
+---memory. All waits end at the deadline of the request; once its answer has begun, a bucket that sends nothing for
+---30 seconds in the middle of a file breaks it off, and the log says so.
 ---
 ---A key has at most 1024 bytes of UTF-8. Between `/` are names of at most 255 bytes, none of them empty, `.` or
 ---`..`; control characters, `\\` and a `/` at the beginning are refused, by all stores. In a folder no key can be the
 ---beginning of the path of another, as `a` beside `a/b`.
 ---
----Errors have the codes `not_found`, `invalid_key` (answered 400), `too_large` (413), `denied` (credentials or permissions),
----`timeout` (504), `unavailable` (503: the server does not answer, the bucket does not exist, the disk is full),
----`unsupported` and `invalid`. What goes wrong with the body of a request is answered as if it were read by itself.
+---Errors have the codes `not_found` (answered 404: of `copy` and `send`, the others return nil), `invalid_key` (400),
+---`too_large` (413; 500 of `get`, which is no fault of the visitor), `denied` (credentials or permissions),
+---`timeout` (504), `unavailable` (503: the server cannot be reached, the bucket does not exist, the disk is full),
+---`unsupported` and `invalid`. In production a visitor sees the key and the rule, and the log the store too. What goes wrong with the body of a request is answered as if it were read by itself.
 ---
 ---```lua
 ---local files = app:storage "dir:./uploads"
@@ -50,14 +52,26 @@ local files = {}
 
 ---Options of `files:put`.
 ---@class rws.StoragePutOptions
----@field content_type? string default for a file of `c.files` what its content looks like, else by the extension of
----  the key, `application/octet-stream` where that says nothing
+---@field content_type? string default for a file of `c.files` what its content looks like, where that is more than
+---  plain text, XML, a ZIP or any bytes (a `.docx` looks like a ZIP, a `.csv` like text); else by the extension of the
+---  key, `application/octet-stream` where that says nothing
 ---@field metadata? table<string, string> kept with the file: names of small letters, digits and `-`, values of ASCII,
 ---  2048 bytes together
 
 ---Stores a text, or all that is left of a stream, in place of another file. When it fails nothing has changed, also
 ---when a client breaks off in the middle or the process is killed. Up to 24 MB of a large file are in memory on its
----way to S3, 64 KB on its way to a folder.
+---way to S3, and 512 MB of all files together: more of them wait, up to their deadlines. 64 KB are on their way to a
+---folder.
+---
+---A process that is killed in the middle of a large file leaves its parts in the bucket of S3, unseen and paid for. Give
+---the bucket a rule that removes them (`AbortIncompleteMultipartUpload`, after a day):
+---
+---```sh
+---aws s3api put-bucket-lifecycle-configuration --bucket my-bucket --lifecycle-configuration '{"Rules":[{"ID":"parts",
+---  "Status":"Enabled","Filter":{"Prefix":""},"AbortIncompleteMultipartUpload":{"DaysAfterInitiation":1}}]}'
+---```
+---
+---A stream that has been read to its end is not stored as an empty file: it raises `stream`.
 ---
 ---A type that the extension does not tell, and metadata, are kept beside a folder's files in `.rws-storage/meta`.
 ---
@@ -81,7 +95,8 @@ function files:put(key, body, options) end
 
 ---Options of `files:get`.
 ---@class rws.StorageGetOptions
----@field max? rws.Size a larger file is an error with the code `too_large`; default and at most 64 MB
+---@field max? rws.Size a larger file is an error with the code `too_large`, answered 500 where it is not caught;
+---  default and at most 64 MB
 
 ---The content of a file, and what is known of it; nil when it is missing.
 ---
@@ -127,7 +142,8 @@ function files:open(key) end
 ---@field download? string the name under which browsers save it instead of showing it
 ---@field type? string the content type; default that of the file
 ---@field cache? rws.Duration how long clients may use it without asking; default they ask each time, and are
----  answered 304 while it is the same
+---  answered 304 while it is the same. It is `public`, for caches that people share too, unless the answer sets a
+---  cookie or the request has `Authorization`, a `c.user` or a session that was used: then it is `private`
 
 ---Answers with a file, without holding it in memory, with its type, `ETag` and `Last-Modified`; ranges and conditions
 ---are those of the request. One that is missing, and a key that can be none, raise: 404 for the visitor.
@@ -173,7 +189,7 @@ function files:exists(key) end
 ---@param key string
 function files:delete(key) end
 
----Makes a file out of another one, with its type and metadata. S3 does it by itself, up to 5 GB.
+---Makes a file out of another one, with its type and metadata; one that is missing raises `not_found`. S3 does it by itself, up to 5 GB.
 ---@async
 ---@param from string
 ---@param to string
