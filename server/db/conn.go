@@ -120,12 +120,12 @@ func (c *conn) alive() bool {
 // CheckNamedValue lets pass what [argument] made, and converts what other users of the pool give.
 func (c *conn) CheckNamedValue(v *driver.NamedValue) error {
 	switch v.Value.(type) {
-	case bool, int64, float64, time.Time:
+	case string, bool, int64, float64, time.Time:
 		if c.engine == Postgres {
 			v.Value = postgresText(v.Value)
 		}
 		return nil
-	case nil, string, []byte, Either:
+	case nil, []byte, Either:
 		return nil
 	}
 	if checker, ok := c.driverConn.(driver.NamedValueChecker); ok {

@@ -24,6 +24,8 @@
 --- * MySQL and MariaDB have no booleans: `boolean` is a small number, and true comes back as 1.
 --- * Postgres says which type a parameter has. With `default_query_exec_mode=exec` or `simple_protocol` in the URL it
 ---   is not asked: then a list that `rws.array` made, or that came out of JSON or a row, is an array, and another one JSON.
+---   A text for `bytea` is its bytes, whatever they are, but not with these two: the server takes `\` in it for the beginning
+---   of an escape. Write `decode(?, 'base64')` there, and give `rws.crypto.base64_encode(bytes)`.
 --- * In MariaDB `json` is text, and comes back as text: `rws.json.decode` reads it. In MySQL it is a table.
 ---
 ---A database has several connections, which requests share. A statement that changes its connection, such as
