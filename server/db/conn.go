@@ -40,7 +40,7 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	}
 	out := &conn{driverConn: able, engine: c.engine, line: line, changes: c.changes}
 	if c.changes != nil {
-		out.fresh = c.changes.count.Load()
+		out.fresh, out.since = c.changes.count.Load(), time.Now()
 	}
 	if limit := preparedLimit[c.engine]; limit > 0 {
 		out.prepared = &preparedCache{limit: limit, byText: make(map[string]*list.Element), order: list.New()}
@@ -84,8 +84,10 @@ type conn struct {
 	line        *line
 	tx          *connTx // that is open
 	changes     *changes
-	fresh       int64 // of changes, when nothing was prepared
-	soiled      bool  // something may be left of a statement: see lasting
+	fresh       int64     // of changes, when nothing was prepared; -1: see forget
+	since       time.Time // when that was
+	lent        bool      // others have prepared statements
+	soiled      bool      // something may be left of a statement: see lasting
 }
 
 func (c *conn) Close() error {
@@ -143,7 +145,8 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	c.soil(ctx)
 	c.refresh(ctx)
 	result, err := c.exec(ctx, query, args)
-	for n := 0; n < replans && c.replan(err); n++ {
+	for n := 0; c.replan(n, err, args); n++ {
+		c.again(ctx, err)
 		result, err = c.exec(ctx, query, args)
 	}
 	if err != nil {
@@ -198,7 +201,8 @@ func (c *conn) query(ctx context.Context, r *driverRows, query string, args []dr
 		r.watch.start(r.ctx, c.interrupter)
 	}
 	err := r.open(ctx, query, args)
-	for n := 0; n < replans && c.replan(err); n++ {
+	for n := 0; c.replan(n, err, args); n++ {
+		c.again(ctx, err)
 		err = r.open(ctx, query, args)
 	}
 	if err == nil {

@@ -26,6 +26,11 @@
 ---   is not asked: then a list that `rws.array` made, or that came out of JSON or a row, is an array, and another one JSON.
 ---   A text for `bytea` is its bytes, whatever they are, but not with these two: the server takes `\` in it for the beginning
 ---   of an escape. Write `decode(?, 'base64')` there, and give `rws.crypto.base64_encode(bytes)`.
+--- * A connection to Postgres keeps statements prepared, each with the types that its parameters had. It forgets them when
+---   this process changes the schema (`create`, `alter`, `drop`, `do`), and after a minute. Until then what another process
+---   changes, as `rws migrate` or `psql` beside a server that runs, may go unnoticed: after `alter … type text` of an `int`
+---   the text `"01067"` is still stored as 1067. Where a value does not fit the old type the statement is prepared and run
+---   again, but not in a `db:tx`, which raises `serialization` or `value`. So restart a server after a change of a type.
 --- * In MariaDB `json` is text, and comes back as text: `rws.json.decode` reads it. In MySQL it is a table.
 ---
 ---A database has several connections, which requests share. A statement that changes its connection, such as
