@@ -41,6 +41,7 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	out := &conn{driverConn: able, engine: c.engine, line: line, changes: c.changes}
 	if c.changes != nil {
 		out.fresh, out.since = c.changes.count.Load(), time.Now()
+		out.lookUp(ctx)
 	}
 	if limit := preparedLimit[c.engine]; limit > 0 {
 		out.prepared = &preparedCache{limit: limit, byText: make(map[string]*list.Element), order: list.New()}
@@ -84,10 +85,12 @@ type conn struct {
 	line        *line
 	tx          *connTx // that is open
 	changes     *changes
-	fresh       int64     // of changes, when nothing was prepared; -1: see forget
-	since       time.Time // when that was
-	lent        bool      // others have prepared statements
-	soiled      bool      // something may be left of a statement: see lasting
+	fresh       int64           // of changes, when nothing was prepared; -1: see forget
+	since       time.Time       // when that was
+	lent        bool            // others have prepared statements
+	arrays      map[uint32]form // of Postgres; nil to look them up
+	strange     bool            // it has none
+	soiled      bool            // something may be left of a statement: see lasting
 }
 
 func (c *conn) Close() error {
@@ -193,6 +196,7 @@ func (c *conn) query(ctx context.Context, r *driverRows, query string, args []dr
 	}
 	c.soil(ctx)
 	c.refresh(ctx)
+	c.lookUp(ctx)
 	r.conn, r.ctx, r.query = c, ctx, query
 	if q, ok := ctx.(quiet); ok {
 		if r.ctx = q.caller; r.ctx.Err() != nil {
@@ -327,7 +331,7 @@ func (r *driverRows) Next(dest []driver.Value) error {
 	if r.forms == nil {
 		r.forms = make([]form, len(dest))
 		for i := range dest {
-			r.forms[i] = formOf(r.conn.engine, r.typed.ColumnTypeDatabaseTypeName(i))
+			r.forms[i] = r.conn.formOf(r.typed.ColumnTypeDatabaseTypeName(i))
 		}
 	}
 	return r.decode(dest)

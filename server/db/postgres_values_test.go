@@ -257,6 +257,50 @@ func TestWithoutTypesBytesAreGivenAsBase64(t *testing.T) {
 	}
 }
 
+func TestArraysOfOwnTypesAreLists(t *testing.T) {
+	url := peers.Postgres(t)
+	d := open(t, url+"&max_open=1")
+	check := func(q db.Querier) {
+		at := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+		for _, c := range []struct {
+			sql  string
+			list db.Either
+			want any
+		}{
+			{"?::mood[]", either("", "ok", nil), []any{"ok", nil}},
+			{"?::moods", either("", "ok", "{sad}"), []any{"ok", "{sad}"}},
+			{"?::mood[]", either("[]"), []any{}},
+			{"?::ids", either("", 1, 2), []any{int64(1), int64(2)}},
+			{"?::id[]", either("", 1, 2), []any{int64(1), int64(2)}},
+			{"?::inner_id[]", either("", 1), []any{int64(1)}},
+			{"?::price[]", either("", 1.5), []any{"1.50"}},
+			{"?::raw[]", either("", "\\x41"), []any{db.Blob("\\x41")}},
+			{"?::doc[]", either("", db.JSON("[1]")), []any{db.JSON("[1]")}},
+			{"?::moment[]", either("", at), []any{at}},
+			{"?::pair[]", either("", "(1,x)"), []any{"(1,x)"}},
+		} {
+			assert.Equal(t, c.want, value(t, q, "select "+c.sql, c.list), c.sql)
+		}
+		assert.Equal(t, "{sad}", value(t, q, "select '{sad}'::mood"), "no list")
+		assert.Equal(t, [][]any{{[]any{"ok"}}}, all(t, q, "select array['ok'::mood]"))
+	}
+	types := []string{"create type mood as enum ('ok', '{sad}')", "create domain moods as mood[]", "create domain ids as int[]", "create domain id as int",
+		"create domain inner_id as id", "create domain price as numeric(10,2)", "create domain raw as bytea", "create domain doc as jsonb",
+		"create domain moment as timestamptz", "create type pair as (n int, s text)"}
+	require.Error(t, db.InTx(ctx, d, db.TxOptions{}, func(tx *db.Tx) error {
+		run(t, tx, types...)
+		check(tx)
+		return assert.AnError
+	}))
+	run(t, d, types...)
+	check(d)
+	check(open(t, url))
+	for _, mode := range []string{"exec", "simple_protocol"} {
+		d := open(t, url+"&default_query_exec_mode="+mode)
+		assert.Equal(t, []any{"ok"}, value(t, d, "select '{ok}'::mood[]"), mode)
+	}
+}
+
 func TestArraysOfBuiltInTypesAreLists(t *testing.T) {
 	d := open(t, peers.Postgres(t))
 	for sql, want := range map[string]string{

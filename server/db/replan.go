@@ -114,16 +114,21 @@ func (c *conn) refresh(ctx context.Context) {
 		return
 	}
 	inner, ok := c.driverConn.(*stdlib.Conn)
-	if !ok {
-		return
-	}
-	// Where the server would refuse it the driver alone would forget.
-	if pg := inner.Conn().PgConn(); pg.IsBusy() || pg.TxStatus() == 'E' {
+	if !ok || !takes(inner) { // then the driver alone would forget
 		return
 	}
 	if inner.Conn().DeallocateAll(ctx) == nil {
 		c.fresh, c.since = now, time.Now()
+		if !c.strange {
+			c.arrays = nil
+		}
 	}
+}
+
+// takes says that the server would run a statement now.
+func takes(c *stdlib.Conn) bool {
+	pg := c.Conn().PgConn()
+	return !pg.IsBusy() && pg.TxStatus() != 'E'
 }
 
 // ResetSession is called before the connection is used again.
