@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 )
@@ -117,12 +118,20 @@ func (c *conn) refresh(ctx context.Context) {
 	if !ok || !takes(inner) { // then the driver alone would forget
 		return
 	}
-	if inner.Conn().DeallocateAll(ctx) == nil {
-		c.fresh, c.since = now, time.Now()
-		if !c.strange {
-			c.arrays = nil
-		}
+	if keepsPrepared(inner.Conn()) && inner.Conn().DeallocateAll(ctx) != nil {
+		return
 	}
+	c.fresh, c.since = now, time.Now()
+	if !c.strange {
+		c.arrays = nil
+	}
+}
+
+// keepsPrepared says whether there is anything to forget. With a pooler between, which the other modes are for,
+// the statements of the server would be those of others.
+func keepsPrepared(c *pgx.Conn) bool {
+	mode := c.Config().DefaultQueryExecMode
+	return mode == pgx.QueryExecModeCacheStatement || mode == pgx.QueryExecModeCacheDescribe
 }
 
 // takes says that the server would run a statement now.

@@ -6,7 +6,8 @@
 ---values. A value is text, a number, a boolean, nil or `rws.null`, a time of `rws.now()`, or a table, which is
 ---stored as JSON: a list as `[…]`, `{}` as an object, `rws.array {}` as `[]`. A list in `in (?)` is several values,
 ---of an empty one `not in (?)` is true. Where Postgres has an array, as `text[]` and `any(?)`, a list is one, wherever
----the list came from. A text for a JSON column is JSON already.
+---the list came from. A text for a JSON column is JSON already. A time within a table that is stored as JSON is what
+---`tostring` makes of it, with milliseconds; alone, and in an array, it has microseconds.
 ---
 ---A row is a table with a field for each column. NULL is nil (or `rws.null`, see `rws.DbOptions`), an integer
 ---beyond 2^53 and a decimal are texts, a timestamp is an `rws.Time`, JSON is a table, a second column of the
