@@ -19,13 +19,15 @@ const (
 	elementDate
 	elementTime
 	elementTimetz
+	elementBytea
 	elementJSON // in which a list is JSON, and no dimension
 )
 
 // layouts of times in arrays.
 var layouts = map[element]string{
 	elementPlain: time.RFC3339Nano, elementMoment: "2006-01-02T15:04:05.999999Z07:00", elementDate: time.DateOnly,
-	elementTime: "15:04:05.999999", elementTimetz: timetzLayout, elementJSON: `"` + time.RFC3339Nano + `"`,
+	elementTime: "15:04:05.999999", elementTimetz: timetzLayout, elementBytea: time.RFC3339Nano,
+	elementJSON: `"` + time.RFC3339Nano + `"`,
 }
 
 // appendArray writes the text form of a Postgres array.
@@ -55,12 +57,9 @@ func appendElement(b []byte, v any, of element) ([]byte, error) {
 	case float64:
 		return append(b, floatText(v)...), nil
 	case string:
-		if !utf8.ValidString(v) {
-			return appendBytes(b, []byte(v)), nil
-		}
-		return appendQuoted(b, v), nil
+		return appendString(b, v, of), nil
 	case JSON:
-		return appendQuoted(b, string(v)), nil
+		return appendString(b, string(v), of), nil
 	case []byte:
 		return appendBytes(b, v), nil
 	case Blob:
@@ -73,6 +72,14 @@ func appendElement(b []byte, v any, of element) ([]byte, error) {
 		return v.appendElement(b, of)
 	}
 	return nil, fmt.Errorf("a %T cannot be stored", v)
+}
+
+// appendString writes what is no text, and all that is for bytea, as bytes.
+func appendString(b []byte, s string, of element) []byte {
+	if of == elementBytea || !utf8.ValidString(s) {
+		return appendBytes(b, []byte(s))
+	}
+	return appendQuoted(b, s)
 }
 
 func appendBytes(b, v []byte) []byte { return appendQuoted(b, `\x`+hex.EncodeToString(v)) }

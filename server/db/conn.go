@@ -40,7 +40,8 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	}
 	out := &conn{driverConn: able, engine: c.engine, line: line, changes: c.changes}
 	if c.changes != nil {
-		out.fresh = c.changes.count.Load()
+		out.fresh, out.since = c.changes.count.Load(), time.Now()
+		out.lookUp(ctx)
 	}
 	if limit := preparedLimit[c.engine]; limit > 0 {
 		out.prepared = &preparedCache{limit: limit, byText: make(map[string]*list.Element), order: list.New()}
@@ -84,8 +85,12 @@ type conn struct {
 	line        *line
 	tx          *connTx // that is open
 	changes     *changes
-	fresh       int64 // of changes, when nothing was prepared
-	soiled      bool  // something may be left of a statement: see lasting
+	fresh       int64           // of changes, when nothing was prepared; -1: see forget
+	since       time.Time       // when that was
+	lent        bool            // others have prepared statements
+	arrays      map[uint32]form // of Postgres; nil to look them up
+	strange     bool            // it has none
+	soiled      bool            // something may be left of a statement: see lasting
 }
 
 func (c *conn) Close() error {
@@ -120,12 +125,12 @@ func (c *conn) alive() bool {
 // CheckNamedValue lets pass what [argument] made, and converts what other users of the pool give.
 func (c *conn) CheckNamedValue(v *driver.NamedValue) error {
 	switch v.Value.(type) {
-	case bool, int64, float64, time.Time:
+	case string, bool, int64, float64, time.Time:
 		if c.engine == Postgres {
 			v.Value = postgresText(v.Value)
 		}
 		return nil
-	case nil, string, []byte, Either:
+	case nil, []byte, Either:
 		return nil
 	}
 	if checker, ok := c.driverConn.(driver.NamedValueChecker); ok {
@@ -143,7 +148,8 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	c.soil(ctx)
 	c.refresh(ctx)
 	result, err := c.exec(ctx, query, args)
-	for n := 0; n < replans && c.replan(err); n++ {
+	for n := 0; c.replan(n, err, args); n++ {
+		c.again(ctx, err)
 		result, err = c.exec(ctx, query, args)
 	}
 	if err != nil {
@@ -190,6 +196,7 @@ func (c *conn) query(ctx context.Context, r *driverRows, query string, args []dr
 	}
 	c.soil(ctx)
 	c.refresh(ctx)
+	c.lookUp(ctx)
 	r.conn, r.ctx, r.query = c, ctx, query
 	if q, ok := ctx.(quiet); ok {
 		if r.ctx = q.caller; r.ctx.Err() != nil {
@@ -198,7 +205,8 @@ func (c *conn) query(ctx context.Context, r *driverRows, query string, args []dr
 		r.watch.start(r.ctx, c.interrupter)
 	}
 	err := r.open(ctx, query, args)
-	for n := 0; n < replans && c.replan(err); n++ {
+	for n := 0; c.replan(n, err, args); n++ {
+		c.again(ctx, err)
 		err = r.open(ctx, query, args)
 	}
 	if err == nil {
@@ -323,7 +331,7 @@ func (r *driverRows) Next(dest []driver.Value) error {
 	if r.forms == nil {
 		r.forms = make([]form, len(dest))
 		for i := range dest {
-			r.forms[i] = formOf(r.conn.engine, r.typed.ColumnTypeDatabaseTypeName(i))
+			r.forms[i] = r.conn.formOf(r.typed.ColumnTypeDatabaseTypeName(i))
 		}
 	}
 	return r.decode(dest)

@@ -103,6 +103,9 @@ func (t *connTx) Commit() error {
 	if t.changed && err == nil {
 		t.conn.changes.count.Add(1)
 	}
+	if t.changed && err != nil {
+		t.conn.forget()
+	}
 	return err
 }
 
@@ -110,6 +113,9 @@ func (t *connTx) Commit() error {
 func (t *connTx) Rollback() error {
 	t.conn.tx = nil
 	err := t.Tx.Rollback()
+	if t.changed {
+		t.conn.forget()
+	}
 	if t.lost != nil {
 		return nil
 	}

@@ -52,7 +52,7 @@ func (e *Error) fromPostgres(err error) bool {
 	e.Err = &postgresError{pg}
 	if planChanged(pg) {
 		e.Code = CodeSerialization // in a transaction, which may run again; elsewhere it was
-		e.Err = fmt.Errorf("a table was changed under a statement that was prepared before: run the transaction again, which prepares it anew: %w", e.Err)
+		e.Err = fmt.Errorf("a table or type was changed under a statement that was prepared before: run the transaction again, which prepares it anew: %w", e.Err)
 	}
 	if pg.Code == "42P18" {
 		e.Err = fmt.Errorf("%w: say its type, as in ?::text", e.Err)
@@ -91,7 +91,8 @@ func (e *postgresError) Error() string {
 
 func (e *postgresError) Unwrap() error { return e.PgError }
 
-// planChanged says that a table changed under a prepared statement.
+// planChanged says that a table, or the type of a parameter, changed under a prepared statement.
 func planChanged(pg *pgconn.PgError) bool {
-	return pg.Code == "0A000" && strings.Contains(pg.Message, "cached plan")
+	return pg.Code == "0A000" && strings.Contains(pg.Message, "cached plan") ||
+		pg.Code == "XX000" && strings.HasPrefix(pg.Message, "cache lookup failed for type")
 }

@@ -69,8 +69,11 @@ func (listCodec) PreferredFormat() int16 { return pgtype.TextFormatCode }
 // PlanEncode implements [pgtype.Codec]. A list that cannot be written is tried in the binary form, too, where
 // the driver would make something of its own of it.
 func (c listCodec) PlanEncode(m *pgtype.Map, oid uint32, format int16, value any) pgtype.EncodePlan {
-	if _, ok := value.(Either); ok {
+	switch value.(type) {
+	case Either:
 		return c.plan
+	case postgresString: // of which the codecs of JSON and XML would make theirs
+		return stringAsIs{}
 	}
 	return c.Codec.PlanEncode(m, oid, format, value)
 }

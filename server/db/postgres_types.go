@@ -29,7 +29,7 @@ var moreArrays = map[string]uint32{
 // builtInTypes are those that each connection knows in another way than the driver does by itself.
 var builtInTypes = sync.OnceValue(func() []*pgtype.Type {
 	timetz := &pgtype.Type{Name: "timetz", OID: pgtype.TimetzOID, Codec: timetzCodec{}}
-	types := []*pgtype.Type{timetz}
+	types := []*pgtype.Type{timetz, {Name: "bytea", OID: pgtype.ByteaOID, Codec: byteaCodec{}}}
 	for name, oid := range moreArrays {
 		of := &pgtype.Type{Name: name[1:], Codec: pgtype.TextCodec{}}
 		if oid == timetzArrayOID {
@@ -78,6 +78,8 @@ func elementOf(c pgtype.Codec) element {
 		return elementTime
 	case timetzCodec:
 		return elementTimetz
+	case byteaCodec, pgtype.ByteaCodec, *pgtype.ByteaCodec:
+		return elementBytea
 	case jsonCodec, *pgtype.JSONCodec, *pgtype.JSONBCodec:
 		return elementJSON
 	}
@@ -88,12 +90,13 @@ func elementOf(c pgtype.Codec) element {
 func knowTypes(_ context.Context, c *pgx.Conn) error {
 	m := c.TypeMap()
 	m.RegisterTypes(builtInTypes())
-	m.TryWrapEncodePlanFuncs = append([]pgtype.TryWrapEncodePlanFunc{wrapList}, m.TryWrapEncodePlanFuncs...)
+	m.TryWrapEncodePlanFuncs = append([]pgtype.TryWrapEncodePlanFunc{wrapList, wrapString}, m.TryWrapEncodePlanFuncs...)
 	mode := c.Config().DefaultQueryExecMode
 	asked := mode != pgx.QueryExecModeExec && mode != pgx.QueryExecModeSimpleProtocol
 	m.RegisterType(&pgtype.Type{Name: unknownName, OID: unknownOID, Codec: unknownCodec{asked: asked}})
 	m.RegisterDefaultPgType(Either{}, unknownName)
 	m.RegisterDefaultPgType(postgresMoment{}, unknownName)
+	m.RegisterDefaultPgType(postgresString{}, unknownName)
 	return nil
 }
 
@@ -111,7 +114,7 @@ type unknownCodec struct {
 // and a text can be a binary value by chance.
 func (c unknownCodec) PlanEncode(m *pgtype.Map, oid uint32, format int16, value any) pgtype.EncodePlan {
 	switch value.(type) {
-	case Either, postgresMoment:
+	case Either, postgresMoment, postgresString:
 		return unknownPlan(c)
 	}
 	return c.TextCodec.PlanEncode(m, oid, format, value)
@@ -124,8 +127,11 @@ func (p unknownPlan) Encode(value any, b []byte) ([]byte, error) {
 	if p.asked {
 		return nil, errUnknownType
 	}
-	if list, ok := value.(Either); ok {
-		return list.appendGuess(b)
+	switch v := value.(type) {
+	case Either:
+		return v.appendGuess(b)
+	case postgresString:
+		return append(b, v.text...), nil
 	}
 	return append(b, value.(postgresMoment).String()...), nil
 }

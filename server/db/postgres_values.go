@@ -9,9 +9,12 @@ import (
 
 // postgresText writes a number or truth as text, which the server reads as the type that the
 // parameter has. The driver would write it in the form of that type by itself, and for that cut
-// fractions off, let large numbers wrap, and refuse text: the server says what does not fit.
+// fractions off, let large numbers wrap, and refuse text: the server says what does not fit. A text is one,
+// but for bytea: see [stringFor].
 func postgresText(v any) any {
 	switch v := v.(type) {
+	case string:
+		return stringFor(v)
 	case bool:
 		return strconv.FormatBool(v)
 	case int64:

@@ -112,3 +112,28 @@ func TestBytesThatAreNoTextStayBytes(t *testing.T) {
 		assert.Equal(t, db.Blob("\xff\xfe\x00"), value(t, d, "select b from b"))
 	})
 }
+
+// texts are such as a server may take for something else than their bytes.
+func texts() []string {
+	bytes := make([]byte, 256)
+	for i := range bytes {
+		bytes[i] = byte(i)
+	}
+	return []string{`C:\101\102`, `\x4142`, `\x4`, `{"a":"x\\y"}`, "line\\n", `\`, "\x00", "a\x00b", "tëxt", "{", string(bytes), "plain", ""}
+}
+
+func TestATextForBytesIsItsBytes(t *testing.T) {
+	everywhere(t, func(t *testing.T, d *db.DB) {
+		run(t, d, "create table b (id int primary key, b "+map[db.Engine]string{db.SQLite: "blob", db.Postgres: "bytea", db.MySQL: "blob"}[d.Engine()]+")")
+		for i, text := range texts() {
+			_, err := d.Exec(ctx, "insert into b values (?, ?)", i, text)
+			require.NoError(t, err, "%q", text)
+			got := value(t, d, "select b from b where id = ?", i)
+			if s, ok := got.(string); ok && d.Engine() == db.SQLite { // which keeps a text as one
+				got = db.Blob(s)
+			}
+			assert.Equal(t, db.Blob(text), got, "%q", text)
+			assert.EqualValues(t, 1, value(t, d, "select count(*) from b where b = ? and b in (?)", text, db.List{text, "none"}), "%q", text)
+		}
+	})
+}

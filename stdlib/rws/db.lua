@@ -6,7 +6,8 @@
 ---values. A value is text, a number, a boolean, nil or `rws.null`, a time of `rws.now()`, or a table, which is
 ---stored as JSON: a list as `[…]`, `{}` as an object, `rws.array {}` as `[]`. A list in `in (?)` is several values,
 ---of an empty one `not in (?)` is true. Where Postgres has an array, as `text[]` and `any(?)`, a list is one, wherever
----the list came from. A text for a JSON column is JSON already.
+---the list came from. A text for a JSON column is JSON already. A time within a table that is stored as JSON is what
+---`tostring` makes of it, with milliseconds; alone, and in an array, it has microseconds.
 ---
 ---A row is a table with a field for each column. NULL is nil (or `rws.null`, see `rws.DbOptions`), an integer
 ---beyond 2^53 and a decimal are texts, a timestamp is an `rws.Time`, JSON is a table, a second column of the
@@ -24,6 +25,13 @@
 --- * MySQL and MariaDB have no booleans: `boolean` is a small number, and true comes back as 1.
 --- * Postgres says which type a parameter has. With `default_query_exec_mode=exec` or `simple_protocol` in the URL it
 ---   is not asked: then a list that `rws.array` made, or that came out of JSON or a row, is an array, and another one JSON.
+---   A text for `bytea` is its bytes, whatever they are, but not with these two: the server takes `\` in it for the beginning
+---   of an escape. Write `decode(?, 'base64')` there, and give `rws.crypto.base64_encode(bytes)`.
+--- * A connection to Postgres keeps statements prepared, each with the types that its parameters had. It forgets them when
+---   this process changes the schema (`create`, `alter`, `drop`, `do`), and after a minute. Until then what another process
+---   changes, as `rws migrate` or `psql` beside a server that runs, may go unnoticed: after `alter … type text` of an `int`
+---   the text `"01067"` is still stored as 1067. Where a value does not fit the old type the statement is prepared and run
+---   again, but not in a `db:tx`, which raises `serialization` or `value`. So restart a server after a change of a type.
 --- * In MariaDB `json` is text, and comes back as text: `rws.json.decode` reads it. In MySQL it is a table.
 ---
 ---A database has several connections, which requests share. A statement that changes its connection, such as
