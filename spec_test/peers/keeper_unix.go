@@ -21,12 +21,19 @@ import (
 const script = `
 dir=$1 signal=$2; shift 2
 alive() { [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null; }
+stopped() { ! cat /proc/"$pid"/task/*/stat 2>/dev/null | grep -q ') [^Tt] '; }
 stop() { alive || return 0; kill -s "$signal" "$pid"; kill -s CONT "$pid" 2>/dev/null; wait "$pid"; pid=; }
 while read -r word; do
 	case $word in
 	start) "$@" </dev/null >>"$dir/log" 2>&1 & pid=$!; echo ok ;;
 	stop) stop; echo ok ;;
-	pause) kill -s STOP "$pid" && echo ok || echo "it does not run" ;;
+	pause)
+		if kill -s STOP "$pid"; then
+			until stopped; do sleep 0.01; done # its threads do not stop at once
+			echo ok
+		else
+			echo "it does not run"
+		fi ;;
 	resume) kill -s CONT "$pid" && echo ok || echo "it does not run" ;;
 	alive) alive && echo ok || echo "see its log" ;;
 	esac
