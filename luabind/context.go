@@ -53,8 +53,8 @@ type request struct {
 	fields  [lazyFields]lua.LValue
 	session atomic.Pointer[Session] // nil until it is used
 
-	form    *form // once read
-	body    *body // nil until it is read
+	form    *form     // once read
+	body    *body     // nil until it is read
 	cleanup *[]func() // see atEnd
 }
 
