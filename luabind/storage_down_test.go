@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -154,15 +153,6 @@ func TestAnEmptyFileHasNoRanges(t *testing.T) {
 		assert.Equal(t, 200, a.Status, request)
 		assert.Empty(t, a.Header.Get("Content-Range"), request)
 	}
-}
-
-func TestALinkToTheAppsFolderIsNoFolderForFiles(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.Symlink(dir, filepath.Join(dir, "link")); err != nil {
-		t.Skip(err)
-	}
-	_, err := luabind.Load(luabind.Options{File: "app.lua", Dir: dir, Source: `app:storage("dir:link")`})
-	require.ErrorContains(t, err, "a folder of their own")
 }
 
 func TestStoragesAreNamedWithoutSecrets(t *testing.T) {

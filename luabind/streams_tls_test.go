@@ -114,14 +114,15 @@ func TestAPlainAddressBesideClientCertificatesIsDoubted(t *testing.T) {
 	}
 }
 
-// The name of a backend is what its certificate is verified for, unless tls.server_name says another.
-func TestTheHostOfABackendOfStreams(t *testing.T) {
-	dir := t.TempDir()
+// echoOverTLS starts a backend that sends all back, with the certificate of b.example, which is b.pem in dir.
+func echoOverTLS(t *testing.T) (dir string, backend net.Listener) {
+	t.Helper()
+	dir = t.TempDir()
 	file := filepath.Join(dir, "b.pem")
 	writePair(t, file, "b.example")
 	pair, err := tls.LoadX509KeyPair(file, file)
 	require.NoError(t, err)
-	backend, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}})
+	backend, err = tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = backend.Close() })
 	go func() {
@@ -133,6 +134,12 @@ func TestTheHostOfABackendOfStreams(t *testing.T) {
 			go func() { _, _ = io.Copy(conn, conn); _ = conn.Close() }()
 		}
 	}()
+	return dir, backend
+}
+
+// The name of a backend is what its certificate is verified for, unless tls.server_name says another.
+func TestTheHostOfABackendOfStreams(t *testing.T) {
+	dir, backend := echoOverTLS(t)
 	p, err := luabind.Load(luabind.Options{File: "app.lua", Dir: dir, Source: fmt.Sprintf(`
 		local at = %q
 		app:tcp("127.0.0.1:7001", { to = { { url = at, host = "b.example" } }, tls = { ca = "b.pem" } })
@@ -195,29 +202,13 @@ func TestChecksOfAStreamGoByItsTLS(t *testing.T) {
 
 // TLS that is passed through by its name is wrapped in no other: the option is for the checks, or an error.
 func TestWhatIsPassedThroughIsNotWrapped(t *testing.T) {
-	dir := t.TempDir()
-	file := filepath.Join(dir, "b.pem")
-	writePair(t, file, "b.example")
-	pair, err := tls.LoadX509KeyPair(file, file)
-	require.NoError(t, err)
-	backend, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}})
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = backend.Close() })
-	go func() {
-		for {
-			conn, err := backend.Accept()
-			if err != nil {
-				return
-			}
-			go func() { _, _ = io.Copy(conn, conn); _ = conn.Close() }()
-		}
-	}()
+	dir, backend := echoOverTLS(t)
 	loaded := func(names string) (*luabind.Program, error) {
 		return luabind.Load(luabind.Options{File: "app.lua", Dir: dir, Source: fmt.Sprintf(
 			"local BACKEND = %q\napp:tcp('127.0.0.1:7001', { tls = { ca = 'b.pem', server_name = 'b.example' }, names = { ['b.example'] = %s } })", backend.Addr(), names)})
 	}
 	for _, names := range []string{"BACKEND", "{ to = BACKEND, health = { every = '5s' } }"} {
-		_, err = loaded(names)
+		_, err := loaded(names)
 		assert.ErrorContains(t, err, `option "tls": without cert and key the TLS of visitors is passed through`, names)
 	}
 
